@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
@@ -51,6 +52,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
   private final Path directory;
   private final int port;
   private final String adminPassword;
+  private final AtomicBoolean closing = new AtomicBoolean();
 
   private EmbeddedPostgres(Postmaster postmaster, FileChannel lock, Path directory, int port, String adminPassword) {
     this.postmaster = postmaster;
@@ -317,7 +319,7 @@ public final class EmbeddedPostgres implements AutoCloseable {
   /** Stops the server: open transactions are rolled back. Nothing happens the second time. */
   @Override
   public void close() throws IOException {
-    if (lock.isOpen()) {
+    if (closing.compareAndSet(false, true)) {
       try (lock) {
         postmaster.stop();
       }
@@ -344,7 +346,9 @@ public final class EmbeddedPostgres implements AutoCloseable {
       var _ = server.createLogin(API_LOGIN, API_ROLE);
       System.out.println("ready");
       server.awaitExit();
-      System.err.println("PostgreSQL ended");
+      if (!server.closing.get()) {
+        System.err.println("PostgreSQL ended by itself, see the lines above");
+      }
       return 3;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
