@@ -67,7 +67,7 @@ public final class AuditEntries {
    * @return the leaf hash
    */
   public byte[] write(Slot slot, String kind, @Nullable UUID subject, String actor, Json.Obj body) {
-    var payload = payload(slot, kind, actor, body);
+    var payload = JsonText.canonical(entry(slot, kind, actor, body));
     var leafHash = leafHash(payload);
     database.sql().sql("""
                        INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
@@ -79,11 +79,12 @@ public final class AuditEntries {
     return leafHash;
   }
 
-  static byte[] payload(Slot slot, String kind, String actor, Json.Obj body) {
+  /** An entry: what every one has, and the body beside it. The number is not in it: an entry's place is the log's to say. */
+  static Json.Obj entry(Slot slot, String kind, String actor, Json.Obj body) {
     var entry = Json.object().put("schema", SCHEMA).put("kind", kind).put("at", slot.at().toString())
-        .put("tenant", Id.TENANT.text(slot.tenantId())).put("actor", actor);
+      .put("tenant", Id.TENANT.text(slot.tenantId())).put("actor", actor);
     body.members().forEach(entry::put);
-    return JsonText.canonical(entry.build());
+    return entry.build();
   }
 
   /** The hash of a leaf: SHA-256 over a zero byte and the entry (RFC 6962, section 2.1). */
