@@ -36,10 +36,11 @@ public record Counter(String id, Match match, SortedSet<Dimension> per, Unit uni
   public enum Unit {
     /** Nothing: only spends are counted. */
     NONE,
-    /** Base units of one asset. */
-    ASSET,
-    /** 10^-18 parts of a currency, over all its assets. */
-    CURRENCY
+    /**
+     * Parts of 10^-18 of a unit of the asset or currency. Base units would not do even for one asset: its symbol may stand
+     * for contracts on several chains with different decimals.
+     */
+    AMOUNT
   }
 
   public Counter {
@@ -90,17 +91,29 @@ public record Counter(String id, Match match, SortedSet<Dimension> per, Unit uni
     };
   }
 
-  /** What one spend adds to the sum: its base units, its parts of the currency, or nothing. */
+  /** What one spend adds to the sum: its parts of 10^-18, below 2^316, or nothing. */
   public BigInteger weight(SpendFacts facts) {
-    return weight(facts.asset(), facts.amount());
-  }
-
-  BigInteger weight(Asset asset, BigInteger amount) {
     return switch (unit) {
       case NONE -> BigInteger.ZERO;
-      case ASSET -> amount;
-      case CURRENCY ->
-        amount.multiply(BigInteger.TEN.pow(Asset.DECIMALS_MAX - asset.decimals()));
+      case AMOUNT -> parts(facts.asset(), facts.amount());
     };
+  }
+
+  /** Base units of an asset as parts of 10^-18 of its unit. */
+  static BigInteger parts(Asset asset, BigInteger baseUnits) {
+    return baseUnits.multiply(PARTS[asset.decimals()]);
+  }
+
+  /** How many parts of 10^-18 one base unit is, by the decimals of the asset. */
+  static BigInteger partsPerBaseUnit(Asset asset) {
+    return PARTS[asset.decimals()];
+  }
+
+  private static final BigInteger[] PARTS = new BigInteger[Asset.DECIMALS_MAX + 1];
+
+  static {
+    for (int decimals = 0; decimals < PARTS.length; decimals++) {
+      PARTS[decimals] = BigInteger.TEN.pow(Asset.DECIMALS_MAX - decimals);
+    }
   }
 }
