@@ -23,7 +23,10 @@ import io.bursar.spend.Id;
  */
 public final class ApiKeys {
   public enum Role {
-    ADMIN, AGENT, APPROVER, AUDITOR;
+    ADMIN,
+    AGENT,
+    APPROVER,
+    AUDITOR;
 
     public String text() {
       return name().toLowerCase(Locale.ROOT);
@@ -72,9 +75,9 @@ public final class ApiKeys {
       var slot = audit.next(tenantId);
       var key = new ApiKey(Ids.next(slot.at()), tenantId, role, name, agentId, approverId, slot.at(), null);
       database.sql().sql("""
-                         INSERT INTO api_key (tenant_id, key_id, role, name, agent_id, approver_id, hash, created_at)
-                         VALUES (:tenant, :id, :role, :name, :agent, :approver, :hash, :at)
-                         """).param("tenant", tenantId).param("id", key.id()).param("role", role.text())
+          INSERT INTO api_key (tenant_id, key_id, role, name, agent_id, approver_id, hash, created_at)
+          VALUES (:tenant, :id, :role, :name, :agent, :approver, :hash, :at)
+          """).param("tenant", tenantId).param("id", key.id()).param("role", role.text())
           .param("name", name)
           .param("agent", agentId, java.sql.Types.OTHER).param("approver", approverId, java.sql.Types.OTHER)
           .param("hash", hash(secret)).param("at", Directory.utc(slot.at())).update();
@@ -116,7 +119,7 @@ public final class ApiKeys {
   }
 
   private static final String SELECT = """
-                                       SELECT key_id, tenant_id, role, name, agent_id, approver_id, created_at, revoked_at FROM api_key""";
+      SELECT key_id, tenant_id, role, name, agent_id, approver_id, created_at, revoked_at FROM api_key""";
 
   private static ApiKey key(ResultSet row) throws SQLException {
     return new ApiKey(Directory.uuid(row, "key_id"), Directory.uuid(row, "tenant_id"),

@@ -50,8 +50,7 @@ public final class CounterKeeping {
     this.database = database;
   }
 
-  private record KeptCounter(UUID tenantId, int counterNo, Counter counter, TreeSet<Integer> slotSeconds) {
-  }
+  private record KeptCounter(UUID tenantId, int counterNo, Counter counter, TreeSet<Integer> slotSeconds) {}
 
   /**
    * Makes the counters fit what is now attached to a target. The lane must be held.
@@ -62,7 +61,8 @@ public final class CounterKeeping {
     var tenantId = slot.tenantId();
     var wanted = new HashMap<Counter, List<Window>>();
     policy.ifPresent(attached -> PolicyEngine.counted(attached, target)
-      .forEach(counted -> wanted.computeIfAbsent(counted.counter(), counter -> new ArrayList<>()).add(counted.window())));
+        .forEach(
+            counted -> wanted.computeIfAbsent(counted.counter(), counter -> new ArrayList<>()).add(counted.window())));
     dropUnwanted(slot, target, targetId, wanted.keySet());
     wanted.forEach((counter, windows) -> {
       var slotSeconds = new TreeSet<Integer>();
@@ -72,8 +72,9 @@ public final class CounterKeeping {
       boolean newSlots = kept.slotSeconds().addAll(slotSeconds);
       if (newSlots) {
         database.sql().sql("UPDATE counter SET slot_seconds = :sizes WHERE tenant_id = :tenant AND counter_no = :no")
-          .param("sizes", kept.slotSeconds().stream().map(Integer::shortValue).toArray(Short[]::new)).param("tenant", tenantId)
-          .param("no", kept.counterNo()).update();
+            .param("sizes", kept.slotSeconds().stream().map(Integer::shortValue).toArray(Short[]::new))
+            .param("tenant", tenantId)
+            .param("no", kept.counterNo()).update();
       }
       if (newSlots || (newTarget && hasSpent(tenantId, target, targetId))) {
         rebuild(kept, slot.at());
@@ -92,26 +93,28 @@ public final class CounterKeeping {
   }
 
   private Optional<KeptCounter> find(UUID tenantId, Counter counter) {
-    return database.sql().sql("SELECT counter_no, slot_seconds FROM counter WHERE tenant_id = :tenant AND definition = :definition")
-      .param("tenant", tenantId).param("definition", counter.id())
-      .query((row, n) -> new KeptCounter(tenantId, row.getInt("counter_no"), counter, sizes(row))).optional();
+    return database.sql()
+        .sql("SELECT counter_no, slot_seconds FROM counter WHERE tenant_id = :tenant AND definition = :definition")
+        .param("tenant", tenantId).param("definition", counter.id())
+        .query((row, n) -> new KeptCounter(tenantId, row.getInt("counter_no"), counter, sizes(row))).optional();
   }
 
   private KeptCounter insert(UUID tenantId, Counter counter) {
     int number = database.sql().sql("""
-      INSERT INTO counter (tenant_id, counter_no, definition, slot_seconds)
-      SELECT :tenant, coalesce(max(counter_no), 0) + 1, :definition, '{}' FROM counter WHERE tenant_id = :tenant
-      RETURNING counter_no
-      """).param("tenant", tenantId).param("definition", counter.id()).query(Integer.class).single();
+        INSERT INTO counter (tenant_id, counter_no, definition, slot_seconds)
+        SELECT :tenant, coalesce(max(counter_no), 0) + 1, :definition, '{}' FROM counter WHERE tenant_id = :tenant
+        RETURNING counter_no
+        """).param("tenant", tenantId).param("definition", counter.id()).query(Integer.class).single();
     return new KeptCounter(tenantId, number, counter, new TreeSet<>());
   }
 
   private boolean addTarget(UUID tenantId, int counterNo, Policy.Target target, UUID targetId) {
     return database.sql().sql("""
-      INSERT INTO counter_target (tenant_id, counter_no, target, target_id) VALUES (:tenant, :no, :target, :id)
-      ON CONFLICT DO NOTHING
-      """).param("tenant", tenantId).param("no", counterNo).param("target", PoliciesInForce.text(target)).param("id", targetId)
-      .update() == 1;
+        INSERT INTO counter_target (tenant_id, counter_no, target, target_id) VALUES (:tenant, :no, :target, :id)
+        ON CONFLICT DO NOTHING
+        """).param("tenant", tenantId).param("no", counterNo).param("target", PoliciesInForce.text(target))
+        .param("id", targetId)
+        .update() == 1;
   }
 
   /** A counter that no longer counts a target's spends is rebuilt for its other targets, or dropped with its last. */
@@ -119,21 +122,23 @@ public final class CounterKeeping {
     var tenantId = slot.tenantId();
     var wantedIds = wanted.stream().map(Counter::id).toList();
     var dropped = database.sql().sql("""
-      SELECT c.counter_no FROM counter_target t
-      JOIN counter c ON c.tenant_id = t.tenant_id AND c.counter_no = t.counter_no
-      WHERE t.tenant_id = :tenant AND t.target = :target AND t.target_id = :id AND NOT c.definition = ANY (:wanted)
-      """).param("tenant", tenantId).param("target", PoliciesInForce.text(target)).param("id", targetId)
-      .param("wanted", wantedIds.toArray(String[]::new)).query(Integer.class).list();
+        SELECT c.counter_no FROM counter_target t
+        JOIN counter c ON c.tenant_id = t.tenant_id AND c.counter_no = t.counter_no
+        WHERE t.tenant_id = :tenant AND t.target = :target AND t.target_id = :id AND NOT c.definition = ANY (:wanted)
+        """).param("tenant", tenantId).param("target", PoliciesInForce.text(target)).param("id", targetId)
+        .param("wanted", wantedIds.toArray(String[]::new)).query(Integer.class).list();
     for (int counterNo : dropped) {
       database.sql().sql("""
-        DELETE FROM counter_target WHERE tenant_id = :tenant AND counter_no = :no AND target = :target AND target_id = :id
-        """).param("tenant", tenantId).param("no", counterNo).param("target", PoliciesInForce.text(target)).param("id", targetId)
-        .update();
+          DELETE FROM counter_target WHERE tenant_id = :tenant AND counter_no = :no AND target = :target AND target_id = :id
+          """).param("tenant", tenantId).param("no", counterNo).param("target", PoliciesInForce.text(target))
+          .param("id", targetId)
+          .update();
       var left = kept(tenantId, counterNo);
       if (left.isEmpty()) {
         deleteBuckets(tenantId, counterNo);
-        database.sql().sql("DELETE FROM counter WHERE tenant_id = :tenant AND counter_no = :no").param("tenant", tenantId)
-          .param("no", counterNo).update();
+        database.sql().sql("DELETE FROM counter WHERE tenant_id = :tenant AND counter_no = :no")
+            .param("tenant", tenantId)
+            .param("no", counterNo).update();
       } else if (hasSpent(tenantId, target, targetId)) {
         rebuild(left.get(), slot.at());
       }
@@ -143,19 +148,20 @@ public final class CounterKeeping {
   /** A counter with what it counts, as one of its targets' policies defines it; empty where it has no target left. */
   private Optional<KeptCounter> kept(UUID tenantId, int counterNo) {
     return database.sql().sql("""
-      SELECT c.definition, c.slot_seconds, a.target, v.document
-      FROM counter c
-      JOIN counter_target t ON t.tenant_id = c.tenant_id AND t.counter_no = c.counter_no
-      JOIN policy_attachment a ON a.tenant_id = t.tenant_id AND a.target = t.target AND a.target_id = t.target_id
-      JOIN policy_version v ON v.tenant_id = a.tenant_id AND v.policy_id = a.policy_id AND v.version = a.version
-      WHERE c.tenant_id = :tenant AND c.counter_no = :no LIMIT 1
-      """).param("tenant", tenantId).param("no", counterNo).query((row, n) -> {
-        var policy = PolicyJson.compile(SpendStore.entry(row.getBytes("document")));
-        var definition = row.getString("definition");
-        var counter = PolicyEngine.counted(policy, PoliciesInForce.target(row.getString("target"))).stream()
-          .map(PolicyEngine.Counted::counter).filter(counted -> counted.id().equals(definition)).findFirst().orElseThrow();
-        return new KeptCounter(tenantId, counterNo, counter, sizes(row));
-      }).optional();
+        SELECT c.definition, c.slot_seconds, a.target, v.document
+        FROM counter c
+        JOIN counter_target t ON t.tenant_id = c.tenant_id AND t.counter_no = c.counter_no
+        JOIN policy_attachment a ON a.tenant_id = t.tenant_id AND a.target = t.target AND a.target_id = t.target_id
+        JOIN policy_version v ON v.tenant_id = a.tenant_id AND v.policy_id = a.policy_id AND v.version = a.version
+        WHERE c.tenant_id = :tenant AND c.counter_no = :no LIMIT 1
+        """).param("tenant", tenantId).param("no", counterNo).query((row, n) -> {
+      var policy = PolicyJson.compile(SpendStore.entry(row.getBytes("document")));
+      var definition = row.getString("definition");
+      var counter = PolicyEngine.counted(policy, PoliciesInForce.target(row.getString("target"))).stream()
+          .map(PolicyEngine.Counted::counter).filter(counted -> counted.id().equals(definition)).findFirst()
+          .orElseThrow();
+      return new KeptCounter(tenantId, counterNo, counter, sizes(row));
+    }).optional();
   }
 
   private static TreeSet<Integer> sizes(ResultSet row) throws SQLException {
@@ -174,12 +180,13 @@ public final class CounterKeeping {
       case WALLET -> "wallet_id = :id";
     };
     return database.sql().sql("SELECT EXISTS (SELECT FROM spend WHERE tenant_id = :tenant AND " + condition + ")")
-      .param("tenant", tenantId).param("id", targetId).query(Boolean.class).single();
+        .param("tenant", tenantId).param("id", targetId).query(Boolean.class).single();
   }
 
   private void deleteBuckets(UUID tenantId, int counterNo) {
-    database.sql().sql("DELETE FROM limit_bucket WHERE tenant_id = :tenant AND counter_no = :no").param("tenant", tenantId)
-      .param("no", counterNo).update();
+    database.sql().sql("DELETE FROM limit_bucket WHERE tenant_id = :tenant AND counter_no = :no")
+        .param("tenant", tenantId)
+        .param("no", counterNo).update();
   }
 
   private void rebuild(KeptCounter kept, Instant now) {
@@ -190,17 +197,17 @@ public final class CounterKeeping {
   /** Adds to the buckets of a tenant. */
   void add(UUID tenantId, Map<LaneCounters.Bucket, LaneCounters.Sum> buckets) {
     var rows = buckets.entrySet().stream().map(entry -> new MapSqlParameterSource("tenant", tenantId)
-      .addValue("no", entry.getKey().counterNo()).addValue("key", entry.getKey().key())
-      .addValue("size", entry.getKey().slotSeconds()).addValue("slot", entry.getKey().slot())
-      .addValue("amount", new BigDecimal(entry.getValue().amount)).addValue("count", entry.getValue().count))
-      .toArray(SqlParameterSource[]::new);
+        .addValue("no", entry.getKey().counterNo()).addValue("key", entry.getKey().key())
+        .addValue("size", entry.getKey().slotSeconds()).addValue("slot", entry.getKey().slot())
+        .addValue("amount", new BigDecimal(entry.getValue().amount)).addValue("count", entry.getValue().count))
+        .toArray(SqlParameterSource[]::new);
     if (rows.length > 0) {
       new NamedParameterJdbcTemplate(database.source()).batchUpdate("""
-        INSERT INTO limit_bucket (tenant_id, counter_no, key, slot_seconds, slot, amount, count)
-        VALUES (:tenant, :no, :key, :size, :slot, :amount, :count)
-        ON CONFLICT (tenant_id, counter_no, key, slot_seconds, slot)
-        DO UPDATE SET amount = limit_bucket.amount + excluded.amount, count = limit_bucket.count + excluded.count
-        """, rows);
+          INSERT INTO limit_bucket (tenant_id, counter_no, key, slot_seconds, slot, amount, count)
+          VALUES (:tenant, :no, :key, :size, :slot, :amount, :count)
+          ON CONFLICT (tenant_id, counter_no, key, slot_seconds, slot)
+          DO UPDATE SET amount = limit_bucket.amount + excluded.amount, count = limit_bucket.count + excluded.count
+          """, rows);
     }
   }
 
@@ -209,27 +216,31 @@ public final class CounterKeeping {
     var from = oldest(kept, now);
     var buckets = new HashMap<LaneCounters.Bucket, LaneCounters.Sum>();
     database.sql().sql("""
-      SELECT DISTINCT s.spend_id, s.agent_id, s.wallet_id, s.amount, s.payee, s.method, s.category, s.host,
-             a.chain, a.contract, a.symbol, a.decimals, a.currency, p.charged_at, p.state
-      FROM payment p
-      JOIN spend s ON s.tenant_id = p.tenant_id AND s.spend_id = p.spend_id
-      JOIN asset a ON a.tenant_id = s.tenant_id AND a.asset_id = s.asset_id
-      JOIN counter_target t ON t.tenant_id = p.tenant_id AND t.counter_no = :no
-       AND t.target_id = CASE t.target WHEN 'tenant' THEN s.tenant_id WHEN 'agent' THEN s.agent_id ELSE s.wallet_id END
-      WHERE p.tenant_id = :tenant AND p.spend_id >= :oldest AND p.charged_at >= :from
-        AND p.state NOT IN ('rejected', 'expired', 'canceled', 'failed', 'denied')
-      """).param("no", kept.counterNo()).param("tenant", kept.tenantId())
-      .param("oldest", Id.version7(micros(from.minus(CHARGED_AFTER_MAX)), 0, 0)).param("from", Directory.utc(from))
-      .query((RowCallbackHandler) row -> count(kept, row, buckets));
+        SELECT DISTINCT s.spend_id, s.agent_id, s.wallet_id, s.amount, s.payee, s.method, s.category, s.host,
+               a.chain, a.contract, a.symbol, a.decimals, a.currency, p.charged_at, p.state
+        FROM payment p
+        JOIN spend s ON s.tenant_id = p.tenant_id AND s.spend_id = p.spend_id
+        JOIN asset a ON a.tenant_id = s.tenant_id AND a.asset_id = s.asset_id
+        JOIN counter_target t ON t.tenant_id = p.tenant_id AND t.counter_no = :no
+         AND t.target_id = CASE t.target WHEN 'tenant' THEN s.tenant_id WHEN 'agent' THEN s.agent_id ELSE s.wallet_id END
+        WHERE p.tenant_id = :tenant AND p.spend_id >= :oldest AND p.charged_at >= :from
+          AND p.state NOT IN ('rejected', 'expired', 'canceled', 'failed', 'denied')
+        """).param("no", kept.counterNo()).param("tenant", kept.tenantId())
+        .param("oldest", Id.version7(micros(from.minus(CHARGED_AFTER_MAX)), 0, 0)).param("from", Directory.utc(from))
+        .query((RowCallbackHandler) row -> count(kept, row, buckets));
     return buckets;
   }
 
-  private static void count(KeptCounter kept, ResultSet row, Map<LaneCounters.Bucket, LaneCounters.Sum> buckets) throws SQLException {
-    var asset = new Asset(row.getString("chain"), Address.of(row.getBytes("contract")), row.getString("symbol"), row.getInt("decimals"),
-      row.getString("currency"));
-    var facts = new SpendFacts(kept.tenantId(), Directory.uuid(row, "agent_id"), Directory.uuid(row, "wallet_id"), asset,
-      SpendStore.units(row, "amount"), Address.of(row.getBytes("payee")), row.getString("method"), row.getString("category"),
-      row.getString("host"), false, false);
+  private static void count(KeptCounter kept, ResultSet row, Map<LaneCounters.Bucket, LaneCounters.Sum> buckets)
+      throws SQLException {
+    var asset = new Asset(row.getString("chain"), Address.of(row.getBytes("contract")), row.getString("symbol"),
+        row.getInt("decimals"),
+        row.getString("currency"));
+    var facts = new SpendFacts(kept.tenantId(), Directory.uuid(row, "agent_id"), Directory.uuid(row, "wallet_id"),
+        asset,
+        SpendStore.units(row, "amount"), Address.of(row.getBytes("payee")), row.getString("method"),
+        row.getString("category"),
+        row.getString("host"), false, false);
     if (!kept.counter().counts(facts)) {
       return;
     }
@@ -237,7 +248,7 @@ public final class CounterKeeping {
     var chargedAt = Directory.instant(row, "charged_at");
     for (int slotSeconds : kept.slotSeconds()) {
       var bucket = new LaneCounters.Bucket(kept.counterNo(), kept.counter().key(facts), slotSeconds,
-        LaneCounters.slot(kept.counter(), slotSeconds, chargedAt));
+          LaneCounters.slot(kept.counter(), slotSeconds, chargedAt));
       var sum = buckets.computeIfAbsent(bucket, b -> new LaneCounters.Sum());
       sum.amount = sum.amount.add(weight);
       sum.count++;
@@ -252,8 +263,9 @@ public final class CounterKeeping {
       case Window.Spend spend -> now;
       case Window.Rolling rolling -> now;
     }).orElseGet(() -> now.minus(
-      kept.slotSeconds().contains(21_600) ? Window.Rolling.LENGTH_MAX.plusHours(6)
-        : kept.slotSeconds().contains(900) ? Duration.ofDays(1).plusMinutes(15) : Duration.ofMinutes(61)));
+        kept.slotSeconds().contains(21_600)
+            ? Window.Rolling.LENGTH_MAX.plusHours(6)
+            : kept.slotSeconds().contains(900) ? Duration.ofDays(1).plusMinutes(15) : Duration.ofMinutes(61)));
   }
 
   private static long micros(Instant at) {
@@ -268,11 +280,13 @@ public final class CounterKeeping {
    */
   public List<String> differences(UUID tenantId) {
     return database.inTransaction(() -> {
-      var now = database.sql().sql("SELECT clock_timestamp() FROM lane WHERE tenant_id = :tenant FOR UPDATE").param("tenant", tenantId)
-        .query(OffsetDateTime.class).single().toInstant();
+      var now = database.sql().sql("SELECT clock_timestamp() FROM lane WHERE tenant_id = :tenant FOR UPDATE")
+          .param("tenant", tenantId)
+          .query(OffsetDateTime.class).single().toInstant();
       var differences = new ArrayList<String>();
-      for (int counterNo : database.sql().sql("SELECT counter_no FROM counter WHERE tenant_id = :tenant").param("tenant", tenantId)
-        .query(Integer.class).list()) {
+      for (int counterNo : database.sql().sql("SELECT counter_no FROM counter WHERE tenant_id = :tenant")
+          .param("tenant", tenantId)
+          .query(Integer.class).list()) {
         var kept = kept(tenantId, counterNo).orElseThrow();
         var expected = recount(kept, now);
         var held = held(kept);
@@ -285,8 +299,9 @@ public final class CounterKeeping {
           var should = expected.getOrDefault(bucket, new LaneCounters.Sum());
           var does = held.getOrDefault(bucket, new LaneCounters.Sum());
           if (!should.amount.equals(does.amount) || should.count != does.count) {
-            differences.add(bucket + " holds " + does.amount + " in " + does.count + " spends, but they come to " + should.amount + " in "
-              + should.count);
+            differences.add(bucket + " holds " + does.amount + " in " + does.count + " spends, but they come to "
+                + should.amount + " in "
+                + should.count);
           }
         }
       }
@@ -297,13 +312,14 @@ public final class CounterKeeping {
   private Map<LaneCounters.Bucket, LaneCounters.Sum> held(KeptCounter kept) {
     var held = new HashMap<LaneCounters.Bucket, LaneCounters.Sum>();
     database.sql().sql("""
-      SELECT key, slot_seconds, slot, amount, count FROM limit_bucket WHERE tenant_id = :tenant AND counter_no = :no
-      """).param("tenant", kept.tenantId()).param("no", kept.counterNo()).query((RowCallbackHandler) row -> {
-        var sum = new LaneCounters.Sum();
-        sum.amount = SpendStore.units(row, "amount");
-        sum.count = row.getLong("count");
-        held.put(new LaneCounters.Bucket(kept.counterNo(), row.getLong("key"), row.getInt("slot_seconds"), row.getLong("slot")), sum);
-      });
+        SELECT key, slot_seconds, slot, amount, count FROM limit_bucket WHERE tenant_id = :tenant AND counter_no = :no
+        """).param("tenant", kept.tenantId()).param("no", kept.counterNo()).query((RowCallbackHandler) row -> {
+      var sum = new LaneCounters.Sum();
+      sum.amount = SpendStore.units(row, "amount");
+      sum.count = row.getLong("count");
+      held.put(new LaneCounters.Bucket(kept.counterNo(), row.getLong("key"), row.getInt("slot_seconds"),
+          row.getLong("slot")), sum);
+    });
     return held;
   }
 }

@@ -25,8 +25,9 @@ import io.bursar.spend.SpendFacts;
  * @param salt of the commitment to the text; absent where there is no text
  * @param expiresAt until when approvers may speak, or when the request itself runs out; absent where neither
  */
-public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decision decision, Instant decidedAt, Json.Obj entry,
-  byte[] payload, byte[] leafHash, byte @Nullable [] salt, @Nullable Instant expiresAt) {
+public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decision decision, Instant decidedAt,
+    Json.Obj entry,
+    byte[] payload, byte[] leafHash, byte @Nullable [] salt, @Nullable Instant expiresAt) {
 
   /**
    * Writes down a decision.
@@ -34,16 +35,19 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
    * @param position in its batch, so that identifiers sort in the order of deciding
    */
   static DecidedSpend of(UUID tenantId, int position, Spend.Request request, SpendFacts facts, Decision decision,
-    List<Policy.InForce> policies, Counters counters, Instant now) {
-    var id = Id.version7(ChronoUnit.MICROS.between(Instant.EPOCH, now), position, ThreadLocalRandom.current().nextLong());
+      List<Policy.InForce> policies, Counters counters, Instant now) {
+    var id = Id.version7(ChronoUnit.MICROS.between(Instant.EPOCH, now), position,
+        ThreadLocalRandom.current().nextLong());
     var salt = request.text().isEmpty() ? null : random(16);
     var expiresAt = expiresAt(request, decision, now);
     var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(id), id, facts, decision,
-      AuthorizationEntry.Advice.of(policies, facts, decision, counters, now), salt == null ? null : commitment(salt, request.text()));
+        AuthorizationEntry.Advice.of(policies, facts, decision, counters, now),
+        salt == null ? null : commitment(salt, request.text()));
     var slot = new AuditEntries.Slot(tenantId, 0, now);
     var entry = AuditEntries.entry(slot, AuthorizationEntry.KIND, Id.AGENT.text(request.agentId()), body);
     var payload = JsonText.canonical(entry);
-    return new DecidedSpend(id, tenantId, request, decision, now, entry, payload, AuditEntries.leafHash(payload), salt, expiresAt);
+    return new DecidedSpend(id, tenantId, request, decision, now, entry, payload, AuditEntries.leafHash(payload), salt,
+        expiresAt);
   }
 
   private static @Nullable Instant expiresAt(Spend.Request request, Decision decision, Instant now) {
@@ -52,7 +56,9 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
       return request.expiresAt();
     }
     var approvalEnds = now.plus(approval.expiresAfter());
-    return request.expiresAt() != null && request.expiresAt().isBefore(approvalEnds) ? request.expiresAt() : approvalEnds;
+    return request.expiresAt() != null && request.expiresAt().isBefore(approvalEnds)
+        ? request.expiresAt()
+        : approvalEnds;
   }
 
   /** SHA-256 over the salt and the canonical text. */
@@ -60,8 +66,9 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
     try {
       var digest = MessageDigest.getInstance("SHA-256");
       digest.update(salt);
-      return digest.digest(JsonText.canonical(Json.object().put("purpose", text.purpose()).put("reference", text.reference())
-        .put("metadata", text.metadata()).build()));
+      return digest
+          .digest(JsonText.canonical(Json.object().put("purpose", text.purpose()).put("reference", text.reference())
+              .put("metadata", text.metadata()).build()));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }
@@ -101,7 +108,8 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
       case ALLOW -> payment("authorized");
       case REQUIRE_APPROVAL -> payment("awaiting_approval");
     };
-    return new Spend(tenantId, id, request, new Spend.Authorization(id, leafHash, entry), decidedAt, payment, List.of());
+    return new Spend(tenantId, id, request, new Spend.Authorization(id, leafHash, entry), decidedAt, payment,
+        List.of());
   }
 
   private Spend.Payment payment(String state) {

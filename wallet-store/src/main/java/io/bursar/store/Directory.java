@@ -70,8 +70,8 @@ public final class Directory {
   public Page<Tenant> tenants(Page.Request page) {
     return Page.of(database.sql()
         .sql("""
-             SELECT tenant_id, name, created_at FROM tenant WHERE tenant_id > :after ORDER BY tenant_id LIMIT :limit
-             """).param("after", after(page)).param("limit", page.limit() + 1).query((row, n) -> tenant(row)).list(),
+            SELECT tenant_id, name, created_at FROM tenant WHERE tenant_id > :after ORDER BY tenant_id LIMIT :limit
+            """).param("after", after(page)).param("limit", page.limit() + 1).query((row, n) -> tenant(row)).list(),
         page.limit(),
         Tenant::id);
   }
@@ -87,8 +87,8 @@ public final class Directory {
       database.sql()
           .sql(
               """
-              INSERT INTO agent (tenant_id, agent_id, name, status, created_at) VALUES (:tenant, :id, :name, 'active', :at)
-              """)
+                  INSERT INTO agent (tenant_id, agent_id, name, status, created_at) VALUES (:tenant, :id, :name, 'active', :at)
+                  """)
           .param("tenant", tenantId).param("id", agent.id()).param("name", name).param("at", utc(slot.at())).update();
       audit.write(slot, "agent.created", agent.id(), actor,
           Json.object().put("agent", Id.AGENT.text(agent.id())).put("name", name).build());
@@ -99,15 +99,15 @@ public final class Directory {
   public Optional<Agent> agent(UUID tenantId, UUID agentId) {
     return database.sql()
         .sql("""
-             SELECT agent_id, name, status, created_at FROM agent WHERE tenant_id = :tenant AND agent_id = :id
-             """).param("tenant", tenantId).param("id", agentId).query((row, n) -> agent(row)).optional();
+            SELECT agent_id, name, status, created_at FROM agent WHERE tenant_id = :tenant AND agent_id = :id
+            """).param("tenant", tenantId).param("id", agentId).query((row, n) -> agent(row)).optional();
   }
 
   public Page<Agent> agents(UUID tenantId, Page.Request page) {
     return Page.of(database.sql().sql("""
-                                      SELECT agent_id, name, status, created_at FROM agent
-                                      WHERE tenant_id = :tenant AND agent_id > :after ORDER BY agent_id LIMIT :limit
-                                      """).param("tenant", tenantId).param("after", after(page))
+        SELECT agent_id, name, status, created_at FROM agent
+        WHERE tenant_id = :tenant AND agent_id > :after ORDER BY agent_id LIMIT :limit
+        """).param("tenant", tenantId).param("after", after(page))
         .param("limit", page.limit() + 1).query((row, n) -> agent(row))
         .list(), page.limit(), Agent::id);
   }
@@ -117,8 +117,8 @@ public final class Directory {
     database.inTransaction(() -> {
       var slot = audit.nextChanging(tenantId, false, true);
       int changed = database.sql().sql("""
-                                       UPDATE agent SET status = :status WHERE tenant_id = :tenant AND agent_id = :id
-                                       """).param("status", suspended ? "suspended" : "active")
+          UPDATE agent SET status = :status WHERE tenant_id = :tenant AND agent_id = :id
+          """).param("status", suspended ? "suspended" : "active")
           .param("tenant", tenantId).param("id", agentId).update();
       if (changed == 0) {
         throw new NothingThere();
@@ -141,9 +141,9 @@ public final class Directory {
       var slot = audit.nextChanging(tenantId, false, true);
       var wallet = new Wallet(walletId, agentId, chain, address, name, false, slot.at());
       database.sql().sql("""
-                         INSERT INTO wallet (tenant_id, wallet_id, agent_id, chain, address, name, status, created_at)
-                         VALUES (:tenant, :id, :agent, :chain, :address, :name, 'active', :at)
-                         """).param("tenant", tenantId).param("id", walletId).param("agent", agentId)
+          INSERT INTO wallet (tenant_id, wallet_id, agent_id, chain, address, name, status, created_at)
+          VALUES (:tenant, :id, :agent, :chain, :address, :name, 'active', :at)
+          """).param("tenant", tenantId).param("id", walletId).param("agent", agentId)
           .param("chain", chain)
           .param("address", address.bytes()).param("name", name).param("at", utc(slot.at())).update();
       audit.write(slot, "wallet.created", walletId, actor, Json.object().put("wallet", Id.WALLET.text(walletId))
@@ -175,8 +175,8 @@ public final class Directory {
     database.inTransaction(() -> {
       var slot = audit.nextChanging(tenantId, false, true);
       int changed = database.sql().sql("""
-                                       UPDATE wallet SET status = :status WHERE tenant_id = :tenant AND wallet_id = :id
-                                       """).param("status", frozen ? "frozen" : "active").param("tenant", tenantId)
+          UPDATE wallet SET status = :status WHERE tenant_id = :tenant AND wallet_id = :id
+          """).param("status", frozen ? "frozen" : "active").param("tenant", tenantId)
           .param("id", walletId).update();
       if (changed == 0) {
         throw new NothingThere();
@@ -188,7 +188,7 @@ public final class Directory {
   }
 
   private static final String SELECT_WALLET = """
-                                              SELECT wallet_id, agent_id, chain, address, name, status, created_at FROM wallet WHERE tenant_id = :tenant""";
+      SELECT wallet_id, agent_id, chain, address, name, status, created_at FROM wallet WHERE tenant_id = :tenant""";
 
   private static Wallet wallet(ResultSet row) throws SQLException {
     return new Wallet(uuid(row, "wallet_id"), uuid(row, "agent_id"), row.getString("chain"),
@@ -203,9 +203,9 @@ public final class Directory {
       var registered = new RegisteredAsset(Ids.next(slot.at()), asset, slot.at());
       database.sql()
           .sql("""
-               INSERT INTO asset (tenant_id, asset_id, chain, contract, symbol, decimals, currency, created_at)
-               VALUES (:tenant, :id, :chain, :contract, :symbol, :decimals, :currency, :at)
-               """).param("tenant", tenantId).param("id", registered.id()).param("chain", asset.chain())
+              INSERT INTO asset (tenant_id, asset_id, chain, contract, symbol, decimals, currency, created_at)
+              VALUES (:tenant, :id, :chain, :contract, :symbol, :decimals, :currency, :at)
+              """).param("tenant", tenantId).param("id", registered.id()).param("chain", asset.chain())
           .param("contract", asset.contract().bytes()).param("symbol", asset.symbol())
           .param("decimals", asset.decimals())
           .param("currency", asset.currency()).param("at", utc(slot.at())).update();
@@ -220,9 +220,9 @@ public final class Directory {
   public Page<RegisteredAsset> assets(UUID tenantId, Page.Request page) {
     return Page
         .of(database.sql().sql("""
-                               SELECT asset_id, chain, contract, symbol, decimals, currency, created_at FROM asset
-                               WHERE tenant_id = :tenant AND asset_id > :after ORDER BY asset_id LIMIT :limit
-                               """).param("tenant", tenantId).param("after", after(page))
+            SELECT asset_id, chain, contract, symbol, decimals, currency, created_at FROM asset
+            WHERE tenant_id = :tenant AND asset_id > :after ORDER BY asset_id LIMIT :limit
+            """).param("tenant", tenantId).param("after", after(page))
             .param("limit", page.limit() + 1).query((row, n) -> asset(row))
             .list(), page.limit(), RegisteredAsset::id);
   }
@@ -231,16 +231,16 @@ public final class Directory {
     return database.sql()
         .sql(
             """
-            SELECT asset_id, chain, contract, symbol, decimals, currency, created_at FROM asset WHERE tenant_id = :tenant
-            """)
+                SELECT asset_id, chain, contract, symbol, decimals, currency, created_at FROM asset WHERE tenant_id = :tenant
+                """)
         .param("tenant", tenantId).query((row, n) -> asset(row)).list();
   }
 
   public Optional<RegisteredAsset> asset(UUID tenantId, String chain, String symbol) {
     return database.sql().sql("""
-                              SELECT asset_id, chain, contract, symbol, decimals, currency, created_at FROM asset
-                              WHERE tenant_id = :tenant AND chain = :chain AND symbol = :symbol
-                              """).param("tenant", tenantId).param("chain", chain).param("symbol", symbol)
+        SELECT asset_id, chain, contract, symbol, decimals, currency, created_at FROM asset
+        WHERE tenant_id = :tenant AND chain = :chain AND symbol = :symbol
+        """).param("tenant", tenantId).param("chain", chain).param("symbol", symbol)
         .query((row, n) -> asset(row)).optional();
   }
 
@@ -258,8 +258,8 @@ public final class Directory {
       database.sql()
           .sql(
               """
-              INSERT INTO approver (tenant_id, approver_id, name, public_key, created_at) VALUES (:tenant, :id, :name, :key, :at)
-              """)
+                  INSERT INTO approver (tenant_id, approver_id, name, public_key, created_at) VALUES (:tenant, :id, :name, :key, :at)
+                  """)
           .param("tenant", tenantId).param("id", approver.id()).param("name", name).param("key", publicKey)
           .param("at", utc(slot.at())).update();
       audit.write(slot, "approver.created", approver.id(), actor,
@@ -272,9 +272,9 @@ public final class Directory {
   public Page<Approver> approvers(UUID tenantId, Page.Request page) {
     return Page.of(database.sql()
         .sql("""
-             SELECT approver_id, name, public_key, created_at FROM approver
-             WHERE tenant_id = :tenant AND approver_id > :after ORDER BY approver_id LIMIT :limit
-             """).param("tenant", tenantId).param("after", after(page)).param("limit", page.limit() + 1)
+            SELECT approver_id, name, public_key, created_at FROM approver
+            WHERE tenant_id = :tenant AND approver_id > :after ORDER BY approver_id LIMIT :limit
+            """).param("tenant", tenantId).param("after", after(page)).param("limit", page.limit() + 1)
         .query((row, n) -> new Approver(uuid(row, "approver_id"), row.getString("name"), row.getString("public_key"),
             instant(row, "created_at")))
         .list(), page.limit(), Approver::id);
@@ -292,14 +292,14 @@ public final class Directory {
       var group = new ApproverGroup(Ids.next(slot.at()), name, List.copyOf(members), slot.at());
       database.sql()
           .sql("""
-               INSERT INTO approver_group (tenant_id, group_id, name, created_at) VALUES (:tenant, :id, :name, :at)
-               """).param("tenant", tenantId).param("id", group.id()).param("name", name).param("at", utc(slot.at()))
+              INSERT INTO approver_group (tenant_id, group_id, name, created_at) VALUES (:tenant, :id, :name, :at)
+              """).param("tenant", tenantId).param("id", group.id()).param("name", name).param("at", utc(slot.at()))
           .update();
       for (var member : group.members()) {
         database.sql().sql(
             """
-            INSERT INTO approver_group_member (tenant_id, group_id, approver_id) VALUES (:tenant, :group, :approver)
-            """).param("tenant", tenantId).param("group", group.id()).param("approver", member).update();
+                INSERT INTO approver_group_member (tenant_id, group_id, approver_id) VALUES (:tenant, :group, :approver)
+                """).param("tenant", tenantId).param("group", group.id()).param("approver", member).update();
       }
       audit.write(slot, "approver_group.created", group.id(), actor,
           Json.object().put("group", Id.APPROVER_GROUP.text(group.id()))
@@ -312,11 +312,11 @@ public final class Directory {
   public Page<ApproverGroup> groups(UUID tenantId, Page.Request page) {
     return Page.of(database.sql()
         .sql("""
-             SELECT g.group_id, g.name, g.created_at,
-                    ARRAY(SELECT m.approver_id FROM approver_group_member m
-                          WHERE m.tenant_id = g.tenant_id AND m.group_id = g.group_id ORDER BY 1) AS members
-             FROM approver_group g WHERE g.tenant_id = :tenant AND g.group_id > :after ORDER BY g.group_id LIMIT :limit
-             """).param("tenant", tenantId).param("after", after(page)).param("limit", page.limit() + 1)
+            SELECT g.group_id, g.name, g.created_at,
+                   ARRAY(SELECT m.approver_id FROM approver_group_member m
+                         WHERE m.tenant_id = g.tenant_id AND m.group_id = g.group_id ORDER BY 1) AS members
+            FROM approver_group g WHERE g.tenant_id = :tenant AND g.group_id > :after ORDER BY g.group_id LIMIT :limit
+            """).param("tenant", tenantId).param("after", after(page)).param("limit", page.limit() + 1)
         .query((row, n) -> new ApproverGroup(uuid(row, "group_id"), row.getString("name"),
             List.of((UUID[]) row.getArray("members").getArray()), instant(row, "created_at")))
         .list(), page.limit(), ApproverGroup::id);

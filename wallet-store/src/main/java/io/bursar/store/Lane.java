@@ -38,16 +38,13 @@ public final class Lane {
   /** What became of one request. */
   public sealed interface Outcome {
     /** It was decided now, and committed. */
-    record Decided(Spend spend) implements Outcome {
-    }
+    record Decided(Spend spend) implements Outcome {}
 
     /** The same request had been decided before. */
-    record Replayed(UUID spendId) implements Outcome {
-    }
+    record Replayed(UUID spendId) implements Outcome {}
 
     /** Its key had been used for another request. */
-    record KeyReused(UUID spendId) implements Outcome {
-    }
+    record KeyReused(UUID spendId) implements Outcome {}
   }
 
   private final UUID tenantId;
@@ -106,7 +103,8 @@ public final class Lane {
   }
 
   /** One statement, one round trip; null if nothing was written since memory was of another epoch, or a key was used before. */
-  private @Nullable Map<Key, Outcome> decideFromMemory(Connection connection, Map<Key, Spend.Request> byKey) throws SQLException {
+  private @Nullable Map<Key, Outcome> decideFromMemory(Connection connection, Map<Key, Spend.Request> byKey)
+      throws SQLException {
     if (epoch < 0 || !clock.isSet()) {
       return null;
     }
@@ -151,7 +149,8 @@ public final class Lane {
 
   private void readEpochs(Connection connection, boolean lock) throws SQLException {
     try (var statement = connection.prepareStatement(
-      "SELECT epoch, directory_epoch, last_at, clock_timestamp() FROM lane WHERE tenant_id = ?" + (lock ? " FOR UPDATE" : ""))) {
+        "SELECT epoch, directory_epoch, last_at, clock_timestamp() FROM lane WHERE tenant_id = ?"
+            + (lock ? " FOR UPDATE" : ""))) {
       statement.setObject(1, tenantId);
       try (var row = statement.executeQuery()) {
         if (!row.next()) {
@@ -174,12 +173,13 @@ public final class Lane {
   private Map<Key, Outcome> usedBefore(Connection connection, Map<Key, Spend.Request> byKey) throws SQLException {
     var used = new HashMap<Key, Outcome>();
     try (var statement = connection.prepareStatement("""
-      SELECT s.agent_id, s.idempotency_key, s.fingerprint, s.spend_id
-      FROM unnest(?::uuid[], ?::text[]) AS k(agent_id, idempotency_key)
-      JOIN spend s ON s.tenant_id = ? AND s.agent_id = k.agent_id AND s.idempotency_key = k.idempotency_key
-      """)) {
+        SELECT s.agent_id, s.idempotency_key, s.fingerprint, s.spend_id
+        FROM unnest(?::uuid[], ?::text[]) AS k(agent_id, idempotency_key)
+        JOIN spend s ON s.tenant_id = ? AND s.agent_id = k.agent_id AND s.idempotency_key = k.idempotency_key
+        """)) {
       statement.setArray(1, connection.createArrayOf("uuid", byKey.keySet().stream().map(Key::agentId).toArray()));
-      statement.setArray(2, connection.createArrayOf("text", byKey.keySet().stream().map(Key::idempotencyKey).toArray()));
+      statement.setArray(2,
+          connection.createArrayOf("text", byKey.keySet().stream().map(Key::idempotencyKey).toArray()));
       statement.setObject(3, tenantId);
       try (var row = statement.executeQuery()) {
         while (row.next()) {
@@ -194,12 +194,13 @@ public final class Lane {
 
   private static Outcome repeated(byte[] fingerprint, Spend.Request request, UUID spendId) {
     return java.security.MessageDigest.isEqual(fingerprint, request.fingerprint())
-      ? new Outcome.Replayed(spendId)
-      : new Outcome.KeyReused(spendId);
+        ? new Outcome.Replayed(spendId)
+        : new Outcome.KeyReused(spendId);
   }
 
   /** The pure part: decides each request with what those before it in the batch have taken. */
-  private List<DecidedSpend> evaluate(Connection connection, List<Spend.Request> requests, Instant now) throws SQLException {
+  private List<DecidedSpend> evaluate(Connection connection, List<Spend.Request> requests, Instant now)
+      throws SQLException {
     readStandings(connection, requests);
     counters.beginBatch(connection, now);
     var decided = new ArrayList<DecidedSpend>(requests.size());
@@ -207,9 +208,11 @@ public final class Lane {
       var standing = java.util.Objects.requireNonNull(standings.get(request.walletId()), "a wallet is never deleted");
       var facts = request.facts(tenantId, standing.walletFrozen(), standing.agentSuspended());
       var decision = PolicyEngine.decide(standing.policies(), facts, counters, now);
-      var spend = DecidedSpend.of(tenantId, decided.size(), request, facts, decision, standing.policies(), counters, now);
+      var spend = DecidedSpend.of(tenantId, decided.size(), request, facts, decision, standing.policies(), counters,
+          now);
       if (spend.reserves()) {
-        decision.charges().forEach(charge -> counters.charge(charge.counter(), charge.key(), charge.counter().weight(facts)));
+        decision.charges()
+            .forEach(charge -> counters.charge(charge.counter(), charge.key(), charge.counter().weight(facts)));
       }
       decided.add(spend);
     }
@@ -248,46 +251,47 @@ public final class Lane {
   }
 
   private static final String WRITE = """
-    WITH r AS MATERIALIZED (
-      SELECT * FROM unnest(?::uuid[], ?::uuid[], ?::uuid[], ?::text[], ?::bytea[], ?::uuid[], ?::text[], ?::bytea[], ?::text[],
-        ?::text[], ?::text[], ?::text[], ?::timestamptz[], ?::timestamptz[], ?::bytea[], ?::bytea[], ?::bytea[], ?::text[], ?::text[],
-        ?::text[])
-      WITH ORDINALITY AS u(spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, category, host,
-        effect, reason_codes, expires_at, request_expires_at, payload, leaf_hash, salt, purpose, reference, metadata, n)),
-    l AS (
-      UPDATE lane SET epoch = epoch + 1, audit_seq = audit_seq + ?, last_at = ?
-      WHERE tenant_id = ? AND epoch = ? AND directory_epoch = ? AND NOT EXISTS (
-        SELECT FROM r JOIN spend s
-        ON s.tenant_id = lane.tenant_id AND s.agent_id = r.agent_id AND s.idempotency_key = r.idempotency_key)
-      RETURNING tenant_id, audit_seq - ? AS seq, last_at),
-    s AS (
-      INSERT INTO spend (tenant_id, spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, method,
-        category, host, effect, reason_codes, audit_seq, decided_at)
-      SELECT l.tenant_id, r.spend_id, r.agent_id, r.wallet_id, r.idempotency_key, r.fingerprint, r.asset_id, r.amount::numeric,
-        r.payee, 'transfer', r.category, r.host, r.effect, string_to_array(r.reason_codes, ','), l.seq + r.n, l.last_at
-      FROM l, r),
-    t AS (
-      INSERT INTO spend_text (tenant_id, spend_id, salt, purpose, reference, metadata)
-      SELECT l.tenant_id, r.spend_id, r.salt, r.purpose, r.reference, r.metadata FROM l, r WHERE r.salt IS NOT NULL),
-    p AS (
-      INSERT INTO payment (tenant_id, spend_id, wallet_id, state, audit_seq, charged_at, expires_at, request_expires_at, due_at,
-        updated_at)
-      SELECT l.tenant_id, r.spend_id, r.wallet_id, CASE r.effect WHEN 'allow' THEN 'authorized' ELSE 'awaiting_approval' END,
-        l.seq + r.n, l.last_at, r.expires_at, r.request_expires_at, l.last_at, l.last_at
-      FROM l, r WHERE r.effect <> 'deny'),
-    a AS (
-      INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
-      SELECT l.tenant_id, l.seq + r.n, l.last_at, 'authorization', r.spend_id, r.payload, r.leaf_hash FROM l, r),
-    b AS (
-      INSERT INTO limit_bucket (tenant_id, counter_no, key, slot_seconds, slot, amount, count)
-      SELECT l.tenant_id, u.counter_no, u.key, u.slot_seconds, u.slot, u.amount::numeric, u.count
-      FROM l, unnest(?::int4[], ?::int8[], ?::int2[], ?::int8[], ?::text[], ?::int8[])
-        AS u(counter_no, key, slot_seconds, slot, amount, count)
-      ON CONFLICT (tenant_id, counter_no, key, slot_seconds, slot)
-      DO UPDATE SET amount = limit_bucket.amount + excluded.amount, count = limit_bucket.count + excluded.count)
-    SELECT clock_timestamp() FROM l""";
+      WITH r AS MATERIALIZED (
+        SELECT * FROM unnest(?::uuid[], ?::uuid[], ?::uuid[], ?::text[], ?::bytea[], ?::uuid[], ?::text[], ?::bytea[], ?::text[],
+          ?::text[], ?::text[], ?::text[], ?::timestamptz[], ?::timestamptz[], ?::bytea[], ?::bytea[], ?::bytea[], ?::text[], ?::text[],
+          ?::text[])
+        WITH ORDINALITY AS u(spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, category, host,
+          effect, reason_codes, expires_at, request_expires_at, payload, leaf_hash, salt, purpose, reference, metadata, n)),
+      l AS (
+        UPDATE lane SET epoch = epoch + 1, audit_seq = audit_seq + ?, last_at = ?
+        WHERE tenant_id = ? AND epoch = ? AND directory_epoch = ? AND NOT EXISTS (
+          SELECT FROM r JOIN spend s
+          ON s.tenant_id = lane.tenant_id AND s.agent_id = r.agent_id AND s.idempotency_key = r.idempotency_key)
+        RETURNING tenant_id, audit_seq - ? AS seq, last_at),
+      s AS (
+        INSERT INTO spend (tenant_id, spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, method,
+          category, host, effect, reason_codes, audit_seq, decided_at)
+        SELECT l.tenant_id, r.spend_id, r.agent_id, r.wallet_id, r.idempotency_key, r.fingerprint, r.asset_id, r.amount::numeric,
+          r.payee, 'transfer', r.category, r.host, r.effect, string_to_array(r.reason_codes, ','), l.seq + r.n, l.last_at
+        FROM l, r),
+      t AS (
+        INSERT INTO spend_text (tenant_id, spend_id, salt, purpose, reference, metadata)
+        SELECT l.tenant_id, r.spend_id, r.salt, r.purpose, r.reference, r.metadata FROM l, r WHERE r.salt IS NOT NULL),
+      p AS (
+        INSERT INTO payment (tenant_id, spend_id, wallet_id, state, audit_seq, charged_at, expires_at, request_expires_at, due_at,
+          updated_at)
+        SELECT l.tenant_id, r.spend_id, r.wallet_id, CASE r.effect WHEN 'allow' THEN 'authorized' ELSE 'awaiting_approval' END,
+          l.seq + r.n, l.last_at, r.expires_at, r.request_expires_at, l.last_at, l.last_at
+        FROM l, r WHERE r.effect <> 'deny'),
+      a AS (
+        INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
+        SELECT l.tenant_id, l.seq + r.n, l.last_at, 'authorization', r.spend_id, r.payload, r.leaf_hash FROM l, r),
+      b AS (
+        INSERT INTO limit_bucket (tenant_id, counter_no, key, slot_seconds, slot, amount, count)
+        SELECT l.tenant_id, u.counter_no, u.key, u.slot_seconds, u.slot, u.amount::numeric, u.count
+        FROM l, unnest(?::int4[], ?::int8[], ?::int2[], ?::int8[], ?::text[], ?::int8[])
+          AS u(counter_no, key, slot_seconds, slot, amount, count)
+        ON CONFLICT (tenant_id, counter_no, key, slot_seconds, slot)
+        DO UPDATE SET amount = limit_bucket.amount + excluded.amount, count = limit_bucket.count + excluded.count)
+      SELECT clock_timestamp() FROM l""";
 
-  private void bind(Connection connection, PreparedStatement statement, List<DecidedSpend> decided) throws SQLException {
+  private void bind(Connection connection, PreparedStatement statement, List<DecidedSpend> decided)
+      throws SQLException {
     var columns = new Columns(connection, statement);
     columns.add("uuid", decided, DecidedSpend::id);
     columns.add("uuid", decided, spend -> spend.request().agentId());
@@ -339,7 +343,8 @@ public final class Lane {
       this.statement = statement;
     }
 
-    <R> void add(String type, List<R> rows, java.util.function.Function<R, @Nullable Object> value) throws SQLException {
+    <R> void add(String type, List<R> rows, java.util.function.Function<R, @Nullable Object> value)
+        throws SQLException {
       statement.setArray(++index, connection.createArrayOf(type, rows.stream().map(value).toArray()));
     }
 
@@ -359,7 +364,8 @@ public final class Lane {
   }
 
   /** The answer to every request: to the first of a key its own, to one that came with the same key in the batch that one's. */
-  private static List<Outcome> answers(List<Spend.Request> batch, Map<Key, Spend.Request> byKey, Map<Key, Outcome> outcomes) {
+  private static List<Outcome> answers(List<Spend.Request> batch, Map<Key, Spend.Request> byKey,
+      Map<Key, Outcome> outcomes) {
     var answers = new ArrayList<Outcome>(batch.size());
     for (var request : batch) {
       var key = Key.of(request);
@@ -412,7 +418,8 @@ public final class Lane {
     }
 
     Instant next() {
-      var now = java.util.Objects.requireNonNull(read).plusNanos(System.nanoTime() - readNanos).truncatedTo(ChronoUnit.MICROS);
+      var now = java.util.Objects.requireNonNull(read).plusNanos(System.nanoTime() - readNanos)
+          .truncatedTo(ChronoUnit.MICROS);
       last = now.isAfter(last) ? now : last.plus(1, ChronoUnit.MICROS);
       return last;
     }

@@ -27,8 +27,7 @@ import io.bursar.policy.Window;
  */
 final class LaneCounters implements Counters {
   /** One row of {@code limit_bucket}. */
-  record Bucket(int counterNo, long key, int slotSeconds, long slot) {
-  }
+  record Bucket(int counterNo, long key, int slotSeconds, long slot) {}
 
   /** What a batch adds to a bucket. */
   static final class Sum {
@@ -36,14 +35,11 @@ final class LaneCounters implements Counters {
     long count;
   }
 
-  private record Key(String counterId, long key) {
-  }
+  private record Key(String counterId, long key) {}
 
-  private record Charged(Key key, BigInteger weight) {
-  }
+  private record Charged(Key key, BigInteger weight) {}
 
-  private record Definition(int counterNo, int[] slotSeconds) {
-  }
+  private record Definition(int counterNo, int[] slotSeconds) {}
 
   /** Windows that nobody has asked for are forgotten all together beyond this many. */
   private static final int KEYS_MAX = 50_000;
@@ -65,12 +61,10 @@ final class LaneCounters implements Counters {
 
   /** What is held in memory of one window. */
   private sealed interface Held {
-    record OfRolling(RollingUsage usage) implements Held {
-    }
+    record OfRolling(RollingUsage usage) implements Held {}
 
     /** A calendar period, or all time. */
-    record OfPeriod(long slot, Usage[] usage) implements Held {
-    }
+    record OfPeriod(long slot, Usage[] usage) implements Held {}
   }
 
   /** Begins a batch that is decided at {@code at}, later than any before; reads go through {@code reads}. */
@@ -118,7 +112,8 @@ final class LaneCounters implements Counters {
   }
 
   @Override
-  public Optional<Instant> fitsAt(Counter counter, long key, Window window, Instant at, BigInteger sumMax, long countMax) {
+  public Optional<Instant> fitsAt(Counter counter, long key, Window window, Instant at, BigInteger sumMax,
+      long countMax) {
     return switch (held(counter, key, window)) {
       case Held.OfRolling(var rolling) -> rolling.fitsAt(at, sumMax, countMax);
       case Held.OfPeriod(long slot, var usage) -> {
@@ -154,7 +149,8 @@ final class LaneCounters implements Counters {
   private void count(Held window, BigInteger weight) {
     switch (window) {
       case Held.OfRolling(var rolling) -> rolling.add(now, weight);
-      case Held.OfPeriod(long slot, var usage) -> usage[0] = new Usage(usage[0].sum().add(weight), usage[0].count() + 1);
+      case Held.OfPeriod(long slot, var usage) ->
+        usage[0] = new Usage(usage[0].sum().add(weight), usage[0].count() + 1);
     }
   }
 
@@ -194,7 +190,8 @@ final class LaneCounters implements Counters {
   private Held load(Counter counter, long key, Window window) {
     int counterNo = definition(counter).counterNo();
     return switch (window) {
-      case Window.Rolling rolling -> new Held.OfRolling(new RollingUsage(rolling, range -> slots(counterNo, key, range)));
+      case Window.Rolling rolling ->
+        new Held.OfRolling(new RollingUsage(rolling, range -> slots(counterNo, key, range)));
       case Window.Calendar calendar -> period(counterNo, key, periodSlot(counter, now));
       case Window.Lifetime all -> period(counterNo, key, 0);
       case Window.Spend spend -> throw new IllegalArgumentException("one request is not counted");
@@ -209,9 +206,9 @@ final class LaneCounters implements Counters {
 
   private List<RollingUsage.Slot> slots(int counterNo, long key, RollingUsage.SlotRange range) {
     try (var statement = connection().prepareStatement("""
-      SELECT slot, amount, count FROM limit_bucket
-      WHERE tenant_id = ? AND counter_no = ? AND key = ? AND slot_seconds = ? AND slot >= ? AND slot < ?
-      """)) {
+        SELECT slot, amount, count FROM limit_bucket
+        WHERE tenant_id = ? AND counter_no = ? AND key = ? AND slot_seconds = ? AND slot >= ? AND slot < ?
+        """)) {
       statement.setObject(1, tenantId);
       statement.setInt(2, counterNo);
       statement.setLong(3, key);
@@ -236,8 +233,8 @@ final class LaneCounters implements Counters {
       return known;
     }
     try (var statement = connection().prepareStatement("""
-      SELECT counter_no, slot_seconds FROM counter WHERE tenant_id = ? AND definition = ?
-      """)) {
+        SELECT counter_no, slot_seconds FROM counter WHERE tenant_id = ? AND definition = ?
+        """)) {
       statement.setObject(1, tenantId);
       statement.setString(2, counter.id());
       try (var row = statement.executeQuery()) {
@@ -245,7 +242,8 @@ final class LaneCounters implements Counters {
           throw new IllegalStateException("a limit is in force whose counter `" + counter.id() + "` is not kept");
         }
         var sizes = (Short[]) row.getArray(2).getArray();
-        var definition = new Definition(row.getInt(1), java.util.Arrays.stream(sizes).mapToInt(Short::intValue).toArray());
+        var definition = new Definition(row.getInt(1),
+            java.util.Arrays.stream(sizes).mapToInt(Short::intValue).toArray());
         definitions.put(counter.id(), definition);
         return definition;
       }

@@ -21,8 +21,7 @@ import io.bursar.policy.PolicyJson;
  */
 final class PoliciesInForce {
   /** What a lane must know of a wallet to decide. */
-  record Standing(boolean walletFrozen, boolean agentSuspended, List<Policy.InForce> policies) {
-  }
+  record Standing(boolean walletFrozen, boolean agentSuspended, List<Policy.InForce> policies) {}
 
   private static final int CACHED_MAX = 10_000;
 
@@ -32,18 +31,18 @@ final class PoliciesInForce {
   Map<UUID, Standing> read(Connection connection, UUID tenantId, Collection<UUID> walletIds) throws SQLException {
     var standings = new HashMap<UUID, Standing>();
     try (var statement = connection.prepareStatement("""
-      SELECT w.wallet_id, w.status, a.status, p.target, p.policy_id, p.version
-      FROM unnest(?::uuid[]) AS u(wallet_id)
-      JOIN wallet w ON w.tenant_id = ? AND w.wallet_id = u.wallet_id
-      JOIN agent a ON a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id
-      LEFT JOIN LATERAL (
-        SELECT target, policy_id, version FROM policy_attachment
-        WHERE tenant_id = w.tenant_id AND target = 'tenant' AND target_id = w.tenant_id
-        UNION ALL SELECT target, policy_id, version FROM policy_attachment
-        WHERE tenant_id = w.tenant_id AND target = 'agent' AND target_id = w.agent_id
-        UNION ALL SELECT target, policy_id, version FROM policy_attachment
-        WHERE tenant_id = w.tenant_id AND target = 'wallet' AND target_id = w.wallet_id) p ON true
-      """)) {
+        SELECT w.wallet_id, w.status, a.status, p.target, p.policy_id, p.version
+        FROM unnest(?::uuid[]) AS u(wallet_id)
+        JOIN wallet w ON w.tenant_id = ? AND w.wallet_id = u.wallet_id
+        JOIN agent a ON a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id
+        LEFT JOIN LATERAL (
+          SELECT target, policy_id, version FROM policy_attachment
+          WHERE tenant_id = w.tenant_id AND target = 'tenant' AND target_id = w.tenant_id
+          UNION ALL SELECT target, policy_id, version FROM policy_attachment
+          WHERE tenant_id = w.tenant_id AND target = 'agent' AND target_id = w.agent_id
+          UNION ALL SELECT target, policy_id, version FROM policy_attachment
+          WHERE tenant_id = w.tenant_id AND target = 'wallet' AND target_id = w.wallet_id) p ON true
+        """)) {
       statement.setArray(1, connection.createArrayOf("uuid", walletIds.toArray()));
       statement.setObject(2, tenantId);
       try (var row = statement.executeQuery()) {
@@ -51,11 +50,12 @@ final class PoliciesInForce {
           boolean frozen = row.getString(2).equals("frozen");
           boolean suspended = row.getString(3).equals("suspended");
           var standing = standings.computeIfAbsent(row.getObject(1, UUID.class),
-            id -> new Standing(frozen, suspended, new ArrayList<>()));
+              id -> new Standing(frozen, suspended, new ArrayList<>()));
           if (row.getString(4) != null) {
             var policyId = row.getObject(5, UUID.class);
             standing.policies()
-              .add(new Policy.InForce(policyId, compiled(connection, tenantId, policyId, row.getString(6)), target(row.getString(4))));
+                .add(new Policy.InForce(policyId, compiled(connection, tenantId, policyId, row.getString(6)),
+                    target(row.getString(4))));
           }
         }
       }
@@ -78,8 +78,8 @@ final class PoliciesInForce {
       return known;
     }
     try (var statement = connection.prepareStatement("""
-      SELECT document FROM policy_version WHERE tenant_id = ? AND policy_id = ? AND version = ?
-      """)) {
+        SELECT document FROM policy_version WHERE tenant_id = ? AND policy_id = ? AND version = ?
+        """)) {
       statement.setObject(1, tenantId);
       statement.setObject(2, policyId);
       statement.setString(3, version);

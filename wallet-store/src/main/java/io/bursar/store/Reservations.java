@@ -42,7 +42,8 @@ public final class Reservations {
     var spend = spends.find(slot.tenantId(), spendId).orElseThrow();
     var facts = spend.request().facts(slot.tenantId(), false, false);
     var chargedAt = database.sql().sql("SELECT charged_at FROM payment WHERE tenant_id = :tenant AND spend_id = :id")
-      .param("tenant", slot.tenantId()).param("id", spendId).query((row, n) -> Directory.instant(row, "charged_at")).single();
+        .param("tenant", slot.tenantId()).param("id", spendId).query((row, n) -> Directory.instant(row, "charged_at"))
+        .single();
     for (var charge : PolicyEngine.charges(standing(slot.tenantId(), spend.request().walletId()).policies(), facts)) {
       takeOut(slot.tenantId(), charge, facts, chargedAt, what);
     }
@@ -52,7 +53,8 @@ public final class Reservations {
   PoliciesInForce.Standing standing(UUID tenantId, UUID walletId) {
     var connection = connection();
     try {
-      return java.util.Objects.requireNonNull(policiesInForce.read(connection, tenantId, List.of(walletId)).get(walletId));
+      return java.util.Objects
+          .requireNonNull(policiesInForce.read(connection, tenantId, List.of(walletId)).get(walletId));
     } catch (SQLException e) {
       throw new IllegalStateException("the policies in force cannot be read", e);
     } finally {
@@ -65,20 +67,23 @@ public final class Reservations {
     return DataSourceUtils.getConnection(database.source());
   }
 
-  private void takeOut(UUID tenantId, io.bursar.policy.Decision.Charge charge, SpendFacts facts, Instant chargedAt, GiveBack what) {
-    record Kept(int counterNo, Short[] slotSeconds) {
-    }
-    var kept = database.sql().sql("SELECT counter_no, slot_seconds FROM counter WHERE tenant_id = :tenant AND definition = :definition")
-      .param("tenant", tenantId).param("definition", charge.counter().id())
-      .query((row, n) -> new Kept(row.getInt("counter_no"), (Short[]) row.getArray("slot_seconds").getArray())).single();
+  private void takeOut(UUID tenantId, io.bursar.policy.Decision.Charge charge, SpendFacts facts, Instant chargedAt,
+      GiveBack what) {
+    record Kept(int counterNo, Short[] slotSeconds) {}
+    var kept = database.sql()
+        .sql("SELECT counter_no, slot_seconds FROM counter WHERE tenant_id = :tenant AND definition = :definition")
+        .param("tenant", tenantId).param("definition", charge.counter().id())
+        .query((row, n) -> new Kept(row.getInt("counter_no"), (Short[]) row.getArray("slot_seconds").getArray()))
+        .single();
     for (var slotSeconds : kept.slotSeconds()) {
       // A slot that no window can hold any more may have been swept away.
       database.sql().sql("""
-        UPDATE limit_bucket SET amount = amount - :amount, count = count - :count
-        WHERE tenant_id = :tenant AND counter_no = :no AND key = :key AND slot_seconds = :size AND slot = :slot
-        """).param("amount", new BigDecimal(charge.counter().weight(facts))).param("count", what == GiveBack.ALL ? 1 : 0)
-        .param("tenant", tenantId).param("no", kept.counterNo()).param("key", charge.key()).param("size", slotSeconds)
-        .param("slot", LaneCounters.slot(charge.counter(), slotSeconds, chargedAt)).update();
+          UPDATE limit_bucket SET amount = amount - :amount, count = count - :count
+          WHERE tenant_id = :tenant AND counter_no = :no AND key = :key AND slot_seconds = :size AND slot = :slot
+          """).param("amount", new BigDecimal(charge.counter().weight(facts)))
+          .param("count", what == GiveBack.ALL ? 1 : 0)
+          .param("tenant", tenantId).param("no", kept.counterNo()).param("key", charge.key()).param("size", slotSeconds)
+          .param("slot", LaneCounters.slot(charge.counter(), slotSeconds, chargedAt)).update();
     }
   }
 }

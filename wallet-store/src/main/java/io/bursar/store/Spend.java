@@ -17,8 +17,9 @@ import io.bursar.spend.SpendFacts;
  * @param authorization the decision that holds now: the first one, or the one made again when approvers had spoken
  * @param payment what became of it; absent where the first decision was a denial
  */
-public record Spend(UUID tenantId, UUID id, Request request, Authorization authorization, Instant decidedAt, @Nullable Payment payment,
-  List<Approval> approvals) {
+public record Spend(UUID tenantId, UUID id, Request request, Authorization authorization, Instant decidedAt,
+    @Nullable Payment payment,
+    List<Approval> approvals) {
 
   /**
    * What was asked for.
@@ -26,12 +27,15 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
    * @param fingerprint SHA-256 over the canonical request: the same key with another fingerprint is another request
    * @param expiresAt the request's own deadline: not signed by then, it expires
    */
-  public record Request(UUID agentId, UUID walletId, String idempotencyKey, byte[] fingerprint, Directory.RegisteredAsset asset,
-    BigInteger amount, Address payee, @Nullable String category, @Nullable String host, Text text, @Nullable Instant expiresAt) {
+  public record Request(UUID agentId, UUID walletId, String idempotencyKey, byte[] fingerprint,
+      Directory.RegisteredAsset asset,
+      BigInteger amount, Address payee, @Nullable String category, @Nullable String host, Text text,
+      @Nullable Instant expiresAt) {
 
     SpendFacts facts(UUID tenantId, boolean walletFrozen, boolean agentSuspended) {
-      return new SpendFacts(tenantId, agentId, walletId, asset.asset(), amount, payee, SpendFacts.TRANSFER, category, host,
-        walletFrozen, agentSuspended);
+      return new SpendFacts(tenantId, agentId, walletId, asset.asset(), amount, payee, SpendFacts.TRANSFER, category,
+          host,
+          walletFrozen, agentSuspended);
     }
   }
 
@@ -52,6 +56,10 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
    * @param entry the entry itself; its {@code decision} member says what was decided and why
    */
   public record Authorization(UUID id, byte[] leafHash, Json.Obj entry) {
+    /** What was decided and why. */
+    public Json.Obj decision() {
+      return (Json.Obj) java.util.Objects.requireNonNull(entry.get("decision"));
+    }
   }
 
   /**
@@ -61,12 +69,17 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
    * @param expiresAt until when approvers may speak, while it waits for them
    * @param failure why it does not go on, or failed
    */
-  public record Payment(String state, @Nullable Instant expiresAt, @Nullable Long nonce, byte @Nullable [] transactionHash,
-    @Nullable Long blockNumber, int attempts, @Nullable String failure, Instant updatedAt) {
+  public record Payment(String state, @Nullable Instant expiresAt, @Nullable Long nonce,
+      byte @Nullable [] transactionHash,
+      @Nullable Long blockNumber, int attempts, @Nullable String failure, Instant updatedAt) {
+
+    /** Whether approvers may still speak at a time. */
+    boolean waitsBeyond(Instant at) {
+      return expiresAt != null && expiresAt.isAfter(at);
+    }
   }
 
-  public record Approval(UUID approverId, String verdict, @Nullable String comment, Instant at) {
-  }
+  public record Approval(UUID approverId, String verdict, @Nullable String comment, Instant at) {}
 
   /** {@code denied}, or the state of the payment. */
   public String status() {
