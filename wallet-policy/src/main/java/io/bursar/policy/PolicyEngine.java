@@ -103,7 +103,7 @@ public final class PolicyEngine {
   }
 
   /** The policies in one order, so that a decision does not depend on how they were listed. */
-  private static List<InForce> inOrder(List<InForce> policies) {
+  static List<InForce> inOrder(List<InForce> policies) {
     for (int i = 1; i < policies.size(); i++) {
       if (POLICY_ORDER.compare(policies.get(i - 1), policies.get(i)) > 0) {
         return policies.stream().sorted(POLICY_ORDER).toList();
@@ -247,7 +247,7 @@ public final class PolicyEngine {
       var usage = RuleInForce.usage(counters, counter, counter.key(facts), limit.window(), now);
       boolean over = bounds.max() != null && bounds.aboveMax(usage.sum().add(parts));
       boolean full = bounds.full(usage.count());
-      var fitsAt = over || full ? rule.fitsAt(counters, bounds, limit.window(), facts, parts, now).orElse(null) : null;
+      var fitsAt = over || full ? rule.fitsAt(counters, counter, limit.window(), facts, parts, now).orElse(null) : null;
       readings.add(new Reading(rule.policyId, limit.id(), usage, fitsAt));
       if (over) {
         refuse(Reasons.aboveMaximum(rule, limit, bounds, usage.sum(), parts));

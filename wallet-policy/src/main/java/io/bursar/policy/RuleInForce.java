@@ -89,16 +89,25 @@ final class RuleInForce {
     return usage;
   }
 
+  /** What a counting limit asks its counter: when is there room for one more spend. */
+  record Question(BigInteger sumMax, long countMax) {}
+
+  /** The question for a spend; null where no time would do. */
+  @Nullable
+  Question question(BigInteger parts) {
+    var limit = Objects.requireNonNull(bounds);
+    var sumMax = limit.max == null ? Counters.ANY_SUM : limit.max.subtract(parts);
+    long countMax = limit.maxCount == null ? Long.MAX_VALUE : limit.maxCount - 1;
+    return sumMax.signum() < 0 || countMax < 0 ? null : new Question(sumMax, countMax);
+  }
+
   /** When a counting limit would let the spend through; empty where never. */
-  Optional<Instant> fitsAt(Counters counters, Bounds bounds, Window window, SpendFacts facts, BigInteger parts,
+  Optional<Instant> fitsAt(Counters counters, Counter counter, Window window, SpendFacts facts, BigInteger parts,
       Instant now) {
-    var counter = Objects.requireNonNull(bounds.counter);
-    var sumMax = bounds.max == null ? Counters.ANY_SUM : bounds.max.subtract(parts);
-    long countMax = bounds.maxCount == null ? Long.MAX_VALUE : bounds.maxCount - 1;
-    if (sumMax.signum() < 0 || countMax < 0) {
-      return Optional.empty();
-    }
-    return counters.fitsAt(counter, counter.key(facts), window, now, sumMax, countMax);
+    var question = question(parts);
+    return question == null
+        ? Optional.empty()
+        : counters.fitsAt(counter, counter.key(facts), window, now, question.sumMax, question.countMax);
   }
 
   private static Bounds bounds(Rule.Limit limit, Policy.Target attachedTo) {
