@@ -1,6 +1,5 @@
 package io.bursar.store;
 
-import java.sql.SQLException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.HashSet;

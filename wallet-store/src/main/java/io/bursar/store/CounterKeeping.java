@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.UUID;
 
@@ -50,7 +51,7 @@ public final class CounterKeeping {
     this.database = database;
   }
 
-  private record KeptCounter(UUID tenantId, int counterNo, Counter counter, TreeSet<Integer> slotSeconds) {}
+  private record KeptCounter(UUID tenantId, int counterNo, Counter counter, SortedSet<Integer> slotSeconds) {}
 
   /**
    * Makes the counters fit what is now attached to a target. The lane must be held.
@@ -155,7 +156,7 @@ public final class CounterKeeping {
         JOIN policy_version v ON v.tenant_id = a.tenant_id AND v.policy_id = a.policy_id AND v.version = a.version
         WHERE c.tenant_id = :tenant AND c.counter_no = :no LIMIT 1
         """).param("tenant", tenantId).param("no", counterNo).query((row, n) -> {
-      var policy = PolicyJson.compile(SpendStore.entry(row.getBytes("document")));
+      var policy = PolicyJson.load(SpendStore.entry(row.getBytes("document")));
       var definition = row.getString("definition");
       var counter = PolicyEngine.counted(policy, PoliciesInForce.target(row.getString("target"))).stream()
           .map(PolicyEngine.Counted::counter).filter(counted -> counted.id().equals(definition)).findFirst()
@@ -164,7 +165,7 @@ public final class CounterKeeping {
     }).optional();
   }
 
-  private static TreeSet<Integer> sizes(ResultSet row) throws SQLException {
+  private static SortedSet<Integer> sizes(ResultSet row) throws SQLException {
     var sizes = new TreeSet<Integer>();
     for (var size : (Short[]) row.getArray("slot_seconds").getArray()) {
       sizes.add(size.intValue());

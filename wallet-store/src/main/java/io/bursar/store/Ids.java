@@ -13,6 +13,10 @@ public final class Ids {
 
   private Ids() {}
 
+  static SecureRandom random() {
+    return RANDOM;
+  }
+
   /** A version 7 identifier made at {@code at}. */
   public static UUID next(Instant at) {
     return Id.version7(ChronoUnit.MICROS.between(Instant.EPOCH, at), RANDOM.nextInt(1 << 16), RANDOM.nextLong());

@@ -367,11 +367,12 @@ public final class Lane {
   private static List<Outcome> answers(List<Spend.Request> batch, Map<Key, Spend.Request> byKey,
       Map<Key, Outcome> outcomes) {
     var answers = new ArrayList<Outcome>(batch.size());
+    var answered = new HashSet<Key>();
     for (var request : batch) {
       var key = Key.of(request);
-      var first = java.util.Objects.requireNonNull(byKey.get(key));
       var outcome = java.util.Objects.requireNonNull(outcomes.get(key));
-      answers.add(request == first ? outcome : repeated(first.fingerprint(), request, spendId(outcome)));
+      var first = java.util.Objects.requireNonNull(byKey.get(key));
+      answers.add(answered.add(key) ? outcome : repeated(first.fingerprint(), request, spendId(outcome)));
     }
     return answers;
   }

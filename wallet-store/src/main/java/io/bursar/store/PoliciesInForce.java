@@ -87,7 +87,7 @@ final class PoliciesInForce {
         if (!result.next()) {
           throw new IllegalStateException("policy version `" + version + "` is attached but not there");
         }
-        var policy = PolicyJson.compile(JsonText.parse(result.getBytes(1)));
+        var policy = PolicyJson.load(JsonText.parse(result.getBytes(1)));
         if (compiled.size() >= CACHED_MAX) {
           compiled.clear();
         }
