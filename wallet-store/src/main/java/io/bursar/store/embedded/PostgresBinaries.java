@@ -32,6 +32,9 @@ final class PostgresBinaries {
   private static final Duration ABANDONED_AFTER = Duration.ofMinutes(10);
   private static final long MAX_UNPACKED_BYTES = 512L << 20;
 
+  /** The digest of the archive on the class path, which does not change while this process runs. */
+  private static volatile @Nullable String digest;
+
   private PostgresBinaries() {}
 
   /**
@@ -41,7 +44,12 @@ final class PostgresBinaries {
    */
   static Path unpacked(Path fallback) throws IOException {
     String archive = archiveName();
-    String name = "pg-" + sha256(archive).substring(0, 32);
+    String known = digest;
+    if (known == null) {
+      known = sha256(archive);
+      digest = known;
+    }
+    String name = "pg-" + known.substring(0, 32);
     Path parent = PrivateFiles.userCache("postgres").orElse(fallback);
     PrivateFiles.createDirectories(parent);
     Path target = parent.resolve(name);
