@@ -68,6 +68,7 @@ CREATE TABLE payment (
   attempts         int NOT NULL DEFAULT 0 CHECK (attempts >= 0), -- how many payment_attempt rows it has
   due_at           timestamptz NOT NULL,
   lease_until      timestamptz NOT NULL DEFAULT '-infinity',
+  lease            uuid,                           -- whose it is, or was last
   updated_at       timestamptz NOT NULL,
   PRIMARY KEY (tenant_id, spend_id),
   UNIQUE (tenant_id, wallet_id, nonce),
@@ -113,5 +114,5 @@ CREATE TABLE approval (
 
 GRANT SELECT, INSERT ON spend, spend_text, redecision, payment, payment_attempt, approval TO bursar_app;
 GRANT UPDATE (state, audit_seq, charged_at, expires_at, nonce, gas_limit, block_number, block_hash, transaction_hash, failure, attempts,
-  due_at, lease_until, updated_at) ON payment TO bursar_app;
+  due_at, lease_until, lease, updated_at) ON payment TO bursar_app;
 GRANT UPDATE (raw_transaction, transaction_hash, first_sent_at, last_sent_at) ON payment_attempt TO bursar_app;

@@ -1,6 +1,7 @@
 package io.bursar.store;
 
 import java.math.BigInteger;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.UUID;
 
@@ -10,15 +11,15 @@ import io.bursar.money.Address;
 import io.bursar.permit.Digest32;
 
 /**
- * An authorized spend on its way to the chain, as it was read under a lease.
+ * An authorized spend on its way to the chain, as it was read.
  *
  * @param key which one
  * @param wallet who pays
  * @param order what is to be paid
  * @param state where it stands
- * @param clock the database's times that belong to this reading
+ * @param reading when and under which lease it was read
  */
-public record Payment(Key key, Wallet wallet, Order order, PaymentState state, Clock clock) {
+public record Payment(Key key, Wallet wallet, Order order, PaymentState state, Reading reading) {
   /** Names a payment: there is exactly one for a spend. */
   public record Key(UUID tenantId, UUID spendId) {}
 
@@ -41,13 +42,18 @@ public record Payment(Key key, Wallet wallet, Order order, PaymentState state, C
       @Nullable Instant expiresAt) {}
 
   /**
-   * The database's times.
+   * How it was read.
    *
-   * @param readAt when this was read
-   * @param updatedAt when the state was entered
-   * @param leaseUntil until when nobody else works on it; also what tells this holder of the lease from any other
+   * @param readAt when, by the database's clock
+   * @param updatedAt when the state was entered, by the same clock
+   * @param lease under which; null if it was only looked at, and then it cannot be moved
    */
-  public record Clock(Instant readAt, Instant updatedAt, Instant leaseUntil) {}
+  public record Reading(Instant readAt, Instant updatedAt, @Nullable UUID lease) {
+    /** How long the payment had been in its state. */
+    public Duration age() {
+      return Duration.between(updatedAt, readAt);
+    }
+  }
 
   public UUID tenantId() {
     return key.tenantId;

@@ -29,8 +29,12 @@ final class PaymentRows {
     this.database = database;
   }
 
-  /** The payments of these keys that exist: those with a nonce first and by nonce, the others as they were decided. */
-  List<Payment> read(Collection<Payment.Key> keys) {
+  /**
+   * The payments of these keys that exist: those with a nonce first and by nonce, the others as they were decided.
+   *
+   * @param lease under which they are read, or null
+   */
+  List<Payment> read(Collection<Payment.Key> keys, @Nullable UUID lease) {
     if (keys.isEmpty()) {
       return List.of();
     }
@@ -48,7 +52,7 @@ final class PaymentRows {
             ORDER BY p.nonce NULLS LAST, p.spend_id
             """)
         .param("tenants", tenants(keys)).param("spends", spends(keys))
-        .query((row, n) -> payment(row, attempts)).list();
+        .query((row, n) -> payment(row, attempts, lease)).list();
   }
 
   static UUID[] tenants(Collection<Payment.Key> keys) {
@@ -85,16 +89,16 @@ final class PaymentRows {
     return attempts;
   }
 
-  private static Payment payment(ResultSet row, Map<Payment.Key, List<AttemptRow>> attempts) throws SQLException {
+  private static Payment payment(ResultSet row, Map<Payment.Key, List<AttemptRow>> attempts,
+      @Nullable UUID lease) throws SQLException {
     var key = new Payment.Key(row.getObject("tenant_id", UUID.class), row.getObject("spend_id", UUID.class));
     var wallet = new Payment.Wallet(row.getObject("wallet_id", UUID.class), row.getString("chain"),
         Address.of(row.getBytes("address")));
     var order = new Payment.Order(Address.of(row.getBytes("contract")), Address.of(row.getBytes("payee")),
         row.getBigDecimal("amount").toBigIntegerExact(), Digest32.of(row.getBytes("leaf_hash")),
         time(row, "request_expires_at"));
-    var clock = new Payment.Clock(requiredTime(row, "read_at"), requiredTime(row, "updated_at"),
-        leaseUntil(row));
-    return new Payment(key, wallet, order, state(row, attempts.getOrDefault(key, List.of())), clock);
+    var reading = new Payment.Reading(requiredTime(row, "read_at"), requiredTime(row, "updated_at"), lease);
+    return new Payment(key, wallet, order, state(row, attempts.getOrDefault(key, List.of())), reading);
   }
 
   private static PaymentState state(ResultSet row, List<AttemptRow> rows) throws SQLException {
@@ -133,12 +137,6 @@ final class PaymentRows {
   private static Mined mined(ResultSet row) throws SQLException {
     return new Mined(Digest32.of(row.getBytes("transaction_hash")), row.getLong("block_number"),
         Digest32.of(row.getBytes("block_hash")));
-  }
-
-  /** No lease is written as {@code -infinity}, which the driver reads as the smallest time there is. */
-  private static Instant leaseUntil(ResultSet row) throws SQLException {
-    var time = row.getObject("lease_until", OffsetDateTime.class);
-    return time.equals(OffsetDateTime.MIN) ? Instant.EPOCH : time.toInstant();
   }
 
   private static @Nullable Instant time(ResultSet row, String column) throws SQLException {

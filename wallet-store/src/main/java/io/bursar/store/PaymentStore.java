@@ -7,6 +7,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
@@ -40,10 +41,10 @@ public final class PaymentStore {
    * Bounds.
    *
    * @param unconfirmedMax how many payments of one wallet may be between prepared and final, 1 to 10,000
-   * @param lease how long a payment stays with the one that took it; longer than any step takes
+   * @param lease how long a payment stays with the one that took it if it is not renewed
    */
   public record Settings(int unconfirmedMax, Duration lease) {
-    public static final Settings DEFAULT = new Settings(16, Duration.ofSeconds(60));
+    public static final Settings DEFAULT = new Settings(16, Duration.ofSeconds(4));
   }
 
   /** What is not final yet: how many, and since when the oldest of them waits. */
@@ -82,7 +83,7 @@ public final class PaymentStore {
 
   /** The payment of a spend, if it has one. */
   public Optional<Payment> find(Payment.Key key) {
-    return rows.read(List.of(key)).stream().findFirst();
+    return rows.read(List.of(key), null).stream().findFirst();
   }
 
   /**
@@ -91,16 +92,18 @@ public final class PaymentStore {
    *
    * @param wallets how many wallets at most
    * @param perWallet how many payments of each at most
+   * @param busy wallets that the caller holds already
    * @return for each wallet its payments in the order in which to work on them: by nonce, then as decided
    */
-  public List<List<Payment>> claim(int wallets, int perWallet) {
+  public List<List<Payment>> claim(int wallets, int perWallet, Collection<UUID> busy) {
     return database.inTransaction(() -> {
-      var found = lockWalletsWithWork(wallets);
+      var found = lockWalletsWithWork(wallets, busy);
       if (found.isEmpty()) {
         return List.of();
       }
       var byWallet = new LinkedHashMap<UUID, List<Payment>>();
-      for (var payment : rows.read(lease(found, perWallet))) {
+      var lease = UUID.randomUUID();
+      for (var payment : rows.read(lease(found, perWallet, lease), lease)) {
         byWallet.computeIfAbsent(payment.wallet().walletId(), wallet -> new ArrayList<>()).add(payment);
       }
       return List.copyOf(byWallet.values());
@@ -109,7 +112,7 @@ public final class PaymentStore {
 
   private record WalletKey(UUID tenantId, UUID walletId) {}
 
-  private List<WalletKey> lockWalletsWithWork(int most) {
+  private List<WalletKey> lockWalletsWithWork(int most, Collection<UUID> busy) {
     return sql(
         """
         SELECT w.tenant_id, w.wallet_id FROM wallet w JOIN (
@@ -119,16 +122,17 @@ public final class PaymentStore {
             ORDER BY due_at LIMIT :looked) AS first GROUP BY tenant_id, wallet_id) AS due USING (tenant_id, wallet_id)
         ORDER BY due.due_at LIMIT :most FOR UPDATE OF w SKIP LOCKED
         """.formatted(ACTIVE)).param("looked", DUE_LOOKED_AT).param("most", most)
+        .param("busy", busy.toArray(UUID[]::new))
         .query((row, n) -> new WalletKey(row.getObject("tenant_id", UUID.class),
             row.getObject("wallet_id", UUID.class)))
         .list();
   }
 
   /** A statement of its own, so that it sees the leases of whoever held the wallets until just now. */
-  private List<Payment.Key> lease(List<WalletKey> wallets, int perWallet) {
+  private List<Payment.Key> lease(List<WalletKey> wallets, int perWallet, UUID lease) {
     return sql(
         """
-        UPDATE payment p SET lease_until = now() + :lease * interval '1 millisecond' FROM (
+        UPDATE payment p SET lease_until = now() + :length * interval '1 millisecond', lease = :lease FROM (
           SELECT d.tenant_id, d.spend_id FROM unnest(:tenants::uuid[], :wallets::uuid[]) AS w (tenant_id, wallet_id)
           CROSS JOIN LATERAL (
             SELECT q.tenant_id, q.spend_id FROM payment q
@@ -138,7 +142,7 @@ public final class PaymentStore {
             AND o.state IN %1$s AND o.lease_until >= now())) AS due
         WHERE p.tenant_id = due.tenant_id AND p.spend_id = due.spend_id
         RETURNING p.tenant_id, p.spend_id
-        """.formatted(ACTIVE)).param("lease", settings.lease.toMillis())
+        """.formatted(ACTIVE)).param("length", settings.lease.toMillis()).param("lease", lease)
         .param("tenants", wallets.stream().map(WalletKey::tenantId).toArray(UUID[]::new))
         .param("wallets", wallets.stream().map(WalletKey::walletId).toArray(UUID[]::new))
         .param("most", perWallet)
@@ -148,7 +152,7 @@ public final class PaymentStore {
   }
 
   /**
-   * Records that something happened to a payment, and its entry in the record with it. The lease is renewed.
+   * Records that something happened to a payment, and its entry in the record with it. The lease stays.
    *
    * @throws IllegalStateException if the event cannot happen in the payment's state
    */
@@ -165,8 +169,7 @@ public final class PaymentStore {
     var slot = givesBack ? audit.nextChanging(payment.tenantId(), true, false) : audit.next(payment.tenantId());
     long nonce = event instanceof PaymentEvent.Prepare ? takeNonce(payment, slot.at()) : 0;
     var next = PaymentTransition.after(payment.state(), event, nonce, slot.at());
-    var leaseUntil = slot.at().plus(settings.lease);
-    update(payment, next, PaymentTransition.fixesTransaction(event), slot.at(), leaseUntil);
+    update(payment, next, PaymentTransition.fixesTransaction(event), slot.at());
     recordAttempt(payment, event, slot.at());
     switch (event) {
       case PaymentEvent.Expire() ->
@@ -177,13 +180,13 @@ public final class PaymentStore {
         {
         }
     }
-    if (next instanceof PaymentState.Final) {
+    if (next instanceof PaymentState.Final || event instanceof PaymentEvent.Sign) {
       wakeNext(payment);
     }
     audit.write(slot, PaymentTransition.kind(event), payment.spendId(), ACTOR,
         PaymentTransition.entry(payment, next, event));
     return new Payment(payment.key(), payment.wallet(), payment.order(), next,
-        new Payment.Clock(slot.at(), slot.at(), leaseUntil));
+        new Payment.Reading(slot.at(), slot.at(), payment.reading().lease()));
   }
 
   /** The wallet's next nonce, if the payment may have it: one at a time is prepared, so that a refusal leaves no gap behind. */
@@ -215,7 +218,7 @@ public final class PaymentStore {
     return account.nextNonce;
   }
 
-  private void update(Payment from, PaymentState next, boolean fixes, Instant at, Instant leaseUntil) {
+  private void update(Payment from, PaymentState next, boolean fixes, Instant at) {
     int before = PaymentTransition.attempts(from.state());
     var columns = PaymentTransition.columns(next);
     @Nullable
@@ -224,17 +227,17 @@ public final class PaymentStore {
         """
         UPDATE payment SET state = :state, nonce = coalesce(:nonce, nonce), gas_limit = coalesce(:gas, gas_limit),
           attempts = :attempts, transaction_hash = coalesce(:hash, transaction_hash), block_number = :block,
-          block_hash = :blockHash, failure = NULL, due_at = :at, lease_until = :until, updated_at = :at
+          block_hash = :blockHash, failure = NULL, due_at = :at, updated_at = :at
         WHERE tenant_id = :tenant AND spend_id = :spend AND state = :from AND attempts = :before
-          AND lease_until = :lease
+          AND lease = :lease
         """).param("state", next.text()).param("nonce", columns.nonce(), Types.BIGINT)
         .param("gas", columns.gasLimit(), Types.BIGINT).param("attempts", before + (fixes ? 1 : 0))
         .param("hash", bytes(columns.hash()), Types.BINARY)
         .param("block", mined == null ? null : mined.blockNumber(), Types.BIGINT)
         .param("blockHash", mined == null ? null : mined.blockHash().bytes(), Types.BINARY)
-        .param("at", time(at)).param("until", time(leaseUntil)).param("tenant", from.tenantId())
+        .param("at", time(at)).param("tenant", from.tenantId())
         .param("spend", from.spendId()).param("from", from.state().text()).param("before", before)
-        .param("lease", time(from.clock().leaseUntil())).update();
+        .param("lease", from.reading().lease(), Types.OTHER).update();
     if (changed != 1) {
       throw new Undone(new Lost());
     }
@@ -278,13 +281,15 @@ public final class PaymentStore {
     }
   }
 
-  /** A place among the wallet's unconfirmed payments is free: the next ones in line are due at once. */
+  /** What the wallet's next payments may have waited for has happened: they are due at once. */
   private void wakeNext(Payment payment) {
     sql("""
         UPDATE payment SET due_at = now() WHERE (tenant_id, spend_id) IN (
           SELECT tenant_id, spend_id FROM payment
-          WHERE tenant_id = :tenant AND wallet_id = :wallet AND state = 'authorized' ORDER BY spend_id LIMIT 1)
-        """).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId()).update();
+          WHERE tenant_id = :tenant AND wallet_id = :wallet AND state = 'authorized' AND due_at > now()
+          ORDER BY spend_id LIMIT :most)
+        """).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
+        .param("most", settings.unconfirmedMax).update();
   }
 
   /**
@@ -295,11 +300,11 @@ public final class PaymentStore {
   public void later(Payment payment, Duration delay, @Nullable String failure) {
     sql("""
         UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity', failure = :failure
-        WHERE tenant_id = :tenant AND spend_id = :spend AND state = :state AND lease_until = :lease
+        WHERE tenant_id = :tenant AND spend_id = :spend AND state = :state AND lease = :lease
         """)
         .param("delay", delay.toMillis()).param("failure", failure, Types.VARCHAR)
         .param("tenant", payment.tenantId()).param("spend", payment.spendId())
-        .param("state", payment.state().text()).param("lease", time(payment.clock().leaseUntil())).update();
+        .param("state", payment.state().text()).param("lease", payment.reading().lease(), Types.OTHER).update();
   }
 
   /** As {@link #later}, and everything of the wallet that would come after it waits as long: it could only wait as well. */
@@ -307,12 +312,27 @@ public final class PaymentStore {
     database.inTransaction(() -> {
       later(payment, delay, failure);
       sql("""
-          UPDATE payment SET due_at = now() + :delay * interval '1 millisecond'
-          WHERE tenant_id = :tenant AND wallet_id = :wallet AND state = 'authorized' AND spend_id > :spend
-            AND due_at <= now() AND lease_until < now()
-          """).param("delay", delay.toMillis()).param("tenant", payment.tenantId())
-          .param("wallet", payment.wallet().walletId()).param("spend", payment.spendId()).update();
+          UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity'
+          WHERE tenant_id = :tenant AND wallet_id = :wallet AND (lease = :lease AND lease_until > '-infinity'
+            OR state = 'authorized' AND spend_id > :spend AND due_at <= now() AND lease_until < now())
+            AND state IN %s
+          """.formatted(ACTIVE)).param("delay", delay.toMillis()).param("tenant", payment.tenantId())
+          .param("wallet", payment.wallet().walletId()).param("spend", payment.spendId())
+          .param("lease", payment.reading().lease(), Types.OTHER).update();
     });
+  }
+
+  /** Keeps what was taken for another lease's length; what was given back or lost in the meantime is left alone. */
+  public void renew(Collection<Payment> taken) {
+    sql("""
+        UPDATE payment p SET lease_until = now() + :length * interval '1 millisecond'
+        FROM unnest(:tenants::uuid[], :spends::uuid[], :leases::uuid[]) AS k (tenant_id, spend_id, lease)
+        WHERE p.tenant_id = k.tenant_id AND p.spend_id = k.spend_id AND p.lease = k.lease AND p.state IN %s
+          AND p.lease_until > '-infinity'
+        """.formatted(ACTIVE)).param("length", settings.lease.toMillis())
+        .param("tenants", taken.stream().map(Payment::tenantId).toArray(UUID[]::new))
+        .param("spends", taken.stream().map(Payment::spendId).toArray(UUID[]::new))
+        .param("leases", taken.stream().map(payment -> payment.reading().lease()).toArray(UUID[]::new)).update();
   }
 
   /** Why no signature may be asked for just now, if so. */
@@ -392,12 +412,12 @@ public final class PaymentStore {
     }
   }
 
-  /** How long from now until something is due, at most {@code most}; zero if something is. */
-  public Duration untilDue(Duration most) {
+  /** How long from now until something is due, at most {@code most}; zero if something is; the wallets that are busy do not count. */
+  public Duration untilDue(Duration most, Collection<UUID> busy) {
     return sql("""
                SELECT ceil(extract(epoch FROM (due_at - now())) * 1000)::bigint FROM payment
-               WHERE state IN %s AND lease_until < now() ORDER BY due_at LIMIT 1
-               """.formatted(ACTIVE)).query(Long.class).optional()
+               WHERE state IN %s AND lease_until < now() AND wallet_id <> ALL (:busy) ORDER BY due_at LIMIT 1
+               """.formatted(ACTIVE)).param("busy", busy.toArray(UUID[]::new)).query(Long.class).optional()
         .map(millis -> Duration.ofMillis(Math.clamp(millis, 0, most.toMillis()))).orElse(most);
   }
 
