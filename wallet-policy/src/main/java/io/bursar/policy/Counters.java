@@ -1,0 +1,30 @@
+package io.bursar.policy;
+
+import java.math.BigInteger;
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * What has been spent, as a decision sees it: allowed and pending spends of the past, each counted once. An answer never
+ * understates what the exact window would hold.
+ */
+public interface Counters {
+  /**
+   * What a window holds at {@code now}.
+   *
+   * @param sum in the counter's unit
+   * @param count number of spends
+   */
+  record Usage(BigInteger sum, long count) {
+    public static final Usage NONE = new Usage(BigInteger.ZERO, 0);
+  }
+
+  /** What the window that ends at {@code now} holds for one key of a counter. Never called for {@link Window.Spend}. */
+  Usage usage(Counter counter, long key, Window window, Instant now);
+
+  /**
+   * The earliest time at or after {@code now} at which the window holds at most {@code sumMax} and {@code countMax}, if
+   * nothing else is spent; empty where it never will.
+   */
+  Optional<Instant> fitsAt(Counter counter, long key, Window window, Instant now, BigInteger sumMax, long countMax);
+}

@@ -1,0 +1,4 @@
+package io.bursar.policy;
+
+/** A five-field cron expression. */
+public record Cron(String expression) {}

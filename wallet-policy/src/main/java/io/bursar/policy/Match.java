@@ -1,0 +1,40 @@
+package io.bursar.policy;
+
+import java.math.BigDecimal;
+import java.util.Set;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.money.Address;
+
+/**
+ * Which spends a rule looks at: all given parts must hold, an absent one (null) matches everything.
+ *
+ * @param assets symbols
+ * @param currency the peg of the asset
+ * @param chains CAIP-2 names
+ * @param methods such as {@code transfer}
+ * @param hosts exact, or {@code *.suffix} for what lies below a domain; lower case
+ */
+public record Match(@Nullable Set<String> assets, @Nullable String currency, @Nullable Set<String> chains,
+    @Nullable Payees payees,
+    @Nullable AmountRange amount, @Nullable Set<String> methods, @Nullable Set<String> hosts,
+    @Nullable Set<String> categories,
+    @Nullable Set<UUID> agents, @Nullable Set<UUID> wallets) {
+
+  /** Matches every spend. */
+  public static final Match ALL = new Match(null, null, null, null, null, null, null, null, null, null);
+
+  /** Whom the money goes to: one of a list ({@code in}), or anyone but those ({@code notIn}). */
+  public record Payees(boolean listed, Set<Address> addresses) {
+    public Payees {
+      addresses = Set.copyOf(addresses);
+    }
+  }
+
+  /**
+   * A range of amounts in units of the asset: at least {@code from}, at most {@code to}, more than {@code above}.
+   */
+  public record AmountRange(@Nullable BigDecimal from, @Nullable BigDecimal to, @Nullable BigDecimal above) {}
+}
