@@ -66,6 +66,7 @@ CREATE TABLE payment (
   transaction_hash bytea,                          -- the one that was mined, or the last that was signed
   failure          text,
   attempts         int NOT NULL DEFAULT 0,
+  round            int NOT NULL DEFAULT 1,         -- of approvals: a change of the policies in force begins a new one
   due_at           timestamptz NOT NULL,
   lease_until      timestamptz NOT NULL DEFAULT '-infinity',
   updated_at       timestamptz NOT NULL,
@@ -96,18 +97,20 @@ CREATE TABLE payment_attempt (
   CHECK ((raw_transaction IS NULL) = (transaction_hash IS NULL))
 );
 
+-- Only what was given in the payment's round counts; what was given before is kept, but dismissed.
 CREATE TABLE approval (
   tenant_id   uuid NOT NULL,
   spend_id    uuid NOT NULL,
+  round       int NOT NULL,
   approver_id uuid NOT NULL,
   verdict     text NOT NULL CHECK (verdict IN ('approve', 'reject')),
   signature   text,
   comment     text,
   at          timestamptz NOT NULL,
-  PRIMARY KEY (tenant_id, spend_id, approver_id)
+  PRIMARY KEY (tenant_id, spend_id, round, approver_id)
 );
 
 GRANT SELECT, INSERT ON spend, spend_text, redecision, payment, payment_attempt, approval TO bursar_app;
-GRANT UPDATE (state, audit_seq, charged_at, expires_at, nonce, gas_limit, block_number, block_hash, transaction_hash, failure, attempts,
+GRANT UPDATE (state, audit_seq, charged_at, expires_at, nonce, gas_limit, block_number, block_hash, transaction_hash, failure, attempts, round,
   due_at, lease_until, updated_at) ON payment TO bursar_app;
 GRANT UPDATE (raw_transaction, transaction_hash) ON payment_attempt TO bursar_app;

@@ -19,12 +19,18 @@ public interface Counters {
     public static final Usage NONE = new Usage(BigInteger.ZERO, 0);
   }
 
+  /** A sum that no window reaches: the bound of a limit that counts spends only. */
+  BigInteger ANY_SUM = BigInteger.ONE.shiftLeft(512);
+
   /** What the window that ends at {@code now} holds for one key of a counter. Never called for {@link Window.Spend}. */
   Usage usage(Counter counter, long key, Window window, Instant now);
 
   /**
    * The earliest time at or after {@code now} at which the window holds at most {@code sumMax} and {@code countMax}, if
-   * nothing else is spent; empty where it never will.
+   * nothing else is spent; empty where it never will. At every later time it must hold no more.
+   *
+   * @param sumMax at least zero; {@link #ANY_SUM} where only spends are counted
+   * @param countMax at least zero; {@link Long#MAX_VALUE} where only amounts are
    */
   Optional<Instant> fitsAt(Counter counter, long key, Window window, Instant now, BigInteger sumMax, long countMax);
 }

@@ -23,6 +23,20 @@ public record Match(@Nullable Set<String> assets, @Nullable String currency, @Nu
     @Nullable Set<String> categories,
     @Nullable Set<UUID> agents, @Nullable Set<UUID> wallets) {
 
+  public Match {
+    assets = copy(assets);
+    chains = copy(chains);
+    methods = copy(methods);
+    hosts = copy(hosts);
+    categories = copy(categories);
+    agents = copy(agents);
+    wallets = copy(wallets);
+  }
+
+  private static <T> @Nullable Set<T> copy(@Nullable Set<T> values) {
+    return values == null ? null : Set.copyOf(values);
+  }
+
   /** Matches every spend. */
   public static final Match ALL = new Match(null, null, null, null, null, null, null, null, null, null);
 

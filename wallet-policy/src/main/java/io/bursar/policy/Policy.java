@@ -1,7 +1,10 @@
 package io.bursar.policy;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
 
 /**
  * A policy's rules as one immutable version.
@@ -18,9 +21,66 @@ public record Policy(String name, List<Rule> rules, String version) {
 
   /** What a policy can be attached to, from the widest to the narrowest. */
   public enum Target {
-    TENANT, AGENT, WALLET
+    TENANT,
+    AGENT,
+    WALLET
   }
 
-  /** A policy that is attached to something and so takes part in its decisions. */
-  public record InForce(UUID policyId, Policy policy, Target attachedTo) {}
+  /**
+   * A policy that is attached to something and so takes part in its decisions. Making one prepares its rules, which costs
+   * some microseconds for each: make it once and keep it for as long as the attachment stands.
+   */
+  public static final class InForce {
+    private final UUID policyId;
+    private final Policy policy;
+    private final Target attachedTo;
+    private final Decision.PolicyVersion version;
+    private final RuleInForce[] rules;
+
+    public InForce(UUID policyId, Policy policy, Target attachedTo) {
+      this.policyId = policyId;
+      this.policy = policy;
+      this.attachedTo = attachedTo;
+      this.version = new Decision.PolicyVersion(policyId, policy.version(), attachedTo);
+      this.rules = policy.rules().stream().map(rule -> new RuleInForce(policyId, rule, attachedTo))
+          .toArray(RuleInForce[]::new);
+    }
+
+    public UUID policyId() {
+      return policyId;
+    }
+
+    public Policy policy() {
+      return policy;
+    }
+
+    public Target attachedTo() {
+      return attachedTo;
+    }
+
+    Decision.PolicyVersion version() {
+      return version;
+    }
+
+    /** The prepared rules, in the order of the policy; not to be written to. */
+    RuleInForce[] rules() {
+      return rules;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof InForce that && policyId.equals(that.policyId) && policy.equals(that.policy)
+          && attachedTo == that.attachedTo;
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(policyId, policy.version(), attachedTo);
+    }
+
+    @Override
+    public String toString() {
+      return "InForce[policyId=" + policyId + ", version=" + policy.version() + ", attachedTo=" + attachedTo + "]";
+    }
+  }
 }

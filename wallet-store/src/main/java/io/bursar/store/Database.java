@@ -79,6 +79,11 @@ public final class Database implements AutoCloseable {
     return sql;
   }
 
+  /** The connections behind {@link #sql}, for statements in batches. */
+  DataSource source() {
+    return pool;
+  }
+
   /** Does all of the work in one transaction, or none of it; an exception rolls back. READ COMMITTED. */
   public <T> T inTransaction(Supplier<T> work) {
     return java.util.Objects.requireNonNull(transaction.execute(status -> work.get()));
