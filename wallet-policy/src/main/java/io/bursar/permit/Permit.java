@@ -1,12 +1,13 @@
 package io.bursar.permit;
 
-import java.security.GeneralSecurityException;
 import java.security.PrivateKey;
-import java.security.Signature;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
 import java.util.UUID;
+
+import org.bouncycastle.math.ec.rfc8032.Ed25519;
 
 /**
  * The certificate by which the API process asks the signer for one signature over one exact intent.
@@ -72,15 +73,12 @@ public record Permit(UUID permitId, UUID spendId, Digest32 authorizationHash, Di
    */
   public SignedPermit sign(PrivateKey key) {
     var bytes = encode();
-    try {
-      var signature = Signature.getInstance("Ed25519");
-      signature.initSign(key);
-      signature.update(SignedPermit.DOMAIN);
-      signature.update(bytes);
-      return new SignedPermit(Bytes.of(bytes), Bytes.of(signature.sign()));
-    } catch (GeneralSecurityException wrongKey) {
-      throw new IllegalArgumentException("the permit key must be an Ed25519 private key", wrongKey);
-    }
+    var message = SignedPermit.message(bytes);
+    var signature = new byte[SignedPermit.SIGNATURE_BYTES];
+    var seed = PermitKeys.seed(key);
+    Ed25519.sign(seed, 0, message, 0, message.length, signature, 0);
+    Arrays.fill(seed, (byte) 0);
+    return new SignedPermit(Bytes.of(bytes), Bytes.of(signature));
   }
 
   private static void requireTime(String name, Instant time) {
