@@ -69,7 +69,8 @@ public final class ApproverController {
       key.fault("kty", "must be `OKP` for Ed25519 and `EC` for P-256");
     }
     if (curve != null) {
-      COORDINATES.getOrDefault(curve, List.of()).forEach(name -> key.requiredParsed(name, 64, ApproverController::coordinate));
+      COORDINATES.getOrDefault(curve, List.of())
+          .forEach(name -> key.requiredParsed(name, 64, ApproverController::coordinate));
     }
     if (key.has("d")) {
       key.fault("d", "is a private key: it must never leave its owner");
