@@ -65,10 +65,11 @@ CREATE TABLE payment (
   block_hash       bytea,
   transaction_hash bytea,                          -- the one that was mined, or the last that was signed
   failure          text,
-  attempts         int NOT NULL DEFAULT 0,
+  attempts         int NOT NULL DEFAULT 0 CHECK (attempts >= 0), -- how many payment_attempt rows it has
   round            int NOT NULL DEFAULT 1,         -- of approvals: a change of the policies in force begins a new one
   due_at           timestamptz NOT NULL,
   lease_until      timestamptz NOT NULL DEFAULT '-infinity',
+  lease            uuid,                           -- whose it is, or was last
   updated_at       timestamptz NOT NULL,
   PRIMARY KEY (tenant_id, spend_id),
   UNIQUE (tenant_id, wallet_id, nonce),
@@ -92,9 +93,13 @@ CREATE TABLE payment_attempt (
   raw_transaction bytea,                           -- null until signed
   transaction_hash bytea,
   prepared_at     timestamptz NOT NULL,
+  first_sent_at   timestamptz,                     -- when a node first took it, or was found to have it
+  last_sent_at    timestamptz,
   PRIMARY KEY (tenant_id, spend_id, attempt),
   UNIQUE (tenant_id, transaction_hash),
-  CHECK ((raw_transaction IS NULL) = (transaction_hash IS NULL))
+  CHECK ((raw_transaction IS NULL) = (transaction_hash IS NULL)),
+  CHECK ((first_sent_at IS NULL) = (last_sent_at IS NULL)),
+  CHECK (first_sent_at IS NULL OR raw_transaction IS NOT NULL)
 );
 
 -- Only what was given in the payment's round counts; what was given before is kept, but dismissed.
@@ -112,5 +117,5 @@ CREATE TABLE approval (
 
 GRANT SELECT, INSERT ON spend, spend_text, redecision, payment, payment_attempt, approval TO bursar_app;
 GRANT UPDATE (state, audit_seq, charged_at, expires_at, nonce, gas_limit, block_number, block_hash, transaction_hash, failure, attempts, round,
-  due_at, lease_until, updated_at) ON payment TO bursar_app;
-GRANT UPDATE (raw_transaction, transaction_hash) ON payment_attempt TO bursar_app;
+  due_at, lease_until, lease, updated_at) ON payment TO bursar_app;
+GRANT UPDATE (raw_transaction, transaction_hash, first_sent_at, last_sent_at) ON payment_attempt TO bursar_app;
