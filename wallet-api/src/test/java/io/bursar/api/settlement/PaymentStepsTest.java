@@ -108,8 +108,7 @@ class PaymentStepsTest {
 
   @Test
   void transfersOnceWhereverItIsStopped() {
-    transfersOnceWhereverItIsStopped(() -> {
-    });
+    transfersOnceWhereverItIsStopped(() -> {});
   }
 
   @Test
