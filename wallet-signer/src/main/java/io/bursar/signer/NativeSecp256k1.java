@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
 import java.math.BigInteger;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.Arrays;
@@ -48,7 +49,8 @@ final class NativeSecp256k1 implements Secp256k1 {
   private final BlockingQueue<Context> idle;
 
   /**
-   * Copies the library for this machine out of the class path into a directory, checks its hash and loads it.
+   * Loads the library for this machine from a directory, copied there out of the class path if it is not there yet, and
+   * only if it has the pinned hash.
    *
    * @param directory of mode 0700, made if missing
    * @throws IOException if there is none, it is not the pinned one, or it cannot be copied or loaded; the message says
@@ -60,27 +62,35 @@ final class NativeSecp256k1 implements Secp256k1 {
     if (pinned == null || !System.getProperty("os.name", "").equals("Linux")) {
       throw new IOException("there is no native library for this system");
     }
-    var resource = "/fr/acinq/secp256k1/jni/native/linux-" + (processor.equals("amd64") ? "x86_64" : processor)
-        + "/libsecp256k1-jni.so";
-    byte[] library;
-    try (var in = NativeSecp256k1.class.getResourceAsStream(resource)) {
-      if (in == null) {
-        throw new IOException("the native library is not on the class path");
-      }
-      library = in.readAllBytes();
-    }
-    var hash = Digest32.sha256(library).toString();
-    if (!hash.equals(pinned)) {
-      throw new IOException("the native library has the SHA-256 " + hash + ", not the pinned " + pinned);
-    }
     SafeFiles.makeDirectory(directory);
-    var file = directory.resolve("libsecp256k1-" + hash.substring(0, 16) + ".so");
-    SafeFiles.replace(file, library);
+    var file = directory.resolve("libsecp256k1-" + pinned.substring(0, 16) + ".so");
+    if (!Files.exists(file) || !hash(Files.readAllBytes(file)).equals(pinned)) {
+      var library = fromClassPath(processor.equals("amd64") ? "x86_64" : processor);
+      var hash = hash(library);
+      if (!hash.equals(pinned)) {
+        throw new IOException("the native library has the SHA-256 " + hash + ", not the pinned " + pinned);
+      }
+      SafeFiles.replace(file, library);
+    }
     try {
       return new NativeSecp256k1(file, Runtime.getRuntime().availableProcessors());
     } catch (IllegalArgumentException | UnsatisfiedLinkError notLoadable) {
       throw new IOException("the native library does not load: " + notLoadable.getMessage(), notLoadable);
     }
+  }
+
+  private static byte[] fromClassPath(String processor) throws IOException {
+    var name = "/fr/acinq/secp256k1/jni/native/linux-" + processor + "/libsecp256k1-jni.so";
+    try (var in = NativeSecp256k1.class.getResourceAsStream(name)) {
+      if (in == null) {
+        throw new IOException("the native library is not on the class path");
+      }
+      return in.readAllBytes();
+    }
+  }
+
+  private static String hash(byte[] library) {
+    return Digest32.sha256(library).toString();
   }
 
   private NativeSecp256k1(Path library, int contexts) {

@@ -1,5 +1,8 @@
 package io.bursar.api.http;
 
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -38,7 +41,7 @@ public final class Query {
         throw new IllegalArgumentException("is given more than once");
       }
       return Optional.of(parse.apply(values[0]));
-    } catch (IllegalArgumentException | java.time.format.DateTimeParseException e) {
+    } catch (IllegalArgumentException e) {
       faults.add(new JsonReader.Fault("?" + name, String.valueOf(e.getMessage())));
       return Optional.empty();
     }
@@ -47,6 +50,15 @@ public final class Query {
   public Optional<UUID> id(String name, Id kind) {
     return get(name,
         text -> kind.parse(text).orElseThrow(() -> new IllegalArgumentException("is not an identifier of that kind")));
+  }
+
+  /** Reads a time with its offset. */
+  public static Instant time(String text) {
+    try {
+      return OffsetDateTime.parse(text).toInstant();
+    } catch (DateTimeParseException e) {
+      throw new IllegalArgumentException("must be a time such as `2026-11-23T09:00:00Z`", e);
+    }
   }
 
   /** {@code cursor} and {@code limit}. */
