@@ -30,7 +30,12 @@ import io.bursar.spend.SpendFacts;
 public record Counter(String id, Match match, SortedSet<Dimension> per, Unit unit, Optional<Window> period) {
   /** What a count can be kept apart by. */
   public enum Dimension {
-    TENANT(1), AGENT(2), WALLET(3), PAYEE(4), HOST(5), CATEGORY(6);
+    TENANT(1),
+    AGENT(2),
+    WALLET(3),
+    PAYEE(4),
+    HOST(5),
+    CATEGORY(6);
 
     /** Part of every stored key. */
     private final int number;
@@ -112,6 +117,11 @@ public record Counter(String id, Match match, SortedSet<Dimension> per, Unit uni
     z = (z ^ z >>> 30) * 0xbf58476d1ce4e5b9L;
     z = (z ^ z >>> 27) * 0x94d049bb133111ebL;
     return z ^ z >>> 31;
+  }
+
+  /** Whether a spend is counted, whatever a limit would say of it. */
+  public boolean counts(SpendFacts facts) {
+    return new Matcher(match).matches(facts, parts(facts.asset(), facts.amount())) != Matcher.Result.NO;
   }
 
   /** What one spend adds to the sum: its parts of 10^-18, below 2^316, or nothing. */

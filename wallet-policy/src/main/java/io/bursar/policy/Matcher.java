@@ -16,7 +16,8 @@ import io.bursar.spend.SpendFacts;
 /** A {@link Match} made ready for many requests. */
 final class Matcher {
   enum Result {
-    NO, YES,
+    NO,
+    YES,
     /** Everything else holds, but the request lacks what the match asks about. */
     LACKING
   }

@@ -21,7 +21,9 @@ public record Policy(String name, List<Rule> rules, String version) {
 
   /** What a policy can be attached to, from the widest to the narrowest. */
   public enum Target {
-    TENANT, AGENT, WALLET
+    TENANT,
+    AGENT,
+    WALLET
   }
 
   /**

@@ -70,6 +70,38 @@ public final class PolicyEngine {
     return List.copyOf(needs);
   }
 
+  /** A counter that a policy has counted, and the window of the limit. */
+  public record Counted(Counter counter, Window window) {}
+
+  /** What the limits of a policy count when it is attached to something. */
+  public static List<Counted> counted(Policy policy, Policy.Target attachedTo) {
+    List<Counted> counted = new ArrayList<>();
+    for (var rule : policy.rules()) {
+      if (rule instanceof Rule.Limit limit) {
+        var counter = RuleInForce.counter(limit, attachedTo);
+        if (counter != null) {
+          counted.add(new Counted(counter, limit.window()));
+        }
+      }
+    }
+    return counted;
+  }
+
+  /** The counters that count a spend under these policies, whether or not it is allowed; each once. */
+  public static List<Charge> charges(List<InForce> policies, SpendFacts facts) {
+    var parts = Counter.parts(facts.asset(), facts.amount());
+    List<Charge> charges = new ArrayList<>();
+    for (var inForce : policies) {
+      for (var rule : inForce.rules()) {
+        var counter = rule.bounds == null ? null : rule.bounds.counter();
+        if (counter != null && rule.matcher.matches(facts, parts) != Matcher.Result.NO) {
+          charges.add(new Charge(counter, counter.key(facts)));
+        }
+      }
+    }
+    return distinct(charges);
+  }
+
   /** The policies in one order, so that a decision does not depend on how they were listed. */
   static List<InForce> inOrder(List<InForce> policies) {
     for (int i = 1; i < policies.size(); i++) {

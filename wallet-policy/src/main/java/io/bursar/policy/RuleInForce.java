@@ -116,7 +116,7 @@ final class RuleInForce {
     return new Bounds(counter(limit, attachedTo), min, max, limit.maxCount());
   }
 
-  private static @Nullable Counter counter(Rule.Limit limit, Policy.Target attachedTo) {
+  static @Nullable Counter counter(Rule.Limit limit, Policy.Target attachedTo) {
     var per = limit.per().isEmpty() ? EnumSet.of(dimension(attachedTo)) : limit.per();
     return counter(limit, per);
   }

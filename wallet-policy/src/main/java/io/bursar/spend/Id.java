@@ -9,9 +9,20 @@ import java.util.UUID;
  * order of sorting); outside it is an opaque text with the prefix of its kind, such as {@code spd_0192…}.
  */
 public enum Id {
-  TENANT("ten_"), AGENT("agt_"), API_KEY("key_"), WALLET("wal_"), ASSET("ast_"), POLICY("pol_"), APPROVER(
-      "apr_"), APPROVER_GROUP(
-          "grp_"), SPEND("spd_"), AUTHORIZATION("aut_");
+  TENANT("ten_"),
+  AGENT("agt_"),
+  API_KEY("key_"),
+  WALLET("wal_"),
+  ASSET("ast_"),
+  POLICY("pol_"),
+  APPROVER(
+      "apr_"),
+  APPROVER_GROUP(
+      "grp_"),
+  SPEND("spd_"),
+  AUTHORIZATION("aut_"),
+  /** A place in a list. */
+  CURSOR("cur_");
 
   private final String prefix;
 

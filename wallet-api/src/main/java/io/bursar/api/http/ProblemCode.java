@@ -1,0 +1,68 @@
+package io.bursar.api.http;
+
+/** Every error that a client can meet: a stable code, its HTTP status and its title. */
+public enum ProblemCode {
+  INVALID_REQUEST(400, "The request is not valid"),
+  BODY_TOO_LARGE(400, "The body is too large"),
+  MALFORMED_JSON(400,
+      "The body is not strict JSON"),
+  IDEMPOTENCY_KEY_REQUIRED(400, "An Idempotency-Key is required"),
+  ASSET_NOT_REGISTERED(400,
+      "The asset is not registered"),
+  POLICY_REFUSED(400, "The policy is not valid"),
+  UNAUTHENTICATED(401,
+      "A valid API key is required"),
+  FORBIDDEN(403, "The key may not do this"),
+  NOT_FOUND(404,
+      "There is no such thing"),
+  METHOD_NOT_ALLOWED(405, "The method is not possible here"),
+  NOT_ACCEPTABLE(406,
+      "The answer is JSON"),
+  CONFLICT(409, "The state does not allow this"),
+  NAME_TAKEN(409,
+      "The name is taken"),
+  POLICY_NOT_PUBLISHED(409, "The policy version is not published"),
+  NOT_AWAITING_APPROVAL(
+      409, "The spend does not wait for approval"),
+  ALREADY_SPOKEN(409,
+      "The approver has spoken already"),
+  APPROVAL_EXPIRED(409,
+      "The time for approvals is over"),
+  APPROVAL_DISMISSED(409,
+      "The policies in force have changed"),
+  NOT_CANCELABLE(409,
+      "The spend can no longer be canceled"),
+  UNSUPPORTED_MEDIA_TYPE(415,
+      "The body must be JSON"),
+  IDEMPOTENCY_KEY_REUSED(422,
+      "The Idempotency-Key was used for another request"),
+  RATE_LIMITED(429,
+      "Too many requests"),
+  INTERNAL_ERROR(500,
+      "Something went wrong here"),
+  OVERLOADED(503,
+      "Too much is waiting"),
+  DATABASE_UNAVAILABLE(503,
+      "The database cannot be reached"),
+  SIGNER_UNAVAILABLE(
+      503,
+      "The signer cannot be reached"),
+  CHAIN_UNAVAILABLE(503,
+      "The chain cannot be reached");
+
+  private final int status;
+  private final String title;
+
+  ProblemCode(int status, String title) {
+    this.status = status;
+    this.title = title;
+  }
+
+  public int status() {
+    return status;
+  }
+
+  public String title() {
+    return title;
+  }
+}

@@ -1,0 +1,72 @@
+package io.bursar.api.http;
+
+import java.io.IOException;
+import java.sql.SQLException;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.dao.DataAccessException;
+import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
+import org.springframework.transaction.TransactionException;
+import org.springframework.web.ErrorResponse;
+import org.springframework.web.bind.annotation.ExceptionHandler;
+import org.springframework.web.bind.annotation.RestControllerAdvice;
+
+import io.bursar.json.JsonText;
+import io.bursar.store.Directory;
+import jakarta.servlet.http.HttpServletResponse;
+
+/** Turns every exception into an answer that helps the client and tells nothing else. */
+@RestControllerAdvice
+public final class Problems {
+  private static final Logger LOG = LoggerFactory.getLogger(Problems.class);
+
+  @ExceptionHandler
+  ResponseEntity<byte[]> problem(Problem problem) {
+    var answer = ResponseEntity.status(problem.code().status()).contentType(MediaType.APPLICATION_PROBLEM_JSON);
+    if (problem.retryAfterSeconds() > 0) {
+      answer = answer.header("Retry-After", Integer.toString(problem.retryAfterSeconds()));
+    }
+    return answer.body(JsonText.canonical(problem.toJson()));
+  }
+
+  @ExceptionHandler
+  ResponseEntity<byte[]> nothingThere(Directory.NothingThere nothing) {
+    return problem(Problem.of(ProblemCode.NOT_FOUND, "there is no such thing"));
+  }
+
+  @ExceptionHandler({DataAccessException.class, TransactionException.class, SQLException.class})
+  ResponseEntity<byte[]> database(Exception failure) {
+    LOG.error("the database failed", failure);
+    return problem(Problem.retryAfter(ProblemCode.DATABASE_UNAVAILABLE,
+        "nothing is certain to have been done; send the same request again with the same key", 1));
+  }
+
+  /** What Spring itself refuses: unknown paths and methods, unreadable parameters. */
+  @ExceptionHandler
+  ResponseEntity<byte[]> any(Exception failure) {
+    if (failure instanceof ErrorResponse refused) {
+      return problem(switch (refused.getStatusCode().value()) {
+        case 404 -> Problem.of(ProblemCode.NOT_FOUND, "there is nothing at this path");
+        case 405 -> Problem.of(ProblemCode.METHOD_NOT_ALLOWED, "see `/openapi.yaml` for what is possible at this path");
+        case 406 -> Problem.of(ProblemCode.NOT_ACCEPTABLE, "accept `application/json`");
+        case 415 -> Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "send `Content-Type: application/json`");
+        default -> Problem.of(ProblemCode.INVALID_REQUEST, "the request cannot be read");
+      });
+    }
+    LOG.error("a request failed", failure);
+    return problem(Problem.of(ProblemCode.INTERNAL_ERROR,
+        "the fault is noted in the service's log; send the same request again later"));
+  }
+
+  /** Writes a problem where no controller is involved. */
+  static void write(HttpServletResponse response, Problem problem) throws IOException {
+    response.setStatus(problem.code().status());
+    response.setContentType(MediaType.APPLICATION_PROBLEM_JSON_VALUE);
+    if (problem.retryAfterSeconds() > 0) {
+      response.setHeader("Retry-After", Integer.toString(problem.retryAfterSeconds()));
+    }
+    response.getOutputStream().write(JsonText.canonical(problem.toJson()));
+  }
+}

@@ -1,0 +1,24 @@
+package io.bursar.api.settlement;
+
+import java.util.Locale;
+
+/** What a person must look at. Each is counted, logged as an error and shown on its spend; the payment stays and is tried again. */
+public enum Alarm {
+  /** The payment's chain is not configured. */
+  UNKNOWN_CHAIN,
+  /** The signer refuses for a reason that does not pass by itself. */
+  SIGNER_REFUSED,
+  /** The node refuses the signed transaction for a reason that does not pass by itself. */
+  NODE_REJECTED,
+  /** The market asks for more than the cap allows. */
+  FEE_CAP,
+  /** A receipt says that the transaction succeeded, but the token's event does not say that the money moved. */
+  NO_TRANSFER_EVENT,
+  /** The chain holds another transaction at our nonce: somebody else has the wallet's key. */
+  FOREIGN_TRANSACTION;
+
+  /** The alarm's name as metrics and logs show it, such as {@code fee_cap}. */
+  public String text() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}

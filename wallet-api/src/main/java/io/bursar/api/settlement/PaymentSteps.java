@@ -1,0 +1,367 @@
+package io.bursar.api.settlement;
+
+import java.math.BigInteger;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.Chain.GasEstimate;
+import io.bursar.api.chain.ChainUnavailable;
+import io.bursar.api.chain.Receipt;
+import io.bursar.api.chain.SendResult;
+import io.bursar.api.settlement.Effects.Effect;
+import io.bursar.api.settlement.Step.Who;
+import io.bursar.api.signer.SignerUnreachable;
+import io.bursar.api.signer.TransferSigner;
+import io.bursar.money.Address;
+import io.bursar.money.Asset;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.Digest32;
+import io.bursar.permit.SignerReply;
+import io.bursar.permit.TransferIntent;
+import io.bursar.permit.TransferIntent.Gas;
+import io.bursar.store.Payment;
+import io.bursar.store.PaymentEvent;
+import io.bursar.store.PaymentMove;
+import io.bursar.store.PaymentState;
+import io.bursar.store.PaymentState.Attempt;
+import io.bursar.store.PaymentState.Mined;
+import io.bursar.store.PaymentStore;
+
+/**
+ * What is done with a payment in each of its states. Every step first records what it is about to do; every step may be done
+ * again, by anybody, however often; none holds a transaction open while it talks to the signer or to a node.
+ *
+ * <p>A nonce belongs to one transfer for ever. Whatever a node answers, the only bytes that are ever signed for it say the same
+ * transfer, so at most one of them can be mined and none can pay twice.
+ */
+public final class PaymentSteps {
+  /**
+   * Patience.
+   *
+   * @param resendAfter how long a sent transaction may be without a receipt before the same bytes are sent again
+   * @param replaceAfter how long the wallet's oldest sent transaction may be without a receipt before it is offered more
+   */
+  public record Settings(Duration resendAfter, Duration replaceAfter) {
+    public static final Settings DEFAULT = new Settings(Duration.ofSeconds(15), Duration.ofSeconds(60));
+  }
+
+  private static final Duration MOMENT = Duration.ofMillis(250);
+  private static final Duration PATIENCE_MAX = Duration.ofSeconds(10);
+  private static final Duration POLL_MAX = Duration.ofSeconds(3);
+  /** A node may be that far behind another one: before, a missing receipt proves nothing. */
+  private static final Duration NODES_DISAGREE = Duration.ofSeconds(30);
+  /** How many earlier transactions that the chain has lost are sent again at once. */
+  private static final int REFILL_MAX = 64;
+
+  private final PaymentStore store;
+  private final Map<String, Chain> chains;
+  private final TransferSigner signer;
+  private final Settings settings;
+  private final SettlementMetrics metrics;
+  private final Effects effects;
+
+  /**
+   * The steps.
+   *
+   * @param chains by CAIP-2 name
+   * @param effects {@link SettlementMetrics#timed} in the service
+   */
+  public PaymentSteps(PaymentStore store, Map<String, Chain> chains, TransferSigner signer, Settings settings,
+      SettlementMetrics metrics, Effects effects) {
+    this.store = store;
+    this.chains = Map.copyOf(chains);
+    this.signer = signer;
+    this.settings = settings;
+    this.metrics = metrics;
+    this.effects = effects;
+  }
+
+  /** Takes a payment as far as it goes now and gives its lease back. Whether what its wallet would pay next can be tried. */
+  public boolean advance(Payment payment) {
+    var current = payment;
+    while (true) {
+      switch (step(current)) {
+        case Step.Moved(var next) -> current = next;
+        case Step.Done() -> {
+          return true;
+        }
+        case Step.Wait(var delay, var why, var who) -> {
+          if (who == Who.WALLET) {
+            store.laterWithFollowers(current, delay, why);
+          } else {
+            store.later(current, delay, why);
+          }
+          return who == Who.PAYMENT;
+        }
+      }
+    }
+  }
+
+  /** Does the one thing that the payment's state asks for. */
+  public Step step(Payment payment) {
+    var chain = chains.get(payment.wallet().chain());
+    if (chain == null) {
+      return alarm(payment, Alarm.UNKNOWN_CHAIN, "the chain `" + payment.wallet().chain() + "` is not configured");
+    }
+    try {
+      return switch (payment.state()) {
+        case PaymentState.Authorized() -> prepare(payment, chain);
+        case PaymentState.Prepared(var nonce, var gas) -> sign(payment, nonce, gas);
+        case PaymentState.Signed(var nonce, var attempts) -> send(payment, chain, nonce, attempts);
+        case PaymentState.Broadcast(var nonce, var attempts) -> {
+          var settled = settle(payment, chain, attempts);
+          yield settled != null ? settled : urge(payment, chain, nonce, attempts);
+        }
+        case PaymentState.Replacing(var nonce, var attempts, var gas) -> {
+          var settled = settle(payment, chain, attempts);
+          yield settled != null ? settled : sign(payment, nonce, gas);
+        }
+        case PaymentState.AwaitingApproval _,PaymentState.Final _ -> new Step.Done();
+      };
+    } catch (ChainUnavailable e) {
+      return new Step.Wait(patience(payment), e.getMessage(), Who.WALLET);
+    }
+  }
+
+  /** Authorized: fix nonce, fees and transfer, unless it could not be mined as things stand. */
+  private Step prepare(Payment payment, Chain chain) throws ChainUnavailable {
+    var order = payment.order();
+    if (order.expiresAt() != null && !payment.reading().readAt().isBefore(order.expiresAt())) {
+      return record(payment, new PaymentEvent.Expire());
+    }
+    var hold = store.hold(payment);
+    if (hold.isPresent()) {
+      return new Step.Wait(patience(payment), hold.get(), Who.WALLET);
+    }
+    var quote = chain.quote();
+    if (!quote.isEnough()) {
+      return tooExpensive(payment, chain, quote.baseFee());
+    }
+    var from = payment.wallet().address();
+    return switch (chain.estimateTransfer(order.token(), from, order.payee(), order.amount())) {
+      case GasEstimate.WouldFail(var message) -> wouldFail(payment, chain, message);
+      case GasEstimate.Limit(var limit) -> {
+        var gas = quote.offer().gas(limit);
+        var balance = chain.balance(from);
+        yield balance.compareTo(gas.maxCost()) < 0
+            ? needsGas(payment, balance, gas.maxCost())
+            : record(payment, new PaymentEvent.Prepare(gas));
+      }
+    };
+  }
+
+  private Step wouldFail(Payment payment, Chain chain, String message) throws ChainUnavailable {
+    var order = payment.order();
+    var balance = chain.balanceOf(order.token(), payment.wallet().address());
+    return new Step.Wait(patience(payment), balance.compareTo(order.amount()) < 0
+        ? "the wallet holds " + balance + " base units of the asset, fewer than the " + order.amount()
+            + " to be paid; fund it or cancel the spend"
+        : "the transfer would fail on the chain: " + message, Who.PAYMENT);
+  }
+
+  private static Step needsGas(Payment payment, BigInteger balance, BigInteger cost) {
+    return new Step.Wait(patience(payment), "the wallet holds " + balance + " wei, fewer than the " + cost
+        + " that gas may cost; send native coin to `" + payment.wallet().address() + "`", Who.WALLET);
+  }
+
+  private Step tooExpensive(Payment payment, Chain chain, BigInteger asked) {
+    return alarm(payment, Alarm.FEE_CAP, "gas is at " + asked + " wei a unit, above the cap of "
+        + chain.fees().maxFeeCap());
+  }
+
+  /** Prepared, or to be replaced: have exactly what was fixed signed. */
+  private Step sign(Payment payment, long nonce, Gas gas) {
+    var hold = store.hold(payment);
+    if (hold.isPresent()) {
+      return new Step.Wait(patience(payment), hold.get(), Who.WALLET);
+    }
+    var intent = intent(payment, nonce, gas);
+    try {
+      return switch (effects.run(Effect.SIGN, payment,
+          () -> signer.sign(intent, payment.order().authorizationHash()))) {
+        case SignerReply.Signed(var raw, var hash) -> {
+          if (!hash.equals(Digest32.of(Address.keccak256(raw.toByteArray())))) {
+            yield alarm(payment, Alarm.SIGNER_REFUSED, "the signer's answer is not what it should be");
+          }
+          yield record(payment, new PaymentEvent.Sign(raw, hash));
+        }
+        case SignerReply.Refused(var reason, var message) -> switch (reason.remedy()) {
+          case RETRY, NEW_PERMIT ->
+            new Step.Wait(patience(payment), "the signer will try again: " + message, Who.WALLET);
+          case STOP -> alarm(payment, Alarm.SIGNER_REFUSED, "the signer refuses (" + reason + "): " + message);
+        };
+        case SignerReply.Healthy _,SignerReply.KeyCreated _ ->
+          alarm(payment, Alarm.SIGNER_REFUSED, "the signer's answer is not what it should be");
+      };
+    } catch (SignerUnreachable e) {
+      return new Step.Wait(patience(payment), e.getMessage(), Who.WALLET);
+    }
+  }
+
+  private static TransferIntent intent(Payment payment, long nonce, Gas gas) {
+    var wallet = payment.wallet();
+    var order = payment.order();
+    return new TransferIntent(payment.tenantId(), payment.spendId(),
+        new TransferIntent.NonceSlot(Asset.chainId(wallet.chain()), wallet.walletId(), nonce), wallet.address(),
+        new TransferIntent.Transfer(order.token(), order.payee(), order.amount()), gas);
+  }
+
+  /** Signed: give the newest bytes to the node, lower nonces first. */
+  private Step send(Payment payment, Chain chain, long nonce, List<Attempt> attempts) throws ChainUnavailable {
+    if (!store.isNextToSend(payment, nonce)) {
+      return new Step.Wait(MOMENT, "an earlier payment of the wallet has to be sent first", Who.WALLET);
+    }
+    var newest = attempts.getLast();
+    return switch (effects.run(Effect.SEND, payment, () -> chain.send(newest.raw()))) {
+      case SendResult.Accepted() -> record(payment, new PaymentEvent.Send("accepted"));
+      case SendResult.AlreadyKnown() -> record(payment, new PaymentEvent.Send("already known"));
+      case SendResult.NonceTooLow() -> mined(chain, attempts).isPresent()
+          ? record(payment, new PaymentEvent.Send("found on the chain"))
+          : taken(payment, chain, nonce);
+      case SendResult.Underpriced(var message) -> payment.reading().age().compareTo(MOMENT.multipliedBy(8)) < 0
+          && attempts.size() > 1
+              ? new Step.Wait(MOMENT, message, Who.WALLET) // the price doubles in six steps: not all at once
+              : replace(payment, chain, newest.gas());
+      case SendResult.InsufficientFunds(var message) -> new Step.Wait(patience(payment),
+          "the node says: " + message + "; send native coin to `" + payment.wallet().address() + "`", Who.WALLET);
+      case SendResult.Rejected(var message) -> alarm(payment, Alarm.NODE_REJECTED, "the node refuses: " + message);
+      case SendResult.Unknown(var message) -> new Step.Wait(patience(payment), message, Who.WALLET);
+    };
+  }
+
+  /** Broadcast: if one of the transactions is mined, wait until it is deep enough and believe what it says; null if none is. */
+  private @Nullable Step settle(Payment payment, Chain chain, List<Attempt> attempts) throws ChainUnavailable {
+    var found = mined(chain, attempts);
+    if (found.isEmpty()) {
+      return null;
+    }
+    var receipt = found.get();
+    long depth = chain.head() - receipt.blockNumber() + 1;
+    if (depth < chain.confirmations()) {
+      return new Step.Wait(poll(payment), null, Who.PAYMENT);
+    }
+    var block = chain.block(receipt.blockNumber());
+    if (block.isEmpty() || !block.get().hash().equals(receipt.blockHash())) {
+      return new Step.Wait(poll(payment), null, Who.PAYMENT); // the chain has just changed under the receipt
+    }
+    var mined = new Mined(receipt.transactionHash(), receipt.blockNumber(), receipt.blockHash());
+    if (!receipt.succeeded()) {
+      return record(payment, new PaymentEvent.Revert(mined));
+    }
+    var order = payment.order();
+    return receipt.hasTransfer(order.token(), payment.wallet().address(), order.payee(), order.amount())
+        ? record(payment, new PaymentEvent.Confirm(mined))
+        : alarm(payment, Alarm.NO_TRANSFER_EVENT, "the transaction `0x" + receipt.transactionHash()
+            + "` succeeded, but the token does not say that it moved the money");
+  }
+
+  private static Optional<Receipt> mined(Chain chain, List<Attempt> attempts) throws ChainUnavailable {
+    for (var attempt : attempts.reversed()) {
+      var receipt = chain.receipt(attempt.hash());
+      if (receipt.isPresent()) {
+        return receipt;
+      }
+    }
+    return Optional.empty();
+  }
+
+  /** Broadcast, and nothing mined: after a while send the same bytes again, after a longer while offer more. */
+  private Step urge(Payment payment, Chain chain, long nonce, List<Attempt> attempts) throws ChainUnavailable {
+    var newest = attempts.getLast();
+    var now = payment.reading().readAt();
+    var first = newest.firstSentAt();
+    var last = newest.lastSentAt();
+    if (first == null || last == null || Duration.between(last, now).compareTo(settings.resendAfter) < 0) {
+      return new Step.Wait(poll(payment), null, Who.PAYMENT);
+    }
+    boolean lowest = store.isLowest(payment, nonce);
+    if (lowest) {
+      refill(payment, chain, nonce);
+    }
+    if (lowest && Duration.between(first, now).compareTo(settings.replaceAfter) >= 0) {
+      var replaced = replace(payment, chain, newest.gas());
+      if (!(replaced instanceof Step.Wait)) {
+        return replaced;
+      }
+    }
+    return switch (effects.run(Effect.SEND, payment, () -> chain.send(newest.raw()))) {
+      case SendResult.Accepted(),SendResult.AlreadyKnown() -> {
+        store.sentAgain(payment, newest);
+        yield new Step.Wait(poll(payment), null, Who.PAYMENT);
+      }
+      case SendResult.NonceTooLow() -> mined(chain, attempts).isPresent()
+          ? new Step.Wait(MOMENT, null, Who.PAYMENT)
+          : taken(payment, chain, nonce);
+      case SendResult.Underpriced _ -> replace(payment, chain, newest.gas());
+      case SendResult.InsufficientFunds(var message) -> new Step.Wait(patience(payment),
+          "the node says: " + message + "; send native coin to `" + payment.wallet().address() + "`", Who.WALLET);
+      case SendResult.Rejected(var message) -> alarm(payment, Alarm.NODE_REJECTED, "the node refuses: " + message);
+      case SendResult.Unknown(var message) -> new Step.Wait(patience(payment), message, Who.PAYMENT);
+    };
+  }
+
+  /** If the chain has lost transactions below this one, as after a deep reorganisation, gives them to the node again. */
+  private void refill(Payment payment, Chain chain, long nonce) throws ChainUnavailable {
+    long count = chain.transactionCount(payment.wallet().address());
+    if (count < nonce) {
+      for (Bytes raw : store.earlier(payment, count, nonce, REFILL_MAX)) {
+        var _ = effects.run(Effect.SEND, payment, () -> chain.send(raw));
+      }
+    }
+  }
+
+  /** The same transfer at the same nonce for at least an eighth more, as long as the caps allow it. */
+  private Step replace(Payment payment, Chain chain, Gas last) throws ChainUnavailable {
+    var raised = chain.fees().raise(last, chain.quote().offer());
+    return chain.fees().allows(raised)
+        ? record(payment, new PaymentEvent.Replace(raised.gas(last.limit())))
+        : tooExpensive(payment, chain, raised.maxFeePerGas());
+  }
+
+  /** The node says that the nonce is used, and knows none of our transactions. */
+  private Step taken(Payment payment, Chain chain, long nonce) throws ChainUnavailable {
+    boolean used = chain.transactionCount(payment.wallet().address()) > nonce;
+    return used && payment.reading().age().compareTo(NODES_DISAGREE) > 0
+        ? alarm(payment, Alarm.FOREIGN_TRANSACTION, "the chain holds a transaction of nonce " + nonce
+            + " that is not one of ours; freeze the wallet: somebody else may have its key")
+        : new Step.Wait(patience(payment), "the node says that the nonce is used, but does not show by what",
+            Who.WALLET);
+  }
+
+  private Step record(Payment payment, PaymentEvent event) {
+    return switch (effects.run(Effect.RECORD, payment, () -> store.move(payment, event))) {
+      case PaymentMove.Moved(var next) -> {
+        metrics.moved(next);
+        yield new Step.Moved(next);
+      }
+      case PaymentMove.Held(var why) -> new Step.Wait(patience(payment), why, Who.WALLET);
+      case PaymentMove.Lost() -> new Step.Done();
+    };
+  }
+
+  private Step alarm(Payment payment, Alarm alarm, String why) {
+    metrics.alarm(payment, alarm, why);
+    return new Step.Wait(patience(payment), why, alarm == Alarm.NO_TRANSFER_EVENT ? Who.PAYMENT : Who.WALLET);
+  }
+
+  /** As long again as it has waited already: soon at first, then ever more seldom. */
+  private static Duration patience(Payment payment) {
+    return bounded(payment.reading().age().dividedBy(2), PATIENCE_MAX);
+  }
+
+  private static Duration poll(Payment payment) {
+    return bounded(payment.reading().age().dividedBy(4), POLL_MAX);
+  }
+
+  private static Duration bounded(Duration wanted, Duration most) {
+    if (wanted.compareTo(MOMENT) < 0) {
+      return MOMENT;
+    }
+    return wanted.compareTo(most) > 0 ? most : wanted;
+  }
+}

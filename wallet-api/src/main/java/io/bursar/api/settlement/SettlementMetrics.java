@@ -1,0 +1,75 @@
+package io.bursar.api.settlement;
+
+import java.time.Duration;
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import io.bursar.spend.Id;
+import io.bursar.store.Payment;
+import io.bursar.store.PaymentStore.Backlog;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.TimeGauge;
+import io.micrometer.core.instrument.Timer;
+
+/**
+ * What can be seen of settlement from outside: {@code bursar.settlement.moves} by state, {@code .alarms} by alarm, {@code .effect}
+ * by effect (timers), {@code .unsettled} and {@code .oldest} (age of the oldest unsettled payment).
+ */
+public final class SettlementMetrics {
+  private static final Logger LOG = LoggerFactory.getLogger("io.bursar.settlement");
+
+  private final MeterRegistry registry;
+  private final Map<Effects.Effect, Timer> timers = new EnumMap<>(Effects.Effect.class);
+  private final Map<Alarm, Counter> alarms = new EnumMap<>(Alarm.class);
+  private final AtomicReference<Backlog> backlog = new AtomicReference<>(new Backlog(0, Duration.ZERO));
+
+  public SettlementMetrics(MeterRegistry registry) {
+    this.registry = registry;
+    for (var effect : Effects.Effect.values()) {
+      timers.put(effect, Timer.builder("bursar.settlement.effect")
+          .tag("effect", effect.name().toLowerCase(Locale.ROOT)).register(registry));
+    }
+    for (var alarm : Alarm.values()) {
+      alarms.put(alarm, Counter.builder("bursar.settlement.alarms").tag("alarm", alarm.text()).register(registry));
+    }
+    Gauge.builder("bursar.settlement.unsettled", backlog, last -> last.get().unsettled()).register(registry);
+    TimeGauge.builder("bursar.settlement.oldest", backlog, java.util.concurrent.TimeUnit.MILLISECONDS,
+        last -> last.get().oldest().toMillis()).register(registry);
+  }
+
+  /** Effects that are timed. */
+  public Effects timed() {
+    return new Effects() {
+      @Override
+      public <T, X extends Exception> T run(Effect effect, Payment payment, Action<T, X> action) throws X {
+        var sample = Timer.start(registry);
+        try {
+          return action.run();
+        } finally {
+          sample.stop(java.util.Objects.requireNonNull(timers.get(effect)));
+        }
+      }
+    };
+  }
+
+  void moved(Payment payment) {
+    registry.counter("bursar.settlement.moves", "state", payment.state().text()).increment();
+    LOG.atInfo().addKeyValue("spend", Id.SPEND.text(payment.spendId())).log("payment is {}", payment.state().text());
+  }
+
+  void alarm(Payment payment, Alarm alarm, String why) {
+    java.util.Objects.requireNonNull(alarms.get(alarm)).increment();
+    LOG.atError().addKeyValue("spend", Id.SPEND.text(payment.spendId())).addKeyValue("alarm", alarm.text()).log(why);
+  }
+
+  void backlog(Backlog now) {
+    backlog.set(now);
+  }
+}

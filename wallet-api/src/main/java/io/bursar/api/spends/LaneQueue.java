@@ -1,0 +1,182 @@
+package io.bursar.api.spends;
+
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import io.bursar.store.Lane;
+import io.bursar.store.Lanes;
+import io.bursar.store.Spend;
+
+/**
+ * Where requests wait for their tenant's lane. One thread a lane takes whatever has queued up while the last batch was in the
+ * database: an idle lane takes a batch of one at once, a busy one many, and nobody lingers.
+ */
+public final class LaneQueue implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(LaneQueue.class);
+  private static final int WAITING_MAX = 4_096;
+  private static final Duration IDLE = Duration.ofSeconds(30);
+  private static final Duration ANSWER_WITHIN = Duration.ofSeconds(25);
+
+  private final Lanes lanes;
+  private final Runnable afterCommit;
+  private final ConcurrentHashMap<UUID, Worker> workers = new ConcurrentHashMap<>();
+
+  /**
+   * @param afterCommit told when something may have been authorized; must return at once
+   */
+  public LaneQueue(Lanes lanes, Runnable afterCommit) {
+    this.lanes = lanes;
+    this.afterCommit = afterCommit;
+  }
+
+  /** Nothing is certain to have been done; the same request with the same key will tell. */
+  public static final class Unavailable extends Exception {
+    private final boolean overloaded;
+
+    Unavailable(String message, boolean overloaded, @Nullable Throwable cause) {
+      super(message, cause);
+      this.overloaded = overloaded;
+    }
+
+    /** Whether it was refused for want of room, and so surely not done. */
+    public boolean isOverloaded() {
+      return overloaded;
+    }
+  }
+
+  /** Decides requests of one tenant, which stay in their order, and answers once they are durable. */
+  public List<Lane.Outcome> decide(UUID tenantId, List<Spend.Request> requests) throws Unavailable {
+    var tickets = requests.stream().map(Ticket::new).toList();
+    if (!offer(tenantId, tickets)) {
+      throw new Unavailable("more than " + WAITING_MAX + " requests wait for this tenant's lane", true, null);
+    }
+    long deadline = System.nanoTime() + ANSWER_WITHIN.toNanos();
+    var outcomes = new ArrayList<Lane.Outcome>(tickets.size());
+    for (var ticket : tickets) {
+      outcomes.add(ticket.await(deadline));
+    }
+    return outcomes;
+  }
+
+  private boolean offer(UUID tenantId, List<Ticket> tickets) {
+    var accepted = new boolean[1];
+    // Under the map's lock for this tenant, so that a worker that has just gone idle is not given work.
+    workers.compute(tenantId, (id, running) -> {
+      var worker = running == null ? new Worker(id) : running;
+      accepted[0] = worker.queue.remainingCapacity() >= tickets.size();
+      if (accepted[0]) {
+        worker.queue.addAll(tickets);
+      }
+      return worker;
+    });
+    return accepted[0];
+  }
+
+  /** One request on its way, and the thread that waits for it. */
+  private static final class Ticket {
+    private final Spend.Request request;
+    private final Thread waiter = Thread.currentThread();
+    private volatile @Nullable Object answer;
+
+    Ticket(Spend.Request request) {
+      this.request = request;
+    }
+
+    void complete(Object outcomeOrFailure) {
+      answer = outcomeOrFailure;
+      LockSupport.unpark(waiter);
+    }
+
+    Lane.Outcome await(long deadline) throws Unavailable {
+      while (true) {
+        switch (answer) {
+          case Lane.Outcome outcome -> {
+            return outcome;
+          }
+          case Throwable failure -> throw new Unavailable("the lane could not decide", false, failure);
+          case null, default -> {
+            long left = deadline - System.nanoTime();
+            if (left <= 0 || Thread.currentThread().isInterrupted()) {
+              throw new Unavailable("the lane did not answer in time", false, null);
+            }
+            LockSupport.parkNanos(this, left);
+          }
+        }
+      }
+    }
+  }
+
+  private final class Worker implements Runnable {
+    private final UUID tenantId;
+    private final ArrayBlockingQueue<Ticket> queue = new ArrayBlockingQueue<>(WAITING_MAX);
+    private final Lane lane;
+    private final Thread thread;
+
+    Worker(UUID tenantId) {
+      this.tenantId = tenantId;
+      this.lane = lanes.open(tenantId);
+      this.thread = Thread.ofPlatform().name("lane-" + tenantId).daemon().start(this);
+    }
+
+    @Override
+    public void run() {
+      var batch = new ArrayList<Ticket>(Lane.BATCH_MAX);
+      try {
+        while (true) {
+          batch.clear();
+          var first = queue.poll(IDLE.toMillis(), TimeUnit.MILLISECONDS);
+          if (first == null) {
+            if (workers.computeIfPresent(tenantId, (id, worker) -> queue.isEmpty() ? null : worker) == null) {
+              return;
+            }
+            continue;
+          }
+          batch.add(first);
+          queue.drainTo(batch, Lane.BATCH_MAX - 1);
+          decide(batch);
+        }
+      } catch (InterruptedException stopped) {
+        Thread.currentThread().interrupt();
+      }
+    }
+
+    private void decide(List<Ticket> batch) {
+      try {
+        var outcomes = lane.decide(batch.stream().map(ticket -> ticket.request).toList());
+        for (int i = 0; i < batch.size(); i++) {
+          batch.get(i).complete(outcomes.get(i));
+        }
+        afterCommit.run();
+      } catch (SQLException | RuntimeException failure) {
+        if (batch.size() > 1 && isAboutOneRequest(failure)) {
+          batch.forEach(ticket -> decide(List.of(ticket)));
+          return;
+        }
+        LOG.error("a batch of {} could not be decided", batch.size(), failure);
+        batch.forEach(ticket -> ticket.complete(failure));
+      }
+    }
+
+    /** Whether the database refused a value, so that the others of the batch may well be decided. */
+    private static boolean isAboutOneRequest(Exception failure) {
+      return failure instanceof SQLException refused && refused.getSQLState() != null
+          && (refused.getSQLState().startsWith("22") || refused.getSQLState().startsWith("23"));
+    }
+  }
+
+  @Override
+  public void close() {
+    workers.values().forEach(worker -> worker.thread.interrupt());
+  }
+}

@@ -1,0 +1,224 @@
+package io.bursar.api.spends;
+
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.regex.Pattern;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
+import org.springframework.security.core.annotation.AuthenticationPrincipal;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RequestHeader;
+import org.springframework.web.bind.annotation.RestController;
+
+import io.bursar.api.http.Bodies;
+import io.bursar.api.http.Caller;
+import io.bursar.api.http.Problem;
+import io.bursar.api.http.ProblemCode;
+import io.bursar.api.http.Query;
+import io.bursar.json.Json;
+import io.bursar.json.JsonReader;
+import io.bursar.json.JsonReader.Fault;
+import io.bursar.json.JsonText;
+import io.bursar.money.Address;
+import io.bursar.spend.Id;
+import io.bursar.store.Lane.Outcome;
+import io.bursar.store.Lanes;
+import io.bursar.store.PaymentStore;
+import io.bursar.store.Spend;
+import io.bursar.store.SpendStore;
+import jakarta.servlet.http.HttpServletRequest;
+
+/** {@code /v1/spends}: parse, decide in the lane, answer. */
+@RestController
+public final class SpendController {
+  private static final int BATCH_MAX = 100;
+  private static final int BATCH_BYTES_MAX = 512 * 1024;
+  private static final Pattern WAIT = Pattern.compile("(?:^|[,;\\s])wait=([0-9]{1,3})(?:$|[,;\\s])");
+  private static final int WAIT_SECONDS_MAX = 60;
+  private static final Duration LOOK_EVERY = Duration.ofMillis(100);
+
+  private final SpendBody bodies;
+  private final LaneQueue queue;
+  private final Lanes lanes;
+  private final SpendStore spends;
+  private final PaymentStore payments;
+  private final SpendView view;
+
+  SpendController(SpendBody bodies, LaneQueue queue, Lanes lanes, SpendStore spends, PaymentStore payments, SpendView view) {
+    this.bodies = bodies;
+    this.queue = queue;
+    this.lanes = lanes;
+    this.spends = spends;
+    this.payments = payments;
+    this.view = view;
+  }
+
+  @PostMapping("/v1/spends")
+  ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request,
+      @RequestHeader(name = "Idempotency-Key", required = false) @Nullable String idempotencyKey,
+      @RequestHeader(name = "Prefer", required = false) @Nullable String prefer) throws SQLException, InterruptedException {
+    var key = SpendBody.requireKey(idempotencyKey);
+    var outcome = decide(caller, List.of(parse(Bodies.read(request), key, caller))).getFirst();
+    return switch (outcome) {
+      case Outcome.Decided(var spend) -> answer(201, waited(spend, prefer), caller, false);
+      case Outcome.Replayed(var id) -> answer(200, waited(find(caller, id), prefer), caller, true);
+      case Outcome.KeyReused(var id) -> throw reused(key, id);
+    };
+  }
+
+  @PostMapping("/v1/spends/dry-run")
+  ResponseEntity<byte[]> dryRun(@AuthenticationPrincipal Caller caller, HttpServletRequest request) throws SQLException {
+    var rehearsed = lanes.open(caller.tenantId()).rehearse(parse(Bodies.read(request), "dry-run", caller));
+    return Bodies.ok(view.rehearsed(rehearsed, caller));
+  }
+
+  /** Up to {@value #BATCH_MAX} requests, each decided by itself and in their order; each answer is what it would have got alone. */
+  @PostMapping("/v1/spends/batch")
+  ResponseEntity<byte[]> createBatch(@AuthenticationPrincipal Caller caller, HttpServletRequest request) throws SQLException {
+    var requests = parseBatch(Bodies.read(request, BATCH_BYTES_MAX), caller);
+    var outcomes = decide(caller, requests);
+    var answers = new ArrayList<Json>();
+    for (int i = 0; i < outcomes.size(); i++) {
+      answers.add(switch (outcomes.get(i)) {
+        case Outcome.Decided(var spend) -> view.of(spend, caller);
+        case Outcome.Replayed(var id) -> view.of(find(caller, id), caller);
+        case Outcome.KeyReused(var id) -> reused(requests.get(i).idempotencyKey(), id).toJson();
+      });
+    }
+    return Bodies.ok(new Json.Arr(answers));
+  }
+
+  private Spend.Request parse(Json body, String key, Caller caller) {
+    return java.util.Objects.requireNonNull(Bodies.parse(body, reader -> bodies.read(reader, Optional.of(key), body, caller)));
+  }
+
+  private List<Spend.Request> parseBatch(Json body, Caller caller) {
+    var faults = new ArrayList<Fault>();
+    var reader = JsonReader.of(body, "", faults);
+    var items = reader.present("spends") ? reader.array("spends", BATCH_MAX) : null;
+    reader.refuseUnknown();
+    var requests = new ArrayList<Spend.Request>();
+    var keys = new HashSet<String>();
+    for (int i = 0; items != null && i < items.size(); i++) {
+      var item = JsonReader.of(items.get(i), "/spends/" + i, faults);
+      var read = bodies.read(item, Optional.empty(), withoutKey(items.get(i)), caller);
+      if (read != null) {
+        requests.add(read);
+        if (!keys.add(read.idempotencyKey())) {
+          item.fault("idempotencyKey", "stands twice in this batch");
+        }
+      }
+    }
+    Bodies.refuse(faults);
+    return requests;
+  }
+
+  /** The request as it would have been sent alone, so that it is the same request. */
+  private static Json withoutKey(Json item) {
+    if (!(item instanceof Json.Obj object)) {
+      return item;
+    }
+    var members = new LinkedHashMap<>(object.members());
+    members.remove("idempotencyKey");
+    return new Json.Obj(members);
+  }
+
+  private List<Outcome> decide(Caller caller, List<Spend.Request> requests) {
+    try {
+      return queue.decide(caller.tenantId(), requests);
+    } catch (LaneQueue.Unavailable e) {
+      throw e.isOverloaded()
+          ? Problem.retryAfter(ProblemCode.OVERLOADED, "nothing was done; send the same request again later", 1)
+          : Problem.retryAfter(ProblemCode.DATABASE_UNAVAILABLE,
+              "nothing is certain to have been done; send the same request again with the same key", 1);
+    }
+  }
+
+  private static Problem reused(String key, UUID spendId) {
+    return Problem.of(ProblemCode.IDEMPOTENCY_KEY_REUSED,
+        "the key `" + key + "` was used for another request, " + Id.SPEND.text(spendId) + "; send a new key for a new payment");
+  }
+
+  private Spend find(Caller caller, UUID spendId) {
+    return spends.find(caller.tenantId(), spendId).filter(spend -> visible(caller, spend)).orElseThrow(() -> Problem.notFound("spend"));
+  }
+
+  private static boolean visible(Caller caller, Spend spend) {
+    return caller.onlyAgent().map(agent -> agent.equals(spend.request().agentId())).orElse(true);
+  }
+
+  private ResponseEntity<byte[]> answer(int status, Spend spend, Caller caller, boolean replayed) {
+    var answer = ResponseEntity.status(status).contentType(MediaType.APPLICATION_JSON);
+    if (replayed) {
+      answer = answer.header("Idempotent-Replayed", "true");
+    }
+    return answer.body(JsonText.canonical(view.of(spend, caller)));
+  }
+
+  /** With {@code Prefer: wait=n}: the spend once it is final, or as it is after so many seconds. */
+  private Spend waited(Spend spend, @Nullable String prefer) throws InterruptedException {
+    var wanted = prefer == null ? null : WAIT.matcher(prefer);
+    if (wanted == null || !wanted.find()) {
+      return spend;
+    }
+    long deadline = System.nanoTime() + Duration.ofSeconds(Math.min(Integer.parseInt(wanted.group(1)), WAIT_SECONDS_MAX)).toNanos();
+    var current = spend;
+    while (!SpendView.isFinal(current) && System.nanoTime() < deadline) {
+      Thread.sleep(LOOK_EVERY);
+      current = spends.find(spend.tenantId(), spend.id()).orElseThrow();
+    }
+    return current;
+  }
+
+  @GetMapping("/v1/spends/{id}")
+  ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
+    return Bodies.ok(view.of(find(caller, spendId(id)), caller));
+  }
+
+  @GetMapping("/v1/spends")
+  ResponseEntity<byte[]> list(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
+    var query = new Query(request);
+    var agent = query.id("agentId", Id.AGENT);
+    var filter = new SpendStore.Filter(caller.onlyAgent().or(() -> agent), query.id("walletId", Id.WALLET), query.get("status", SpendController::status),
+        query.get("to", Address::parse), query.get("asset", text -> text), query.get("from", Query::time), query.get("until", Query::time),
+        Optional.empty());
+    var page = query.page();
+    query.refuseFaults();
+    if (caller.onlyAgent().isPresent() && agent.isPresent() && !agent.equals(caller.onlyAgent())) {
+      throw Problem.notFound("agent");
+    }
+    return Bodies.ok(Query.list(spends.list(caller.tenantId(), filter, page), spend -> view.of(spend, caller)));
+  }
+
+  private static String status(String text) {
+    if (!SpendView.STATUSES.contains(text)) {
+      throw new IllegalArgumentException("must be one of " + String.join(", ", SpendView.STATUSES));
+    }
+    return text;
+  }
+
+  @PostMapping("/v1/spends/{id}/cancel")
+  ResponseEntity<byte[]> cancel(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
+    var spend = find(caller, spendId(id));
+    return switch (payments.cancel(caller.tenantId(), spend.id(), caller.actor())) {
+      case PaymentStore.Cancellation.Canceled() -> Bodies.ok(view.of(find(caller, spend.id()), caller));
+      case PaymentStore.Cancellation.TooLate(var state) -> throw Problem.of(ProblemCode.NOT_CANCELABLE,
+          "the spend is `" + state + "`; it can be canceled only while it awaits approval or is authorized");
+      case PaymentStore.Cancellation.NotFound() -> throw Problem.of(ProblemCode.NOT_CANCELABLE, "the spend is `denied`; there is nothing to cancel");
+    };
+  }
+
+  private static UUID spendId(String text) {
+    return Id.SPEND.parse(text).orElseThrow(() -> Problem.notFound("spend"));
+  }
+}

@@ -1,0 +1,126 @@
+package io.bursar.api.spends;
+
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+
+import io.bursar.api.http.Caller;
+import io.bursar.json.Json;
+import io.bursar.money.Amount;
+import io.bursar.spend.Id;
+import io.bursar.store.DecidedSpend;
+import io.bursar.store.Spend;
+
+/** A spend as the API shows it. */
+public final class SpendView {
+  /** What an agent may see of a reason: the names of rules and policies are for administrators and auditors. */
+  private static final Set<String> REASON_FOR_AGENT = Set.of("code", "message", "observed", "bound", "headroom");
+  private static final Set<String> DECISION_FOR_AGENT = Set.of("effect", "implicit", "engine", "reasons", "maxAmountNow", "retryAt");
+
+  /** Every status, from the first to the last. */
+  static final java.util.List<String> STATUSES = List.of("denied", "awaiting_approval", "authorized", "prepared", "signed", "broadcast", "confirmed",
+      "reverted", "rejected", "expired", "canceled", "failed");
+
+  /** The states that nothing follows. */
+  private static final Set<String> FINAL = Set.of("denied", "confirmed", "reverted", "rejected", "expired", "canceled", "failed");
+
+  private final int confirmations;
+
+  /**
+   * @param confirmations how many blocks make a transaction final on the chain
+   */
+  public SpendView(int confirmations) {
+    this.confirmations = confirmations;
+  }
+
+  public static boolean isFinal(Spend spend) {
+    return FINAL.contains(spend.status());
+  }
+
+  public Json of(Spend spend, Caller caller) {
+    var payment = spend.payment();
+    return request(Json.object().put("id", Id.SPEND.text(spend.id())).put("status", spend.status()), spend.request())
+        .put("decision", decision(spend.authorization().decision(), caller)).put("approvals", approvals(spend))
+        .put("transaction", payment == null ? null : transaction(payment))
+        .put("failure", payment == null ? null : payment.failure())
+        .put("authorization", Json.object().put("id", Id.AUTHORIZATION.text(spend.authorization().id()))
+            .put("leafHash", HexFormat.of().formatHex(spend.authorization().leafHash())).build())
+        .put("createdAt", spend.decidedAt().toString())
+        .put("updatedAt", (payment == null ? spend.decidedAt() : payment.updatedAt()).toString()).build();
+  }
+
+  /** What would have been answered, had it been asked for. */
+  public Json rehearsed(DecidedSpend spend, Caller caller) {
+    return request(Json.object().put("status", spend.asSpend().status()), spend.request())
+        .put("decision", decision(spend.asSpend().authorization().decision(), caller)).build();
+  }
+
+  private static Json.Builder request(Json.Builder view, Spend.Request request) {
+    var asset = request.asset().asset();
+    return view.put("walletId", Id.WALLET.text(request.walletId())).put("agentId", Id.AGENT.text(request.agentId()))
+        .put("chain", asset.chain()).put("asset", asset.symbol())
+        .put("amount", Amount.format(request.amount(), asset.decimals())).put("baseUnits", request.amount())
+        .put("to", request.payee().toString()).put("purpose", request.text().purpose())
+        .put("reference", request.text().reference()).put("category", request.category()).put("host", request.host())
+        .put("metadata", request.text().metadata())
+        .put("expiresAt", request.expiresAt() == null ? null : request.expiresAt().toString());
+  }
+
+  private static Json decision(Json.Obj decision, Caller caller) {
+    return caller.role() == Caller.Role.AGENT ? forAgent(decision) : decision;
+  }
+
+  private static Json forAgent(Json.Obj decision) {
+    var shown = Json.object();
+    decision.members().forEach((name, value) -> {
+      if (DECISION_FOR_AGENT.contains(name)) {
+        shown.put(name, name.equals("reasons") ? reasonsForAgent((Json.Arr) value) : value);
+      }
+    });
+    return shown.build();
+  }
+
+  private static Json reasonsForAgent(Json.Arr reasons) {
+    List<Json> shown = new ArrayList<>();
+    for (var reason : reasons.items()) {
+      var members = Json.object();
+      ((Json.Obj) reason).members().forEach((name, value) -> {
+        if (REASON_FOR_AGENT.contains(name)) {
+          members.put(name, value);
+        }
+      });
+      shown.add(members.build());
+    }
+    return new Json.Arr(shown);
+  }
+
+  /** Who must approve and who has; nothing for a spend that nobody was asked about. */
+  private static Json.@org.jspecify.annotations.Nullable Obj approvals(Spend spend) {
+    if (!(spend.authorization().decision().get("approval") instanceof Json.Obj asked)) {
+      return null;
+    }
+    var given = new ArrayList<Json>();
+    for (var approval : spend.approvals()) {
+      given.add(Json.object().put("approver", Id.APPROVER.text(approval.approverId())).put("verdict", approval.verdict())
+          .put("comment", approval.comment()).put("at", approval.at().toString()).build());
+    }
+    var payment = spend.payment();
+    boolean waits = payment != null && payment.state().equals("awaiting_approval") && payment.expiresAt() != null;
+    return Json.object().put("required", asked.get("groups")).put("given", new Json.Arr(given))
+        .put("expiresAt", waits ? String.valueOf(payment.expiresAt()) : null).build();
+  }
+
+  private Json.@org.jspecify.annotations.Nullable Obj transaction(Spend.Payment payment) {
+    if (payment.nonce() == null) {
+      return null;
+    }
+    var hash = payment.transactionHash();
+    boolean settled = payment.state().equals("confirmed") || payment.state().equals("reverted");
+    var view = Json.object().put("hash", hash == null ? null : "0x" + HexFormat.of().formatHex(hash)).put("nonce", payment.nonce());
+    if (payment.blockNumber() != null) {
+      view.put("block", payment.blockNumber());
+    }
+    return view.put("confirmations", settled ? confirmations : 0).put("attempts", payment.attempts()).build();
+  }
+}

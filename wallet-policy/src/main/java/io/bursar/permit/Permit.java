@@ -1,0 +1,90 @@
+package io.bursar.permit;
+
+import java.security.PrivateKey;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Arrays;
+import java.util.UUID;
+
+import org.bouncycastle.math.ec.rfc8032.Ed25519;
+
+/**
+ * The certificate by which the API process asks the signer for one signature over one exact intent.
+ *
+ * <p>
+ * Layout, 113 bytes, big-endian: version 1 (1), permit id (16), spend (16), authorization hash (32), intent hash (32),
+ * issued at (8), expires at (8); times are milliseconds since 1970-01-01T00:00:00Z.
+ *
+ * @param permitId good for one use, ever
+ * @param spendId the spend; must be the intent's
+ * @param authorizationHash leaf hash of the audit entry that authorized the spend
+ * @param intentHash {@link TransferIntent#hash}
+ * @param issuedAt whole milliseconds; not valid before
+ * @param expiresAt whole milliseconds, after {@code issuedAt} by at most {@link #MAX_LIFE}; not valid from then on
+ */
+public record Permit(UUID permitId, UUID spendId, Digest32 authorizationHash, Digest32 intentHash, Instant issuedAt,
+    Instant expiresAt) {
+  /** The longest time between issue and expiry. */
+  public static final Duration MAX_LIFE = Duration.ofMinutes(5);
+  /** Length of an encoded permit in bytes. */
+  public static final int ENCODED_BYTES = 113;
+
+  private static final int VERSION = 1;
+  private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59.999Z");
+
+  public Permit {
+    requireTime("issued at", issuedAt);
+    requireTime("expires at", expiresAt);
+    if (!expiresAt.isAfter(issuedAt) || Duration.between(issuedAt, expiresAt).compareTo(MAX_LIFE) > 0) {
+      throw new IllegalArgumentException("a permit must expire after it is issued and within 5 minutes, not `"
+          + issuedAt + "` to `" + expiresAt + "`");
+    }
+  }
+
+  /** The bytes of the layout above. */
+  public byte[] encode() {
+    return new WireWriter().u8(VERSION).uuid(permitId).uuid(spendId).digest(authorizationHash).digest(intentHash)
+        .millis(issuedAt).millis(expiresAt).toByteArray();
+  }
+
+  /**
+   * Reads back what {@link #encode} wrote.
+   *
+   * @throws IllegalArgumentException for any other bytes
+   */
+  public static Permit decode(byte[] bytes) {
+    var in = new WireReader("the permit", bytes);
+    int version = in.u8();
+    if (version != VERSION) {
+      throw new IllegalArgumentException("the permit has version " + version + "; only version 1 is known");
+    }
+    var permit = new Permit(in.uuid(), in.uuid(), in.digest(), in.digest(), Instant.ofEpochMilli(in.i64()),
+        Instant.ofEpochMilli(in.i64()));
+    in.end();
+    return permit;
+  }
+
+  /**
+   * Signs with the API's permit key.
+   *
+   * @param key an Ed25519 private key (RFC 8032)
+   * @throws IllegalArgumentException if it is another kind of key
+   */
+  public SignedPermit sign(PrivateKey key) {
+    var bytes = encode();
+    var message = SignedPermit.message(bytes);
+    var signature = new byte[SignedPermit.SIGNATURE_BYTES];
+    var seed = PermitKeys.seed(key);
+    Ed25519.sign(seed, 0, message, 0, message.length, signature, 0);
+    Arrays.fill(seed, (byte) 0);
+    return new SignedPermit(Bytes.of(bytes), Bytes.of(signature));
+  }
+
+  private static void requireTime(String name, Instant time) {
+    if (time.isBefore(Instant.EPOCH) || time.isAfter(LATEST) || !time.equals(time.truncatedTo(ChronoUnit.MILLIS))) {
+      throw new IllegalArgumentException(
+          name + " must be whole milliseconds between 1970 and 9999, not `" + time + "`");
+    }
+  }
+}

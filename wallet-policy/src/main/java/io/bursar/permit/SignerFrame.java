@@ -1,0 +1,174 @@
+package io.bursar.permit;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.permit.SignerReply.Healthy;
+import io.bursar.permit.SignerReply.KeyCreated;
+import io.bursar.permit.SignerReply.Refused;
+import io.bursar.permit.SignerReply.Signed;
+import io.bursar.permit.SignerRequest.CreateKey;
+import io.bursar.permit.SignerRequest.Health;
+import io.bursar.permit.SignerRequest.Sign;
+
+/**
+ * Requests and replies as bytes on a stream. A frame is four bytes of length, big-endian, and a payload of that many
+ * bytes; a payload is version 1 (1), type (1) and the fields of the type. A connection carries requests one way and, in
+ * the same order, one reply for each the other way.
+ *
+ * <pre>
+ * request  1 health
+ *          2 create key   tenant (16), key (16)
+ *          3 sign         permit (2 + n), signature (64), intent (2 + n)
+ * reply  129 healthy      version (2 + n), backend (2 + n), count (1), that many facts (2 + n)
+ *        130 key created  key (16), address (20)
+ *        131 signed       raw transaction (2 + n), hash (32)
+ *        255 refused      code (1), message (2 + n)
+ * </pre>
+ *
+ * where {@code 2 + n} is two bytes of length and as many bytes.
+ */
+public final class SignerFrame {
+  /** Length of the length, in bytes. */
+  public static final int HEADER_BYTES = 4;
+  /** The longest payload in bytes: with its header it fills 64 KiB. */
+  public static final int MAX_PAYLOAD_BYTES = 64 * 1024 - HEADER_BYTES;
+
+  private static final int VERSION = 1;
+  private static final int MAX_FACTS = 64;
+  private static final int HEALTH = 1;
+  private static final int CREATE_KEY = 2;
+  private static final int SIGN = 3;
+  private static final int HEALTHY = 129;
+  private static final int KEY_CREATED = 130;
+  private static final int SIGNED = 131;
+  private static final int REFUSED = 255;
+
+  private SignerFrame() {}
+
+  /**
+   * Takes one payload out of a buffer that is ready for reading, or nothing if not all of it has arrived. The buffer's
+   * position moves only if a payload was taken.
+   *
+   * @return the payload, or null if more bytes are needed
+   * @throws IllegalArgumentException if the length is no length of a frame; the stream cannot be read any further
+   */
+  public static byte @Nullable [] take(ByteBuffer in) {
+    if (in.remaining() < HEADER_BYTES) {
+      return null;
+    }
+    int length = in.getInt(in.position());
+    if (length < 2 || length > MAX_PAYLOAD_BYTES) {
+      throw new IllegalArgumentException(
+          "a frame has 2 to " + MAX_PAYLOAD_BYTES + " bytes, not `" + Integer.toUnsignedString(length) + "`");
+    }
+    if (in.remaining() < HEADER_BYTES + length) {
+      return null;
+    }
+    var payload = new byte[length];
+    in.position(in.position() + HEADER_BYTES).get(payload);
+    return payload;
+  }
+
+  /** A whole frame, ready to be written. */
+  public static ByteBuffer encode(SignerRequest request) {
+    var out = new WireWriter().u8(VERSION);
+    switch (request) {
+      case Health() -> out.u8(HEALTH);
+      case CreateKey(var tenantId, var keyId) -> out.u8(CREATE_KEY).uuid(tenantId).uuid(keyId);
+      case Sign(var permit, var intent) -> out.u8(SIGN).shortBytes(permit.bytes().toByteArray())
+          .bytes(permit.signature().toByteArray()).shortBytes(intent.toByteArray());
+    }
+    return frame(out);
+  }
+
+  /** A whole frame, ready to be written. */
+  public static ByteBuffer encode(SignerReply reply) {
+    var out = new WireWriter().u8(VERSION);
+    switch (reply) {
+      case Healthy(var version, var backend, var hardening) -> {
+        if (hardening.size() > MAX_FACTS) {
+          throw new IllegalArgumentException("at most 64 facts fit a reply, not " + hardening.size());
+        }
+        out.u8(HEALTHY).text(version).text(backend).u8(hardening.size());
+        hardening.forEach(out::text);
+      }
+      case KeyCreated(var keyId, var address) -> out.u8(KEY_CREATED).uuid(keyId).address(address);
+      case Signed(var raw, var hash) -> out.u8(SIGNED).shortBytes(raw.toByteArray()).digest(hash);
+      case Refused(var reason, var message) -> out.u8(REFUSED).u8(reason.code()).text(message);
+    }
+    return frame(out);
+  }
+
+  /**
+   * Reads a request.
+   *
+   * @throws IllegalArgumentException if the payload is not exactly one; the stream goes on with the next frame
+   */
+  public static SignerRequest decodeRequest(byte[] payload) {
+    var in = open(payload);
+    int type = in.u8();
+    var request = switch (type) {
+      case HEALTH -> new Health();
+      case CREATE_KEY -> new CreateKey(in.uuid(), in.uuid());
+      case SIGN -> new Sign(
+          new SignedPermit(Bytes.of(in.shortBytes()), Bytes.of(in.bytes(SignedPermit.SIGNATURE_BYTES))),
+          Bytes.of(in.shortBytes()));
+      default -> throw new IllegalArgumentException("no request has the type " + type);
+    };
+    in.end();
+    return request;
+  }
+
+  /**
+   * Reads a reply.
+   *
+   * @throws IllegalArgumentException if the payload is not exactly one
+   */
+  public static SignerReply decodeReply(byte[] payload) {
+    var in = open(payload);
+    int type = in.u8();
+    var reply = switch (type) {
+      case HEALTHY -> new Healthy(in.text(), in.text(), facts(in));
+      case KEY_CREATED -> new KeyCreated(in.uuid(), in.address());
+      case SIGNED -> new Signed(Bytes.of(in.shortBytes()), in.digest());
+      case REFUSED -> new Refused(SignerRefusal.ofCode(in.u8()), in.text());
+      default -> throw new IllegalArgumentException("no reply has the type " + type);
+    };
+    in.end();
+    return reply;
+  }
+
+  private static WireReader open(byte[] payload) {
+    var in = new WireReader("the frame", payload);
+    int version = in.u8();
+    if (version != VERSION) {
+      throw new IllegalArgumentException("the frame has version " + version + "; only version 1 is known");
+    }
+    return in;
+  }
+
+  private static List<String> facts(WireReader in) {
+    int count = in.u8();
+    if (count > MAX_FACTS) {
+      throw new IllegalArgumentException("at most 64 facts fit a reply, not " + count);
+    }
+    var facts = new ArrayList<String>(count);
+    for (int i = 0; i < count; i++) {
+      facts.add(in.text());
+    }
+    return facts;
+  }
+
+  private static ByteBuffer frame(WireWriter payload) {
+    var bytes = payload.toByteArray();
+    if (bytes.length > MAX_PAYLOAD_BYTES) {
+      throw new IllegalArgumentException(
+          "a frame has at most " + MAX_PAYLOAD_BYTES + " bytes, not " + bytes.length);
+    }
+    return ByteBuffer.allocate(HEADER_BYTES + bytes.length).putInt(bytes.length).put(bytes).flip();
+  }
+}

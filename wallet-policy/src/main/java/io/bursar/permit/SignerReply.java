@@ -1,0 +1,45 @@
+package io.bursar.permit;
+
+import java.util.List;
+import java.util.UUID;
+
+import io.bursar.money.Address;
+
+/** What the signer answers. */
+public sealed interface SignerReply {
+  /**
+   * The signer is ready.
+   *
+   * @param version of the signer
+   * @param backend which curve arithmetic signs: {@code libsecp256k1} or {@code bouncycastle}
+   * @param hardening what protects the process and what does not, one fact an entry; at most 64
+   */
+  record Healthy(String version, String backend, List<String> hardening) implements SignerReply {
+    public Healthy {
+      hardening = List.copyOf(hardening);
+    }
+  }
+
+  /** The key exists, just now or from an earlier request, and this is its address. */
+  record KeyCreated(UUID keyId, Address address) implements SignerReply {}
+
+  /**
+   * Signed.
+   *
+   * @param rawTransaction the typed transaction (EIP-2718) as {@code eth_sendRawTransaction} takes it
+   * @param transactionHash its Keccak-256
+   */
+  record Signed(Bytes rawTransaction, Digest32 transactionHash) implements SignerReply {}
+
+  /**
+   * Not done, and nothing was signed.
+   *
+   * @param reason stable
+   * @param message for a person's eyes, at most 1,000 characters, never a secret
+   */
+  record Refused(SignerRefusal reason, String message) implements SignerReply {
+    public Refused {
+      message = message.length() <= 1000 ? message : message.substring(0, 1000);
+    }
+  }
+}

@@ -1,0 +1,195 @@
+package io.bursar.signer;
+
+import java.io.IOException;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.security.PublicKey;
+import java.time.InstantSource;
+import java.util.Optional;
+
+import io.bursar.money.Address;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.Digest32;
+import io.bursar.permit.Permit;
+import io.bursar.permit.SignerFrame;
+import io.bursar.permit.SignerRefusal;
+import io.bursar.permit.SignerReply;
+import io.bursar.permit.SignerReply.Healthy;
+import io.bursar.permit.SignerReply.KeyCreated;
+import io.bursar.permit.SignerReply.Refused;
+import io.bursar.permit.SignerReply.Signed;
+import io.bursar.permit.SignerRequest;
+import io.bursar.permit.SignerRequest.CreateKey;
+import io.bursar.permit.SignerRequest.Health;
+import io.bursar.permit.SignerRequest.Sign;
+import io.bursar.permit.TransferIntent;
+
+/**
+ * Answers requests. {@link #sign} is the one path on which a private key is used, and {@link #create} the one on which
+ * one is made; neither takes bytes to sign from its caller. Safe for use by several threads.
+ */
+final class Signer {
+  private static final Logger LOG = System.getLogger("io.bursar.signer");
+
+  private final PublicKey permitKey;
+  private final Keystore keystore;
+  private final Journal journal;
+  private final Secp256k1 curve;
+  private final InstantSource clock;
+  private final Healthy healthy;
+  private final RefusalLog refusals;
+
+  Signer(PublicKey permitKey, Keystore keystore, Journal journal, Secp256k1 curve, InstantSource clock,
+      Healthy healthy) {
+    this.permitKey = permitKey;
+    this.keystore = keystore;
+    this.journal = journal;
+    this.curve = curve;
+    this.clock = clock;
+    this.healthy = healthy;
+    this.refusals = new RefusalLog(LOG, clock);
+  }
+
+  /** The reply to whatever arrived in one frame. Never throws, and never signs what {@link #sign} would not. */
+  SignerReply answer(byte[] payload) {
+    SignerRequest request;
+    try {
+      request = SignerFrame.decodeRequest(payload);
+    } catch (IllegalArgumentException malformed) {
+      return refuseFrame(malformed);
+    }
+    try {
+      return switch (request) {
+        case Health() -> healthy;
+        case CreateKey create -> create(create);
+        case Sign sign -> sign(sign);
+      };
+    } catch (Keystore.UnreadableKeyException damaged) {
+      LOG.log(Level.ERROR, damaged.getMessage());
+      return refuse(SignerRefusal.KEY_UNREADABLE, "the key's file does not open; the signer's log says why", "key");
+    } catch (IOException | RuntimeException failed) {
+      LOG.log(Level.ERROR, "a request failed: " + failed);
+      return refuse(SignerRefusal.UNAVAILABLE, "the signer failed; its log says why", "request");
+    }
+  }
+
+  /** The reply to bytes that are no frame or no request. */
+  Refused refuseFrame(IllegalArgumentException malformed) {
+    return refuse(SignerRefusal.BAD_FRAME, message(malformed), "frame");
+  }
+
+  private SignerReply create(CreateKey request) throws IOException, Keystore.UnreadableKeyException {
+    var subject = "key=" + request.keyId();
+    return switch (keystore.create(request.tenantId(), request.keyId())) {
+      case Keystore.Creation.Available(var entry) -> {
+        LOG.log(Level.INFO, "key available key=" + entry.keyId() + " tenant=" + entry.tenantId() + " address="
+            + entry.address());
+        yield new KeyCreated(entry.keyId(), entry.address());
+      }
+      case Keystore.Creation.TakenByOtherTenant() -> refuse(SignerRefusal.KEY_EXISTS,
+          "key `" + request.keyId() + "` belongs to another tenant", subject);
+      case Keystore.Creation.LimitReached() -> refuse(SignerRefusal.KEY_LIMIT_REACHED,
+          "the signer holds " + keystore.size() + " keys and takes no more", subject);
+    };
+  }
+
+  /** INVARIANT: nothing is signed unless every line above the last one let it through, in this order. */
+  private SignerReply sign(Sign request) throws IOException, Keystore.UnreadableKeyException {
+    if (!request.permit().isSignedBy(permitKey)) {
+      return refuse(SignerRefusal.BAD_PERMIT_SIGNATURE, "the permit is not signed by the permit key", "permit");
+    }
+    Permit permit;
+    try {
+      permit = request.permit().permit();
+    } catch (IllegalArgumentException malformed) {
+      return refuse(SignerRefusal.BAD_PERMIT, message(malformed), "permit");
+    }
+    var now = clock.instant();
+    if (!now.isBefore(permit.expiresAt())) {
+      return refuse(SignerRefusal.PERMIT_EXPIRED, "the permit expired at " + permit.expiresAt(), permit);
+    }
+    if (now.isBefore(permit.issuedAt())) {
+      return refuse(SignerRefusal.PERMIT_NOT_YET_VALID, "the permit is not valid before " + permit.issuedAt(), permit);
+    }
+    var intentBytes = request.intent().toByteArray();
+    if (!TransferIntent.hashOf(intentBytes).equals(permit.intentHash())) {
+      return refuse(SignerRefusal.INTENT_MISMATCH, "the permit names another intent", permit);
+    }
+    TransferIntent intent;
+    try {
+      intent = TransferIntent.decode(intentBytes);
+    } catch (IllegalArgumentException malformed) {
+      return refuse(SignerRefusal.BAD_INTENT, message(malformed), permit);
+    }
+    if (!intent.spendId().equals(permit.spendId())) {
+      return refuse(SignerRefusal.INTENT_MISMATCH, "the intent belongs to another spend than the permit", permit);
+    }
+    var key = keystore.find(intent.slot().keyId());
+    var wrongKey = refuseKey(key, intent, permit);
+    if (wrongKey.isPresent()) {
+      return wrongKey.get();
+    }
+    return switch (journal.record(now, request.permit(), permit, intent)) {
+      case Journal.Outcome.PermitUsed() -> refuse(SignerRefusal.PERMIT_REUSED, "the permit was used before", permit);
+      case Journal.Outcome.PermitForgotten() -> refuse(SignerRefusal.PERMIT_EXPIRED,
+          "the permit expired by a clock that has since gone back", permit);
+      case Journal.Outcome.OtherTransfer() -> refuse(SignerRefusal.NONCE_CONFLICT,
+          "another transfer was signed for nonce " + intent.slot().nonce(), permit);
+      case Journal.Outcome.FeeOutOfBounds(var first) -> refuse(SignerRefusal.FEE_OUT_OF_BOUNDS,
+          "the transfer was first signed at a max fee of " + first.maxFeePerGas() + " wei, which allows 1 to "
+              + Journal.MOST_FEE_FACTOR + " times that",
+          permit);
+      case Journal.Outcome.NotDurable(var cause) -> {
+        LOG.log(Level.ERROR, "the journal cannot be written: " + cause);
+        yield refuse(SignerRefusal.UNAVAILABLE, "the journal cannot be written", permit);
+      }
+      case Journal.Outcome.Recorded() -> signRecorded(key.orElseThrow(), intent);
+    };
+  }
+
+  private Optional<SignerReply> refuseKey(Optional<Keystore.Entry> key, TransferIntent intent, Permit permit) {
+    var keyId = intent.slot().keyId();
+    if (key.isEmpty()) {
+      return Optional.of(refuse(SignerRefusal.UNKNOWN_KEY, "there is no key `" + keyId + "`", permit));
+    }
+    if (!key.get().tenantId().equals(intent.tenantId())) {
+      return Optional
+          .of(refuse(SignerRefusal.WRONG_TENANT, "key `" + keyId + "` belongs to another tenant", permit));
+    }
+    if (!key.get().address().equals(intent.from())) {
+      return Optional.of(refuse(SignerRefusal.WRONG_FROM_ADDRESS,
+          "key `" + keyId + "` has the address `" + key.get().address() + "`, not `" + intent.from() + "`", permit));
+    }
+    return Optional.empty();
+  }
+
+  private SignerReply signRecorded(Keystore.Entry key, TransferIntent intent) throws Keystore.UnreadableKeyException {
+    var digest = Eip1559.signingHash(intent);
+    Secp256k1.Signature signature;
+    try (var secret = keystore.unseal(key)) {
+      signature = curve.sign(digest, secret);
+    }
+    // A fault in memory or arithmetic while signing can give the key away to whoever sees the signature.
+    if (!curve.recover(digest, signature).equals(Optional.of(intent.from()))) {
+      throw new IllegalStateException("a signature did not verify and was thrown away");
+    }
+    var raw = Eip1559.signed(intent, signature);
+    var hash = Digest32.of(Address.keccak256(raw));
+    LOG.log(Level.INFO, "signed spend=" + intent.spendId() + " key=" + key.keyId() + " chain="
+        + intent.slot().chainId() + " nonce=" + intent.slot().nonce() + " transaction=0x" + hash);
+    return new Signed(Bytes.of(raw), hash);
+  }
+
+  private static String message(IllegalArgumentException malformed) {
+    return String.valueOf(malformed.getMessage());
+  }
+
+  private Refused refuse(SignerRefusal reason, String message, Permit permit) {
+    return refuse(reason, message, "spend=" + permit.spendId() + " permit=" + permit.permitId());
+  }
+
+  private Refused refuse(SignerRefusal reason, String message, String subject) {
+    refusals.log(reason, message, subject);
+    return new Refused(reason, message);
+  }
+}

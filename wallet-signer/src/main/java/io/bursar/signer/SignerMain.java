@@ -1,0 +1,234 @@
+package io.bursar.signer;
+
+import java.io.IOException;
+import java.io.PrintStream;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.logging.LogManager;
+
+import io.bursar.permit.SignerReply.Healthy;
+
+/** The signer's command line: {@code init} makes a home, {@code serve} runs in it. */
+public final class SignerMain {
+  private static final int OK = 0;
+  private static final int FAILED = 1;
+  private static final int USAGE = 2;
+  private static final long STOP_SECONDS = 8;
+  private static final String HELP = """
+      usage: wallet-signer init  --home DIR --permit-key FILE [--kek-file FILE | --passphrase-file FILE]
+             wallet-signer serve --home DIR --socket PATH [--allow-user NAME] [--backend auto|native|bouncycastle]
+             wallet-signer --help | --version
+
+      init   makes what is missing and never overwrites: the directory DIR, the key encryption key, and the pair of
+             permit keys, whose private half goes to FILE for the API to read
+        --kek-file FILE         keep the key encryption key unencrypted in FILE (default DIR/kek.key); for
+                                development, refused if BURSAR_MODE is production
+        --passphrase-file FILE  make the key encryption key from the passphrase in FILE
+      serve  signs what permits allow, on a Unix socket, until it is told to stop
+        --socket PATH           in a directory to which only this user may write
+        --allow-user NAME       let this user connect too; otherwise only the signer's own user and root may
+        --backend NAME          native: libsecp256k1; bouncycastle: plain Java; auto: native where it loads
+      """;
+
+  /** A log manager that goes on writing while the process stops, so that the last lines are seen. */
+  public static final class StayingLogManager extends LogManager {
+    @Override
+    public void reset() {
+      // called by the platform's own shutdown hook, at the same time as ours
+    }
+  }
+
+  /** A command line that says something else than the help does. */
+  private static final class UsageException extends Exception {
+    private static final long serialVersionUID = 1L;
+
+    UsageException(String message) {
+      super(message);
+    }
+  }
+
+  private SignerMain() {}
+
+  /** Runs one command and ends the process with 0, with 1 if the command failed, or with 2 if it was not understood. */
+  public static void main(String[] args) {
+    System.setProperty("java.util.logging.manager", StayingLogManager.class.getName());
+    System.setProperty("java.util.logging.SimpleFormatter.format", "%1$tFT%1$tT.%1$tL%1$tz %4$s %5$s%6$s%n");
+    System.exit(run(args, System.getenv(), System.out, System.err));
+  }
+
+  /** The same, with the environment and the streams given, and the exit status returned. */
+  static int run(String[] args, Map<String, String> environment, PrintStream out, PrintStream err) {
+    try {
+      var command = args.length == 0 ? "" : args[0];
+      var rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
+      boolean production = "production".equals(environment.get("BURSAR_MODE"));
+      switch (command) {
+        case "--help" -> out.print(HELP);
+        case "--version" -> out.println("wallet-signer " + version());
+        case "init" -> init(options(rest, Set.of("--home", "--permit-key", "--kek-file", "--passphrase-file")),
+            production, out);
+        case "serve" -> serve(options(rest, Set.of("--home", "--socket", "--allow-user", "--backend")), production);
+        default -> throw new UsageException(
+            command.isEmpty() ? "a command is missing" : "there is no command `" + command + "`");
+      }
+      return OK;
+    } catch (UsageException misused) {
+      err.println("wallet-signer: " + misused.getMessage() + "; see --help");
+      return USAGE;
+    } catch (IOException | RuntimeException failed) {
+      err.println("wallet-signer: " + describe(failed));
+      return FAILED;
+    }
+  }
+
+  private static void init(Map<String, String> options, boolean production, PrintStream out)
+      throws IOException, UsageException {
+    var home = Path.of(required(options, "--home"));
+    var permitKey = Path.of(required(options, "--permit-key"));
+    Optional<SignerHome.KekSource> source = Optional.empty();
+    if (options.containsKey("--kek-file")) {
+      source = Optional.of(new SignerHome.KekSource.KeyFile(Path.of(required(options, "--kek-file"))));
+    }
+    if (options.containsKey("--passphrase-file")) {
+      if (source.isPresent()) {
+        throw new UsageException("--kek-file and --passphrase-file exclude each other");
+      }
+      source = Optional.of(new SignerHome.KekSource.PassphraseFile(Path.of(required(options, "--passphrase-file"))));
+    }
+    new SignerHome(home, production).initialize(permitKey, source);
+    out.println("the signer's home is `" + home + "`; the API's permit key is `" + permitKey + "`");
+  }
+
+  private static void serve(Map<String, String> options, boolean production) throws IOException, UsageException {
+    long started = System.nanoTime();
+    var home = new SignerHome(Path.of(required(options, "--home")), production);
+    var socket = Path.of(required(options, "--socket"));
+    var facts = new ArrayList<>(Hardening.apply());
+    var stopped = new CountDownLatch(1);
+    try (var _ = home.lock(); var curve = curve(options.getOrDefault("--backend", "auto"), home)) {
+      var keystore = Keystore.open(home.keys(), home.openKek(), curve);
+      if (keystore.size() > 0 && !Files.exists(home.journal())) {
+        throw new IOException("the journal `" + home.journal() + "` is missing, though there are keys; restore it, "
+            + "for without it a second transfer could be signed for a nonce");
+      }
+      try (var journal = Journal.open(home.journal(), Instant.now())) {
+        if (journal.cutBytes() > 0) {
+          log().log(Level.WARNING, "cut an unfinished write of " + journal.cutBytes() + " bytes off the journal");
+        }
+        facts.addAll(processFacts(curve));
+        var signer = new Signer(home.permitKey(), keystore, journal, curve, InstantSource.system(),
+            new Healthy(version(), curve.name(), facts));
+        try (var server = SignerServer.bind(signer, socket, home.user(),
+            Optional.ofNullable(options.get("--allow-user")), SignerServer.Limits.DEFAULT)) {
+          log().log(Level.INFO, "ready socket=" + socket + " backend=" + curve.name() + " keys=" + keystore.size()
+              + " records=" + journal.records() + " " + String.join(" ", facts) + " started-in-ms="
+              + (System.nanoTime() - started) / 1_000_000);
+          Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server, stopped), "stop"));
+          server.run();
+        }
+      }
+      log().log(Level.INFO, "stopped");
+    } finally {
+      stopped.countDown();
+    }
+  }
+
+  /** On SIGTERM: lets what was asked be answered, then waits until the journal is closed. */
+  private static void stop(SignerServer server, CountDownLatch stopped) {
+    server.close();
+    try {
+      if (!stopped.await(STOP_SECONDS, TimeUnit.SECONDS)) {
+        log().log(Level.WARNING, "did not stop in time");
+      }
+    } catch (InterruptedException interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private static Secp256k1 curve(String backend, SignerHome home) throws IOException, UsageException {
+    return switch (backend) {
+      case "native" -> NativeSecp256k1.load(home.nativeLibraries());
+      case "bouncycastle" -> new BouncyCastleSecp256k1();
+      case "auto" -> {
+        try {
+          yield NativeSecp256k1.load(home.nativeLibraries());
+        } catch (IOException notThere) {
+          log().log(Level.WARNING, "signing in plain Java, since " + notThere.getMessage());
+          yield new BouncyCastleSecp256k1();
+        }
+      }
+      default -> throw new UsageException("there is no backend `" + backend + "`");
+    };
+  }
+
+  private static List<String> processFacts(Secp256k1 curve) {
+    boolean noAttach = ProcessHandle.current().info().arguments()
+        .map(arguments -> List.of(arguments).contains("-XX:+DisableAttachMechanism")).orElse(false);
+    return List.of("attach=" + (noAttach ? "off" : "on"),
+        "key-memory=" + (curve instanceof NativeSecp256k1 ? "native" : "heap"), "locked-memory=off",
+        "system-call-filter=off");
+  }
+
+  private static Map<String, String> options(String[] arguments, Set<String> known) throws UsageException {
+    var options = new HashMap<String, String>();
+    for (int i = 0; i < arguments.length; i += 2) {
+      var name = arguments[i];
+      if (!known.contains(name)) {
+        throw new UsageException("there is no option `" + name + "`");
+      }
+      if (i + 1 == arguments.length || arguments[i + 1].isEmpty()) {
+        throw new UsageException(name + " needs a value");
+      }
+      if (options.put(name, arguments[i + 1]) != null) {
+        throw new UsageException(name + " is given twice");
+      }
+    }
+    return options;
+  }
+
+  private static String required(Map<String, String> options, String name) throws UsageException {
+    var value = options.get(name);
+    if (value == null) {
+      throw new UsageException(name + " is missing");
+    }
+    return value;
+  }
+
+  /** Not a constant: {@link #main} sets the log manager before the first logger is made. */
+  private static Logger log() {
+    return System.getLogger("io.bursar.signer");
+  }
+
+  private static String version() throws IOException {
+    try (var in = Objects.requireNonNull(SignerMain.class.getResourceAsStream("version.txt"))) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
+    }
+  }
+
+  private static String describe(Exception failed) {
+    return switch (failed) {
+      case NoSuchFileException absent -> "there is no file `" + absent.getFile() + "`";
+      case AccessDeniedException denied -> "the file `" + denied.getFile() + "` may not be used by this user";
+      case FileAlreadyExistsException present -> "the file `" + present.getFile() + "` is there already";
+      default -> String.valueOf(failed.getMessage());
+    };
+  }
+}

@@ -1,0 +1,140 @@
+package io.bursar.store;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.SecureRandom;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.json.Json;
+import io.bursar.spend.Id;
+
+/**
+ * The keys by which programs and people call the API. A key is 256 random bits; only its SHA-256 is kept, which is as good
+ * as a slow hash for a secret that cannot be guessed, and does not slow down every request.
+ */
+public final class ApiKeys {
+  public enum Role {
+    ADMIN,
+    AGENT,
+    APPROVER,
+    AUDITOR;
+
+    public String text() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+
+    public static Role parse(String text) {
+      for (var role : values()) {
+        if (role.text().equals(text)) {
+          return role;
+        }
+      }
+      throw new IllegalArgumentException("must be one of `admin`, `agent`, `approver` and `auditor`");
+    }
+  }
+
+  /**
+   * A key without its secret.
+   *
+   * @param agentId the agent that the key acts for; only and always for {@link Role#AGENT}
+   * @param approverId the approver that the key acts for; only and always for {@link Role#APPROVER}
+   */
+  public record ApiKey(UUID id, UUID tenantId, Role role, String name, @Nullable UUID agentId,
+      @Nullable UUID approverId,
+      Instant createdAt, @Nullable Instant revokedAt) {}
+
+  /** A new key with the only sight of its secret. */
+  public record Issued(ApiKey key, Database.Secret secret) {}
+
+  private static final SecureRandom RANDOM = new SecureRandom();
+  private static final String PREFIX = "bur_";
+
+  private final Database database;
+  private final AuditEntries audit;
+
+  public ApiKeys(Database database, AuditEntries audit) {
+    this.database = database;
+    this.audit = audit;
+  }
+
+  public Issued issue(UUID tenantId, Role role, String name, @Nullable UUID agentId, @Nullable UUID approverId,
+      String actor) {
+    var random = new byte[32];
+    RANDOM.nextBytes(random);
+    var secret = PREFIX + Base64.getUrlEncoder().withoutPadding().encodeToString(random);
+    return database.inTransaction(() -> {
+      var slot = audit.next(tenantId);
+      var key = new ApiKey(Ids.next(slot.at()), tenantId, role, name, agentId, approverId, slot.at(), null);
+      database.sql().sql("""
+          INSERT INTO api_key (tenant_id, key_id, role, name, agent_id, approver_id, hash, created_at)
+          VALUES (:tenant, :id, :role, :name, :agent, :approver, :hash, :at)
+          """).param("tenant", tenantId).param("id", key.id()).param("role", role.text())
+          .param("name", name)
+          .param("agent", agentId, java.sql.Types.OTHER).param("approver", approverId, java.sql.Types.OTHER)
+          .param("hash", hash(secret)).param("at", Directory.utc(slot.at())).update();
+      audit.write(slot, "api_key.issued", key.id(), actor, Json.object().put("key", Id.API_KEY.text(key.id()))
+          .put("role", role.text()).put("name", name).put("agent", agentId == null ? null : Id.AGENT.text(agentId))
+          .put("approver", approverId == null ? null : Id.APPROVER.text(approverId)).build());
+      return new Issued(key, new Database.Secret(secret));
+    });
+  }
+
+  /** The key with this secret, unless it is revoked. */
+  public Optional<ApiKey> find(String secret) {
+    return database.sql().sql(SELECT + " WHERE hash = :hash AND revoked_at IS NULL").param("hash", hash(secret))
+        .query((row, n) -> key(row)).optional();
+  }
+
+  public Page<ApiKey> list(UUID tenantId, Page.Request page) {
+    return Page
+        .of(database.sql().sql(SELECT + " WHERE tenant_id = :tenant AND key_id > :after ORDER BY key_id LIMIT :limit")
+            .param("tenant", tenantId).param("after", Directory.after(page)).param("limit", page.limit() + 1)
+            .query((row, n) -> key(row)).list(), page.limit(), ApiKey::id);
+  }
+
+  /** Revokes a key for ever; whether there was such a key. Revoking again changes nothing. */
+  public boolean revoke(UUID tenantId, UUID keyId, String actor) {
+    return database.inTransaction(() -> {
+      var found = database.sql().sql(SELECT + " WHERE tenant_id = :tenant AND key_id = :id").param("tenant", tenantId)
+          .param("id", keyId).query((row, n) -> key(row)).optional();
+      if (found.isEmpty() || found.get().revokedAt() != null) {
+        return found.isPresent();
+      }
+      var slot = audit.next(tenantId);
+      database.sql()
+          .sql("UPDATE api_key SET revoked_at = :at WHERE tenant_id = :tenant AND key_id = :id AND revoked_at IS NULL")
+          .param("at", Directory.utc(slot.at())).param("tenant", tenantId).param("id", keyId).update();
+      audit.write(slot, "api_key.revoked", keyId, actor, Json.object().put("key", Id.API_KEY.text(keyId)).build());
+      return true;
+    });
+  }
+
+  private static final String SELECT = """
+      SELECT key_id, tenant_id, role, name, agent_id, approver_id, created_at, revoked_at FROM api_key""";
+
+  private static ApiKey key(ResultSet row) throws SQLException {
+    return new ApiKey(Directory.uuid(row, "key_id"), Directory.uuid(row, "tenant_id"),
+        Role.parse(row.getString("role")),
+        row.getString("name"), row.getObject("agent_id", UUID.class), row.getObject("approver_id", UUID.class),
+        Directory.instant(row, "created_at"),
+        row.getObject("revoked_at") == null ? null : Directory.instant(row, "revoked_at"));
+  }
+
+  /** What is kept of a secret. */
+  public static byte[] hash(String secret) {
+    try {
+      return MessageDigest.getInstance("SHA-256").digest(secret.getBytes(StandardCharsets.UTF_8));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,108 @@
+package io.bursar.store;
+
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.json.Json;
+import io.bursar.json.JsonText;
+import io.bursar.spend.Id;
+
+/**
+ * The append-only record. An entry is the canonical JSON of what happened, written once as bytes and hashed as those bytes;
+ * it is written in the transaction of what it records, or neither happens.
+ */
+public final class AuditEntries {
+  /** The version of the entries' schema. */
+  public static final int SCHEMA = 1;
+
+  private final Database database;
+
+  public AuditEntries(Database database) {
+    this.database = database;
+  }
+
+  /** What an entry needs from its lane: the next number, and the database's clock. */
+  public record Slot(UUID tenantId, long seq, Instant at) {}
+
+  /** Locks the tenant's lane until the end of the transaction, for who must look before deciding what to record. */
+  public void lock(UUID tenantId) {
+    database.sql().sql("SELECT tenant_id FROM lane WHERE tenant_id = :tenant FOR UPDATE").param("tenant", tenantId)
+        .query(UUID.class)
+        .single();
+  }
+
+  /**
+   * Locks the tenant's lane until the end of the transaction and takes the next number of its record. Take it first: a lane
+   * is locked before anything else. A number that is taken must be written, so that none is missing.
+   */
+  public Slot next(UUID tenantId) {
+    return database.sql().sql("""
+        UPDATE lane SET audit_seq = audit_seq + 1 WHERE tenant_id = :tenant
+        RETURNING audit_seq, greatest(clock_timestamp(), last_at) AS at
+        """).param("tenant", tenantId)
+        .query((row, n) -> new Slot(tenantId, row.getLong("audit_seq"),
+            row.getObject("at", OffsetDateTime.class).toInstant()))
+        .single();
+  }
+
+  /** As {@link #next}, and also tells every lane that keeps this tenant's money or directory in memory to read it again. */
+  public Slot nextChanging(UUID tenantId, boolean money, boolean directory) {
+    return database.sql()
+        .sql(
+            """
+                UPDATE lane SET audit_seq = audit_seq + 1, epoch = epoch + :money, directory_epoch = directory_epoch + :directory,
+                  last_at = greatest(clock_timestamp(), last_at + interval '1 microsecond')
+                WHERE tenant_id = :tenant RETURNING audit_seq, last_at AS at
+                """)
+        .param("tenant", tenantId).param("money", money ? 1 : 0).param("directory", directory ? 1 : 0)
+        .query((row, n) -> new Slot(tenantId, row.getLong("audit_seq"),
+            row.getObject("at", OffsetDateTime.class).toInstant()))
+        .single();
+  }
+
+  /**
+   * Writes the entry of a slot.
+   *
+   * @param kind what happened, such as {@code payment.signed}
+   * @param subject what it happened to
+   * @param actor who did it: an API key's id, {@code operator}, or the part of the service that acts by itself
+   * @param body what else there is to say; its members stand beside those that every entry has
+   * @return the leaf hash
+   */
+  public byte[] write(Slot slot, String kind, @Nullable UUID subject, String actor, Json.Obj body) {
+    var payload = JsonText.canonical(entry(slot, kind, actor, body));
+    var leafHash = leafHash(payload);
+    database.sql().sql("""
+        INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
+        VALUES (:tenant, :seq, :at, :kind, :subject, :payload, :hash)
+        """).param("tenant", slot.tenantId()).param("seq", slot.seq())
+        .param("at", slot.at().atOffset(java.time.ZoneOffset.UTC))
+        .param("kind", kind).param("subject", subject, java.sql.Types.OTHER).param("payload", payload)
+        .param("hash", leafHash).update();
+    return leafHash;
+  }
+
+  /** An entry: what every one has, and the body beside it. The number is not in it: an entry's place is the log's to say. */
+  static Json.Obj entry(Slot slot, String kind, String actor, Json.Obj body) {
+    var entry = Json.object().put("schema", SCHEMA).put("kind", kind).put("at", slot.at().toString())
+        .put("tenant", Id.TENANT.text(slot.tenantId())).put("actor", actor);
+    body.members().forEach(entry::put);
+    return entry.build();
+  }
+
+  /** The hash of a leaf: SHA-256 over a zero byte and the entry (RFC 6962, section 2.1). */
+  public static byte[] leafHash(byte[] payload) {
+    try {
+      var digest = MessageDigest.getInstance("SHA-256");
+      digest.update((byte) 0);
+      return digest.digest(payload);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,107 @@
+package io.bursar.store;
+
+import java.time.Duration;
+import java.util.function.Supplier;
+
+import javax.sql.DataSource;
+
+import org.springframework.jdbc.core.simple.JdbcClient;
+import org.springframework.jdbc.datasource.DataSourceTransactionManager;
+import org.springframework.transaction.support.TransactionTemplate;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+
+/**
+ * The connections to PostgreSQL, and the only place where a transaction begins. Every connection acts as the role
+ * {@code bursar_app}, whoever logged in, and gives up on a statement or a lock that takes too long.
+ *
+ * <p>Order of row locks, everywhere: lane, wallet, payment.
+ */
+public final class Database implements AutoCloseable {
+  /**
+   * How to reach the server.
+   *
+   * @param url {@code jdbc:postgresql://…}
+   * @param poolSize the most connections for everything but lanes, which have their own pool
+   */
+  public record Settings(String url, String user, Secret password, int poolSize) {}
+
+  /** Text that no log or error may show. */
+  public record Secret(String value) {
+    @Override
+    public String toString() {
+      return "REDACTED";
+    }
+  }
+
+  private static final int LANE_POOL_SIZE = 8;
+
+  private final HikariDataSource pool;
+  private final HikariDataSource lanePool;
+  private final JdbcClient sql;
+  private final TransactionTemplate transaction;
+
+  public Database(Settings settings) {
+    pool = pool(settings, "bursar", settings.poolSize(), "");
+    // A lane's statements are planned once, by index, however empty the tables were then: a plan made on an empty table is a
+    // sequential scan, and falls behind as the table grows.
+    lanePool = pool(settings, "lanes", LANE_POOL_SIZE,
+        " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off");
+    sql = JdbcClient.create(pool);
+    transaction = new TransactionTemplate(new DataSourceTransactionManager(pool));
+  }
+
+  private static HikariDataSource pool(Settings settings, String name, int size, String options) {
+    var config = new HikariConfig();
+    config.setPoolName(name);
+    config.setJdbcUrl(settings.url());
+    config.setUsername(settings.user());
+    config.setPassword(settings.password().value());
+    config.setMaximumPoolSize(size);
+    config.setMinimumIdle(1);
+    config.setConnectionTimeout(Duration.ofSeconds(5).toMillis());
+    config.setInitializationFailTimeout(-1); // the service starts without its database and says so in its health
+    config.setConnectionInitSql("SET ROLE bursar_app");
+    config.addDataSourceProperty("options",
+        "-c statement_timeout=15s -c lock_timeout=8s -c idle_in_transaction_session_timeout=15s -c timezone=UTC"
+            + options);
+    config.addDataSourceProperty("ApplicationName", name);
+    config.addDataSourceProperty("prepareThreshold", "1");
+    config.addDataSourceProperty("tcpKeepAlive", "true");
+    config.addDataSourceProperty("connectTimeout", "5");
+    config.addDataSourceProperty("socketTimeout", "20");
+    return new HikariDataSource(config);
+  }
+
+  /** Statements outside a transaction, or inside the one that {@link #inTransaction} began on this thread. */
+  public JdbcClient sql() {
+    return sql;
+  }
+
+  /** The connections behind {@link #sql}, for statements in batches. */
+  DataSource source() {
+    return pool;
+  }
+
+  /** Does all of the work in one transaction, or none of it; an exception rolls back. READ COMMITTED. */
+  public <T> T inTransaction(Supplier<T> work) {
+    return java.util.Objects.requireNonNull(transaction.execute(status -> work.get()));
+  }
+
+  /** As {@link #inTransaction(Supplier)}, for work that answers nothing. */
+  public void inTransaction(Runnable work) {
+    transaction.executeWithoutResult(status -> work.run());
+  }
+
+  /** Connections with the settings that lanes need, in autocommit mode. */
+  public DataSource lanes() {
+    return lanePool;
+  }
+
+  @Override
+  public void close() {
+    lanePool.close();
+    pool.close();
+  }
+}

@@ -1,0 +1,18 @@
+package io.bursar.store;
+
+import java.util.UUID;
+
+/** The lanes of all tenants, as this process sees them. */
+public final class Lanes {
+  private final Database database;
+  private final PoliciesInForce policiesInForce = new PoliciesInForce();
+
+  public Lanes(Database database) {
+    this.database = database;
+  }
+
+  /** A tenant's lane, with nothing in memory yet; for one thread at a time. */
+  public Lane open(UUID tenantId) {
+    return new Lane(tenantId, database, policiesInForce);
+  }
+}

@@ -1,0 +1,33 @@
+package io.bursar.store;
+
+import io.bursar.permit.Bytes;
+import io.bursar.permit.Digest32;
+import io.bursar.permit.TransferIntent.Gas;
+
+/** What moves a payment from one state to the next. */
+public sealed interface PaymentEvent {
+  /** Fix the transaction: the next nonce of the wallet is taken for it. */
+  record Prepare(Gas gas) implements PaymentEvent {}
+
+  /** The signer has signed what was prepared. */
+  record Sign(Bytes raw, Digest32 hash) implements PaymentEvent {}
+
+  /**
+   * A node has the newest transaction, or the chain has one of them.
+   *
+   * @param how {@code accepted}, {@code already known} or {@code found on the chain}
+   */
+  record Send(String how) implements PaymentEvent {}
+
+  /** Fix the same transfer at the same nonce at a higher price. */
+  record Replace(Gas gas) implements PaymentEvent {}
+
+  /** Mined deep enough, and the token contract says that the transfer happened. */
+  record Confirm(PaymentState.Mined mined) implements PaymentEvent {}
+
+  /** Mined deep enough, and failed there: the amount is given back. */
+  record Revert(PaymentState.Mined mined) implements PaymentEvent {}
+
+  /** Its time is over and it was never signed: all is given back. */
+  record Expire() implements PaymentEvent {}
+}

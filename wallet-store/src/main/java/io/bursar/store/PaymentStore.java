@@ -1,0 +1,447 @@
+package io.bursar.store;
+
+import java.math.BigDecimal;
+import java.sql.Types;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+import io.bursar.json.Json;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.Digest32;
+import io.bursar.permit.TransferIntent.Gas;
+import io.bursar.spend.Id;
+import io.bursar.store.PaymentMove.Cancel;
+import io.bursar.store.PaymentMove.Held;
+import io.bursar.store.PaymentMove.Lost;
+import io.bursar.store.PaymentMove.Moved;
+import io.bursar.store.PaymentState.Attempt;
+import io.bursar.store.PaymentState.Mined;
+
+/**
+ * Payments on their way to the chain. Work is taken by a short lease, and every move is one transaction: the payment's row
+ * changes only from the state, number of attempts and lease under which it was read, its entry stands in the record, and nothing
+ * is left half done. Locks are taken in the order lane, wallet, payment.
+ *
+ * <p>Nonces come from the wallet's row and never from a node, so no answer of a node, late, stale or false, can give one nonce to
+ * two payments.
+ */
+public final class PaymentStore {
+  /**
+   * Bounds.
+   *
+   * @param unconfirmedMax how many payments of one wallet may be between prepared and final, 1 to 10,000
+   * @param lease how long a payment stays with the one that took it if it is not renewed
+   */
+  public record Settings(int unconfirmedMax, Duration lease) {
+    public static final Settings DEFAULT = new Settings(16, Duration.ofSeconds(4));
+  }
+
+  /** What is not final yet: how many, and since when the oldest of them waits. */
+  public record Backlog(long unsettled, Duration oldest) {}
+
+  private static final String ACTOR = "settlement";
+  private static final String ACTIVE = "('authorized', 'prepared', 'signed', 'broadcast')";
+  private static final String IN_FLIGHT = "('prepared', 'signed', 'broadcast')";
+  /** How many due payments are looked at to find wallets with work. */
+  private static final int DUE_LOOKED_AT = 1000;
+
+  private final Database database;
+  private final AuditEntries audit;
+  private final Reservations reservations;
+  private final Settings settings;
+  private final PaymentRows rows;
+
+  public PaymentStore(Database database, AuditEntries audit, Reservations reservations, Settings settings) {
+    this.database = database;
+    this.audit = audit;
+    this.reservations = reservations;
+    this.settings = settings;
+    this.rows = new PaymentRows(database);
+  }
+
+  /** Ends a transaction without effect and says what came of it. */
+  private static final class Undone extends RuntimeException {
+    private static final long serialVersionUID = 1;
+    private final transient PaymentMove result;
+
+    Undone(PaymentMove result) {
+      super(null, null, false, false);
+      this.result = result;
+    }
+  }
+
+  /** The payment of a spend, if it has one. */
+  public Optional<Payment> find(Payment.Key key) {
+    return rows.read(List.of(key), null).stream().findFirst();
+  }
+
+  /**
+   * Takes due payments under a lease, and with them their wallets: while one holds a lease on a payment of a wallet, nobody else
+   * gets another one of it.
+   *
+   * @param wallets how many wallets at most
+   * @param perWallet how many payments of each at most
+   * @param busy wallets that the caller holds already
+   * @return for each wallet its payments in the order in which to work on them: by nonce, then as decided
+   */
+  public List<List<Payment>> claim(int wallets, int perWallet, Collection<UUID> busy) {
+    return database.inTransaction(() -> {
+      var found = lockWalletsWithWork(wallets, busy);
+      if (found.isEmpty()) {
+        return List.of();
+      }
+      var byWallet = new LinkedHashMap<UUID, List<Payment>>();
+      var lease = UUID.randomUUID();
+      for (var payment : rows.read(lease(found, perWallet, lease), lease)) {
+        byWallet.computeIfAbsent(payment.wallet().walletId(), wallet -> new ArrayList<>()).add(payment);
+      }
+      return List.copyOf(byWallet.values());
+    });
+  }
+
+  private record WalletKey(UUID tenantId, UUID walletId) {}
+
+  private List<WalletKey> lockWalletsWithWork(int most, Collection<UUID> busy) {
+    return sql(
+        """
+        SELECT w.tenant_id, w.wallet_id FROM wallet w JOIN (
+          SELECT tenant_id, wallet_id, min(due_at) AS due_at FROM (
+            SELECT tenant_id, wallet_id, due_at FROM payment
+            WHERE state IN %s AND due_at <= now() AND lease_until < now()
+            ORDER BY due_at LIMIT :looked) AS first GROUP BY tenant_id, wallet_id) AS due USING (tenant_id, wallet_id)
+        ORDER BY due.due_at LIMIT :most FOR UPDATE OF w SKIP LOCKED
+        """.formatted(ACTIVE)).param("looked", DUE_LOOKED_AT).param("most", most)
+        .param("busy", busy.toArray(UUID[]::new))
+        .query((row, n) -> new WalletKey(row.getObject("tenant_id", UUID.class),
+            row.getObject("wallet_id", UUID.class)))
+        .list();
+  }
+
+  /** A statement of its own, so that it sees the leases of whoever held the wallets until just now. */
+  private List<Payment.Key> lease(List<WalletKey> wallets, int perWallet, UUID lease) {
+    return sql(
+        """
+        UPDATE payment p SET lease_until = now() + :length * interval '1 millisecond', lease = :lease FROM (
+          SELECT d.tenant_id, d.spend_id FROM unnest(:tenants::uuid[], :wallets::uuid[]) AS w (tenant_id, wallet_id)
+          CROSS JOIN LATERAL (
+            SELECT q.tenant_id, q.spend_id FROM payment q
+            WHERE q.tenant_id = w.tenant_id AND q.wallet_id = w.wallet_id AND q.state IN %1$s AND q.due_at <= now()
+            ORDER BY q.nonce NULLS LAST, q.spend_id LIMIT :most) AS d
+          WHERE NOT EXISTS (SELECT FROM payment o WHERE o.tenant_id = w.tenant_id AND o.wallet_id = w.wallet_id
+            AND o.state IN %1$s AND o.lease_until >= now())) AS due
+        WHERE p.tenant_id = due.tenant_id AND p.spend_id = due.spend_id
+        RETURNING p.tenant_id, p.spend_id
+        """.formatted(ACTIVE)).param("length", settings.lease.toMillis()).param("lease", lease)
+        .param("tenants", wallets.stream().map(WalletKey::tenantId).toArray(UUID[]::new))
+        .param("wallets", wallets.stream().map(WalletKey::walletId).toArray(UUID[]::new))
+        .param("most", perWallet)
+        .query((row, n) -> new Payment.Key(row.getObject("tenant_id", UUID.class),
+            row.getObject("spend_id", UUID.class)))
+        .list();
+  }
+
+  /**
+   * Records that something happened to a payment, and its entry in the record with it. The lease stays.
+   *
+   * @throws IllegalStateException if the event cannot happen in the payment's state
+   */
+  public PaymentMove move(Payment payment, PaymentEvent event) {
+    try {
+      return database.inTransaction(() -> new Moved(record(payment, event)));
+    } catch (Undone undone) {
+      return undone.result;
+    }
+  }
+
+  private Payment record(Payment payment, PaymentEvent event) {
+    boolean givesBack = event instanceof PaymentEvent.Expire || event instanceof PaymentEvent.Revert;
+    var slot = givesBack ? audit.nextChanging(payment.tenantId(), true, false) : audit.next(payment.tenantId());
+    long nonce = event instanceof PaymentEvent.Prepare ? takeNonce(payment, slot.at()) : 0;
+    var next = PaymentTransition.after(payment.state(), event, nonce, slot.at());
+    update(payment, next, PaymentTransition.fixesTransaction(event), slot.at());
+    recordAttempt(payment, event, slot.at());
+    switch (event) {
+      case PaymentEvent.Expire() ->
+        reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.ALL);
+      case PaymentEvent.Revert(var _) ->
+        reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.AMOUNT);
+      case PaymentEvent.Prepare _,PaymentEvent.Sign _,PaymentEvent.Send _,PaymentEvent.Replace _,PaymentEvent.Confirm _ ->
+        {
+        }
+    }
+    if (next instanceof PaymentState.Final || event instanceof PaymentEvent.Sign) {
+      wakeNext(payment);
+    }
+    audit.write(slot, PaymentTransition.kind(event), payment.spendId(), ACTOR,
+        PaymentTransition.entry(payment, next, event));
+    return new Payment(payment.key(), payment.wallet(), payment.order(), next,
+        new Payment.Reading(slot.at(), slot.at(), payment.reading().lease()));
+  }
+
+  /** The wallet's next nonce, if the payment may have it: one at a time is prepared, so that a refusal leaves no gap behind. */
+  private long takeNonce(Payment payment, Instant now) {
+    var expiresAt = payment.order().expiresAt();
+    if (expiresAt != null && !now.isBefore(expiresAt)) {
+      throw new Undone(new Held("the request has expired"));
+    }
+    record Account(boolean frozen, boolean suspended, long nextNonce, int inFlight, boolean prepared) {}
+    var account = sql(
+        """
+        SELECT w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, w.next_nonce, f.in_flight, f.prepared
+        FROM wallet w JOIN agent a USING (tenant_id, agent_id) CROSS JOIN LATERAL (
+          SELECT count(*) AS in_flight, coalesce(bool_or(p.state = 'prepared'), false) AS prepared FROM payment p
+          WHERE p.tenant_id = w.tenant_id AND p.wallet_id = w.wallet_id AND p.state IN %s) AS f
+        WHERE w.tenant_id = :tenant AND w.wallet_id = :wallet FOR UPDATE OF w
+        """.formatted(IN_FLIGHT)).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
+        .query((row, n) -> new Account(row.getBoolean("frozen"), row.getBoolean("suspended"),
+            row.getLong("next_nonce"), row.getInt("in_flight"), row.getBoolean("prepared")))
+        .single();
+    if (account.frozen || account.suspended) {
+      throw new Undone(new Held(account.frozen ? "the wallet is frozen" : "the agent is suspended"));
+    }
+    if (account.prepared || account.inFlight >= settings.unconfirmedMax) {
+      throw new Undone(new Held(account.inFlight + " earlier payments of the wallet are not confirmed yet"));
+    }
+    sql("UPDATE wallet SET next_nonce = next_nonce + 1 WHERE tenant_id = :tenant AND wallet_id = :wallet")
+        .param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId()).update();
+    return account.nextNonce;
+  }
+
+  private void update(Payment from, PaymentState next, boolean fixes, Instant at) {
+    int before = PaymentTransition.attempts(from.state());
+    var columns = PaymentTransition.columns(next);
+    @Nullable
+    Mined mined = columns.mined();
+    int changed = sql(
+        """
+        UPDATE payment SET state = :state, nonce = coalesce(:nonce, nonce), gas_limit = coalesce(:gas, gas_limit),
+          attempts = :attempts, transaction_hash = coalesce(:hash, transaction_hash), block_number = :block,
+          block_hash = :blockHash, failure = NULL, due_at = :at, updated_at = :at
+        WHERE tenant_id = :tenant AND spend_id = :spend AND state = :from AND attempts = :before
+          AND lease = :lease
+        """).param("state", next.text()).param("nonce", columns.nonce(), Types.BIGINT)
+        .param("gas", columns.gasLimit(), Types.BIGINT).param("attempts", before + (fixes ? 1 : 0))
+        .param("hash", bytes(columns.hash()), Types.BINARY)
+        .param("block", mined == null ? null : mined.blockNumber(), Types.BIGINT)
+        .param("blockHash", mined == null ? null : mined.blockHash().bytes(), Types.BINARY)
+        .param("at", time(at)).param("tenant", from.tenantId())
+        .param("spend", from.spendId()).param("from", from.state().text()).param("before", before)
+        .param("lease", from.reading().lease(), Types.OTHER).update();
+    if (changed != 1) {
+      throw new Undone(new Lost());
+    }
+  }
+
+  private void recordAttempt(Payment payment, PaymentEvent event, Instant at) {
+    int attempts = PaymentTransition.attempts(payment.state());
+    switch (event) {
+      case PaymentEvent.Prepare(var gas) -> insertAttempt(payment, attempts + 1, gas, at);
+      case PaymentEvent.Replace(var gas) -> insertAttempt(payment, attempts + 1, gas, at);
+      case PaymentEvent.Sign(var raw, var hash) -> require(sql(
+          """
+          UPDATE payment_attempt SET raw_transaction = :raw, transaction_hash = :hash
+          WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempt AND raw_transaction IS NULL
+          """).param("raw", raw.toByteArray()).param("hash", hash.bytes()).param("tenant", payment.tenantId())
+          .param("spend", payment.spendId()).param("attempt", attempts).update());
+      case PaymentEvent.Send _ ->
+        require(sql("""
+                    UPDATE payment_attempt SET first_sent_at = coalesce(first_sent_at, :at), last_sent_at = :at
+                    WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempt
+                    """).param("at", time(at)).param("tenant", payment.tenantId())
+            .param("spend", payment.spendId()).param("attempt", attempts).update());
+      case PaymentEvent.Confirm _,PaymentEvent.Revert _,PaymentEvent.Expire _ -> {
+      }
+    }
+  }
+
+  private void insertAttempt(Payment payment, int number, Gas gas, Instant at) {
+    sql("""
+        INSERT INTO payment_attempt (tenant_id, spend_id, attempt, max_fee, priority_fee, prepared_at)
+        VALUES (:tenant, :spend, :attempt, :max, :priority, :at)
+        """).param("tenant", payment.tenantId()).param("spend", payment.spendId()).param("attempt", number)
+        .param("max", new BigDecimal(gas.maxFeePerGas()))
+        .param("priority", new BigDecimal(gas.maxPriorityFeePerGas()))
+        .param("at", time(at)).update();
+  }
+
+  private static void require(int changed) {
+    if (changed != 1) {
+      throw new IllegalStateException("a payment and its attempts do not agree");
+    }
+  }
+
+  /** What the wallet's next payments may have waited for has happened: they are due at once. */
+  private void wakeNext(Payment payment) {
+    sql("""
+        UPDATE payment SET due_at = now() WHERE (tenant_id, spend_id) IN (
+          SELECT tenant_id, spend_id FROM payment
+          WHERE tenant_id = :tenant AND wallet_id = :wallet AND state = 'authorized' AND due_at > now()
+          ORDER BY spend_id LIMIT :most)
+        """).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
+        .param("most", settings.unconfirmedMax).update();
+  }
+
+  /**
+   * Gives the lease back; the payment is due again after the delay.
+   *
+   * @param failure what it waits for, shown to its owner; null if all is well
+   */
+  public void later(Payment payment, Duration delay, @Nullable String failure) {
+    sql("""
+        UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity', failure = :failure
+        WHERE tenant_id = :tenant AND spend_id = :spend AND state = :state AND lease = :lease
+        """)
+        .param("delay", delay.toMillis()).param("failure", failure, Types.VARCHAR)
+        .param("tenant", payment.tenantId()).param("spend", payment.spendId())
+        .param("state", payment.state().text()).param("lease", payment.reading().lease(), Types.OTHER).update();
+  }
+
+  /** As {@link #later}, and everything of the wallet that would come after it waits as long: it could only wait as well. */
+  public void laterWithFollowers(Payment payment, Duration delay, @Nullable String failure) {
+    database.inTransaction(() -> {
+      later(payment, delay, failure);
+      sql("""
+          UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity'
+          WHERE tenant_id = :tenant AND wallet_id = :wallet AND (lease = :lease AND lease_until > '-infinity'
+            OR state = 'authorized' AND spend_id > :spend AND due_at <= now() AND lease_until < now())
+            AND state IN %s
+          """.formatted(ACTIVE)).param("delay", delay.toMillis()).param("tenant", payment.tenantId())
+          .param("wallet", payment.wallet().walletId()).param("spend", payment.spendId())
+          .param("lease", payment.reading().lease(), Types.OTHER).update();
+    });
+  }
+
+  /** Keeps what was taken for another lease's length; what was given back or lost in the meantime is left alone. */
+  public void renew(Collection<Payment> taken) {
+    sql("""
+        UPDATE payment p SET lease_until = now() + :length * interval '1 millisecond'
+        FROM unnest(:tenants::uuid[], :spends::uuid[], :leases::uuid[]) AS k (tenant_id, spend_id, lease)
+        WHERE p.tenant_id = k.tenant_id AND p.spend_id = k.spend_id AND p.lease = k.lease AND p.state IN %s
+          AND p.lease_until > '-infinity'
+        """.formatted(ACTIVE)).param("length", settings.lease.toMillis())
+        .param("tenants", taken.stream().map(Payment::tenantId).toArray(UUID[]::new))
+        .param("spends", taken.stream().map(Payment::spendId).toArray(UUID[]::new))
+        .param("leases", taken.stream().map(payment -> payment.reading().lease()).toArray(UUID[]::new)).update();
+  }
+
+  /** Why no signature may be asked for just now, if so. */
+  public Optional<String> hold(Payment payment) {
+    return sql("""
+               SELECT CASE WHEN w.status = 'frozen' THEN 'the wallet is frozen' ELSE 'the agent is suspended' END
+               FROM wallet w JOIN agent a USING (tenant_id, agent_id)
+               WHERE w.tenant_id = :tenant AND w.wallet_id = :wallet AND (w.status = 'frozen' OR a.status = 'suspended')
+               """).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
+        .query(String.class).optional();
+  }
+
+  /** Whether every lower nonce of the wallet has been sent, so that this one would not wait in a node for want of it. */
+  public boolean isNextToSend(Payment payment, long nonce) {
+    return none(payment, nonce, "('prepared', 'signed')");
+  }
+
+  /** Whether every lower nonce of the wallet is final, so that only this one can hold the others up. */
+  public boolean isLowest(Payment payment, long nonce) {
+    return none(payment, nonce, IN_FLIGHT);
+  }
+
+  private boolean none(Payment payment, long nonce, String states) {
+    return sql("""
+               SELECT NOT EXISTS (SELECT FROM payment WHERE tenant_id = :tenant AND wallet_id = :wallet
+                 AND nonce < :nonce AND state IN %s)
+               """.formatted(states)).param("tenant", payment.tenantId())
+        .param("wallet", payment.wallet().walletId()).param("nonce", nonce).query(Boolean.class).single();
+  }
+
+  /** Notes that a transaction was sent once more. */
+  public void sentAgain(Payment payment, Attempt attempt) {
+    sql("""
+        UPDATE payment_attempt SET first_sent_at = coalesce(first_sent_at, now()), last_sent_at = now()
+        WHERE tenant_id = :tenant AND transaction_hash = :hash
+        """).param("tenant", payment.tenantId()).param("hash", attempt.hash().bytes()).update();
+  }
+
+  /** The transactions of the wallet's earlier payments, settled or not, from a nonce on, by nonce, as they were mined or last signed. */
+  public List<Bytes> earlier(Payment payment, long fromNonce, long beforeNonce, int most) {
+    return sql(
+        """
+        SELECT t.raw_transaction FROM payment p JOIN payment_attempt t USING (tenant_id, spend_id, transaction_hash)
+        WHERE p.tenant_id = :tenant AND p.wallet_id = :wallet AND p.nonce >= :from AND p.nonce < :before
+        ORDER BY p.nonce LIMIT :most
+        """).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
+        .param("from", fromNonce).param("before", beforeNonce).param("most", most)
+        .query((row, n) -> Bytes.of(row.getBytes("raw_transaction"))).list();
+  }
+
+  /**
+   * Takes a spend back that was not prepared yet, and gives back all that it holds.
+   *
+   * @param actor who wants it, as in {@link AuditEntries#write}
+   */
+  public Cancel cancel(UUID tenantId, UUID spendId, String actor) {
+    try {
+      return database.inTransaction(() -> {
+        var slot = audit.nextChanging(tenantId, true, false);
+        int changed = sql(
+            """
+            UPDATE payment SET state = 'canceled', failure = NULL, lease_until = '-infinity', updated_at = :at
+            WHERE tenant_id = :tenant AND spend_id = :spend AND state IN ('awaiting_approval', 'authorized')
+            """).param("at", time(slot.at())).param("tenant", tenantId).param("spend", spendId).update();
+        if (changed != 1) {
+          throw new Undone(new Lost());
+        }
+        reservations.giveBack(slot, spendId, Reservations.GiveBack.ALL);
+        audit.write(slot, "payment.canceled", spendId, actor,
+            Json.object().put("spend", Id.SPEND.text(spendId)).build());
+        return new Cancel.Canceled();
+      });
+    } catch (Undone notCancelable) {
+      return sql("SELECT state FROM payment WHERE tenant_id = :tenant AND spend_id = :spend")
+          .param("tenant", tenantId).param("spend", spendId).query(String.class).optional()
+          .<Cancel>map(Cancel.TooLate::new).orElseGet(Cancel.NotFound::new);
+    }
+  }
+
+  /** How long from now until something is due, at most {@code most}; zero if something is; the wallets that are busy do not count. */
+  public Duration untilDue(Duration most, Collection<UUID> busy) {
+    return sql("""
+               SELECT ceil(extract(epoch FROM (due_at - now())) * 1000)::bigint FROM payment
+               WHERE state IN %s AND lease_until < now() AND wallet_id <> ALL (:busy) ORDER BY due_at LIMIT 1
+               """.formatted(ACTIVE)).param("busy", busy.toArray(UUID[]::new)).query(Long.class).optional()
+        .map(millis -> Duration.ofMillis(Math.clamp(millis, 0, most.toMillis()))).orElse(most);
+  }
+
+  public Backlog backlog() {
+    return sql(
+        """
+        SELECT count(*) AS unsettled, coalesce(extract(epoch FROM (now() - min(charged_at))) * 1000, 0)::bigint AS oldest
+        FROM payment WHERE state IN %s
+        """.formatted(
+            ACTIVE))
+        .query((row, n) -> new Backlog(row.getLong("unsettled"),
+            Duration.ofMillis(Math.max(0, row.getLong("oldest")))))
+        .single();
+  }
+
+  private JdbcClient.StatementSpec sql(String text) {
+    return database.sql().sql(text);
+  }
+
+  private static OffsetDateTime time(Instant instant) {
+    return instant.atOffset(ZoneOffset.UTC);
+  }
+
+  private static byte @Nullable [] bytes(@Nullable Digest32 hash) {
+    return hash == null ? null : hash.bytes();
+  }
+}
