@@ -12,7 +12,7 @@ import io.bursar.policy.Decision.Effect;
 
 /** What holds for every policy, on random ones. */
 class PolicyEnginePropertyTest {
-  private static final int WORLDS = 3_000;
+  private static final int WORLDS = 2_000;
 
   @Test
   void theWorldsAreWorthAsking() {

@@ -124,15 +124,17 @@ class TimeSpanTest {
       assertThat(span.contains(time)).as("%s at %s", span, time).isEqualTo(inside);
       var boundary = span.nextBoundary(time);
       assertThat(boundary).as("%s after %s", span, time).isAfter(time);
-      if (boundary.isBefore(to)) {
-        assertThat(contains(starts, span.duration(), boundary)).as("%s at %s, after %s", span, boundary, time)
-            .isNotEqualTo(inside);
-      }
-      for (var other : starts.subSet(time, false, boundary.isBefore(to) ? boundary : to, false)) {
-        assertThat(contains(starts, span.duration(), other))
-            .as("%s at %s, between %s and %s", span, other, time, boundary)
-            .isEqualTo(inside);
-      }
+      var until = boundary.isBefore(to) ? boundary : to;
+      var between = starts.subSet(time, false, until, true);
+      assertThat(between.headSet(until).stream().filter(other -> contains(starts, span.duration(), other) != inside))
+          .as(
+              "%s changes between %s and %s", span, time, boundary)
+          .isEmpty();
+      boolean changes = contains(starts, span.duration(), boundary) != inside;
+      assertThat(changes || boundary.isAfter(to) || (inside && between.size() >= 16))
+          .as("%s changes at %s after %s", span,
+              boundary, time)
+          .isTrue();
     }
   }
 
