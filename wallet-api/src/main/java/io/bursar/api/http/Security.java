@@ -26,7 +26,7 @@ public class Security {
   private static final String AUDITOR = "AUDITOR";
 
   @Bean
-  SecurityFilterChain security(HttpSecurity http, Authentication authentication) {
+  SecurityFilterChain securityFilterChain(HttpSecurity http, Authentication authentication) {
     return http.csrf(AbstractHttpConfigurer::disable).formLogin(AbstractHttpConfigurer::disable)
         .httpBasic(AbstractHttpConfigurer::disable).logout(AbstractHttpConfigurer::disable)
         .requestCache(AbstractHttpConfigurer::disable).anonymous(Customizer.withDefaults())
