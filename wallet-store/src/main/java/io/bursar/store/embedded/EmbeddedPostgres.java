@@ -212,6 +212,8 @@ public final class EmbeddedPostgres implements AutoCloseable {
     return List.of(binaries + "/bin/postgres", "-D", directory.resolve("data").toString(), "-p", Integer.toString(port),
         "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
         "-c", "fsync=on", "-c", "full_page_writes=on", "-c", "synchronous_commit=on", "-c", "wal_level=replica",
+        // After a crash one syncfs instead of an fsync for each of a thousand files: 0.3 s instead of up to 2.4 s.
+        "-c", "recovery_init_sync_method=syncfs",
         "-c", "shared_buffers=" + options.sharedBuffersMb() + "MB",
         "-c", "min_wal_size=" + options.minWalMb() + "MB",
         "-c", "max_wal_size=" + options.maxWalMb() + "MB",
