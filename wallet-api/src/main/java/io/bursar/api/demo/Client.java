@@ -14,20 +14,20 @@ import io.bursar.json.Json;
 import io.bursar.json.JsonText;
 
 /** Calls the API as any client would. */
-final class Client {
+public final class Client {
   private static final Duration TIMEOUT = Duration.ofSeconds(75);
 
   private final HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
   private final URI api;
 
-  Client(URI api) {
+  public Client(URI api) {
     this.api = api;
   }
 
   /** An answer: its status and its JSON. */
-  record Answer(int status, Json.Obj body, boolean replayed) {
+  public record Answer(int status, Json.Obj body, boolean replayed) {
     /** A text somewhere in the answer, such as {@code decision.effect}; empty where there is none. */
-    String text(String path) {
+    public String text(String path) {
       return find(path).map(value -> switch (value) {
         case Json.Str(var text) -> text;
         case Json.Num(var number) -> Long.toString(number);
@@ -38,7 +38,7 @@ final class Client {
       }).orElse("");
     }
 
-    List<Json> list(String path) {
+    public List<Json> list(String path) {
       return find(path).map(value -> value instanceof Json.Arr(var items) ? items : List.<Json>of()).orElse(List.of());
     }
 
@@ -59,16 +59,16 @@ final class Client {
     }
   }
 
-  Answer get(String path, String key) throws IOException, InterruptedException {
+  public Answer get(String path, String key) throws IOException, InterruptedException {
     return send(request(path, key).GET());
   }
 
-  Answer post(String path, String key, Json body, String... headers) throws IOException, InterruptedException {
+  public Answer post(String path, String key, Json body, String... headers) throws IOException, InterruptedException {
     var request = request(path, key).POST(BodyPublishers.ofByteArray(JsonText.inOrder(body)));
     return send(headers.length == 0 ? request : request.headers(headers));
   }
 
-  Answer put(String path, String key, Json body) throws IOException, InterruptedException {
+  public Answer put(String path, String key, Json body) throws IOException, InterruptedException {
     return send(request(path, key).PUT(BodyPublishers.ofByteArray(JsonText.inOrder(body))));
   }
 

@@ -8,6 +8,7 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /** A child process of a test, with its output in {@code target/test-logs}; it ends with the test, or with the JVM. */
@@ -26,11 +27,17 @@ final class TestProcess implements AutoCloseable {
   }
 
   static TestProcess start(String name, List<String> command) {
+    return start(name, command, Map.of());
+  }
+
+  static TestProcess start(String name, List<String> command, Map<String, String> environment) {
     try {
       Files.createDirectories(LOGS);
       var log = Files.createTempFile(LOGS, name + "-", ".log");
-      return new TestProcess(new ProcessBuilder(command).redirectErrorStream(true)
-          .redirectInput(new File("/dev/null")).redirectOutput(log.toFile()).start(), log);
+      var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectInput(new File("/dev/null"))
+          .redirectOutput(log.toFile());
+      builder.environment().putAll(environment);
+      return new TestProcess(builder.start(), log);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
