@@ -40,13 +40,32 @@ public final class Amount {
     return units;
   }
 
-  /** The shortest plain decimal text of base units: {@code 1250000} with 6 decimals is {@code 1.25}. */
+  /**
+   * The shortest plain decimal text of base units: {@code 1250000} with 6 decimals is {@code 1.25}.
+   *
+   * @param units zero or more
+   * @param decimals 0 to {@value Asset#DECIMALS_MAX}
+   */
   public static String format(BigInteger units, int decimals) {
-    var number = new BigDecimal(units, decimals);
-    if (number.signum() == 0) {
-      return "0";
+    var parts = units.divideAndRemainder(UNIT[decimals]);
+    long fraction = parts[1].longValueExact(); // below 10^18, and so below 2^63
+    if (fraction == 0) {
+      return parts[0].toString();
     }
-    var stripped = number.stripTrailingZeros();
-    return (stripped.scale() < 0 ? stripped.setScale(0) : stripped).toPlainString();
+    var digits = Long.toString(fraction);
+    int end = digits.length();
+    while (digits.charAt(end - 1) == '0') {
+      end--;
+    }
+    return parts[0] + "." + "0".repeat(decimals - digits.length()) + digits.substring(0, end);
+  }
+
+  /** How many base units a unit is, by its decimals. */
+  private static final BigInteger[] UNIT = new BigInteger[Asset.DECIMALS_MAX + 1];
+
+  static {
+    for (int decimals = 0; decimals < UNIT.length; decimals++) {
+      UNIT[decimals] = BigInteger.TEN.pow(decimals);
+    }
   }
 }

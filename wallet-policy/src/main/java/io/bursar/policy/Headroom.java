@@ -23,7 +23,7 @@ public final class Headroom {
   public static final Duration AHEAD_MAX = Duration.ofDays(366);
 
   /** How many changes of schedules {@link #retryAt} looks at before it gives up. */
-  private static final int CHANGES_MAX = 20_000;
+  private static final int CHANGES_MAX = 2_000;
 
   private Headroom() {}
 
@@ -130,7 +130,7 @@ public final class Headroom {
   /**
    * The earliest time at or after {@code now} at which the same request would be allowed outright, if nothing else is spent;
    * empty where there is none. After the last limit without a schedule has room again, schedules are followed for
-   * {@link #AHEAD_MAX}. Counters are asked about {@code now} only.
+   * {@link #AHEAD_MAX} or two thousand changes. Counters are asked about {@code now} only.
    */
   public static Optional<Instant> retryAt(List<InForce> policies, SpendFacts facts, Counters counters, Instant now) {
     if (policies.isEmpty() || facts.walletFrozen() || facts.agentSuspended()) {

@@ -23,7 +23,7 @@ public record TimeSpan(Cron cron, Duration duration, ZoneId zone) {
   private static final Duration AHEAD_MAX = Duration.ofDays(366);
 
   /** How many stretches that touch each other are followed before their end is given up on. */
-  private static final int STRETCHES_MAX = 1_000;
+  private static final int STRETCHES_MAX = 16;
 
   public TimeSpan {
     if (duration.compareTo(DURATION_MIN) < 0 || duration.compareTo(DURATION_MAX) > 0) {
@@ -38,7 +38,7 @@ public record TimeSpan(Cron cron, Duration duration, ZoneId zone) {
 
   /**
    * A time after {@code time} before which {@link #contains} gives the same answer as at {@code time}. It is the very moment
-   * at which the answer changes, unless that is more than a year or a thousand stretches away.
+   * at which the answer changes, unless that is more than a year or sixteen stretches away.
    */
   public Instant nextBoundary(Instant time) {
     var end = end(time);

@@ -54,7 +54,10 @@ public sealed interface Window {
    */
   record Calendar(Unit unit, ZoneId zone) implements Window {
     public enum Unit {
-      HOUR, DAY, WEEK, MONTH
+      HOUR,
+      DAY,
+      WEEK,
+      MONTH
     }
 
     /** The start of the period that {@code now} lies in. */
@@ -72,11 +75,18 @@ public sealed interface Window {
     public Instant end(Instant now) {
       var local = now.atZone(zone);
       return switch (unit) {
-        case HOUR -> local.truncatedTo(ChronoUnit.HOURS).plusHours(1).toInstant();
+        case HOUR -> endOfHour(now, local);
         case DAY -> startOfDay(local.plusDays(1));
         case WEEK -> startOfDay(local.with(TemporalAdjusters.next(java.time.DayOfWeek.MONDAY)));
         case MONTH -> startOfDay(local.withDayOfMonth(1).plusMonths(1));
       };
+    }
+
+    /** An hour ends after sixty minutes, or, where the clocks change by less than an hour, when they show the next one. */
+    private Instant endOfHour(Instant now, ZonedDateTime local) {
+      var sixtyMinutes = start(now).plus(1, ChronoUnit.HOURS);
+      var nextShown = local.toLocalDateTime().truncatedTo(ChronoUnit.HOURS).plusHours(1).atZone(zone).toInstant();
+      return start(sixtyMinutes).equals(sixtyMinutes) && sixtyMinutes.isBefore(nextShown) ? sixtyMinutes : nextShown;
     }
 
     private Instant startOfDay(ZonedDateTime local) {

@@ -91,6 +91,6 @@ public final class Bodies {
   }
 
   private static ResponseEntity<byte[]> answer(int status, Json body) {
-    return ResponseEntity.status(status).contentType(MediaType.APPLICATION_JSON).body(JsonText.canonical(body));
+    return ResponseEntity.status(status).contentType(MediaType.APPLICATION_JSON).body(JsonText.inOrder(body));
   }
 }

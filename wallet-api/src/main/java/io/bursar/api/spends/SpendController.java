@@ -166,7 +166,7 @@ public final class SpendController {
     if (replayed) {
       answer = answer.header("Idempotent-Replayed", "true");
     }
-    return answer.body(JsonText.canonical(view.of(spend, caller)));
+    return answer.body(JsonText.inOrder(view.of(spend, caller)));
   }
 
   /** With {@code Prefer: wait=n}: the spend once it is final, or as it is after so many seconds. */

