@@ -6,8 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.List;
 
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.springframework.dao.DataAccessException;
@@ -15,10 +16,11 @@ import org.springframework.dao.DataAccessException;
 import io.bursar.policy.Policy;
 
 /** What the role of the API process cannot do, whatever the API process has become. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class AppendOnlyTest {
   private final Fixture fixture = new Fixture();
 
-  @AfterEach
+  @AfterAll
   void close() {
     fixture.close();
   }

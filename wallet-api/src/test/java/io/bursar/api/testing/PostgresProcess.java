@@ -28,7 +28,7 @@ public final class PostgresProcess implements AutoCloseable {
             "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
             "io.bursar.store.embedded.EmbeddedPostgres", "--home",
             home.toString()));
-    Awaitility.await("postgres").atMost(Duration.ofSeconds(120)).pollInterval(Duration.ofMillis(50)).until(() -> {
+    Awaitility.await("postgres").atMost(Duration.ofMinutes(2)).pollInterval(Duration.ofMillis(50)).until(() -> {
       if (!process.isAlive()) {
         throw new IllegalStateException(process.output());
       }
