@@ -41,7 +41,8 @@ final class Tenancy {
     agentId = directory.createAgent(tenantId, "agent", "test").id();
     agentKey = new ApiKeys(database, audit).issue(tenantId, ApiKeys.Role.AGENT, "agent", agentId, null, "test").secret()
         .value();
-    directory.registerAsset(tenantId, new Asset(CHAIN, randomAddress(), "USDC", 6, "USD"), "test").orElseThrow();
+    var _ = directory.registerAsset(tenantId, new Asset(CHAIN, randomAddress(), "USDC", 6, "USD"), "test")
+        .orElseThrow();
     for (int i = 0; i < walletCount; i++) {
       var id = UUID.randomUUID();
       directory.createWallet(tenantId, id, agentId, CHAIN, randomAddress(), "w" + i, "test");
