@@ -9,10 +9,15 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import org.jspecify.annotations.Nullable;
 
-/** A file whose disk fails when told to. */
+/**
+ * A file whose disk fails when told to, which can be held up, and which counts how often it made
+ * anything durable.
+ */
 final class FaultyChannel extends FileChannel {
   enum Fault {
     /** Half of what is written arrives, then there is no space. */
@@ -22,7 +27,11 @@ final class FaultyChannel extends FileChannel {
   }
 
   private final FileChannel file;
+  private final AtomicInteger forces = new AtomicInteger();
+  private final AtomicInteger held = new AtomicInteger();
+  private volatile @Nullable Semaphore gate;
   private volatile @Nullable Fault fault;
+  private volatile boolean failNextForce;
 
   FaultyChannel(FileChannel file) {
     this.file = file;
@@ -32,12 +41,39 @@ final class FaultyChannel extends FileChannel {
     fault = next;
   }
 
+  /** The next attempt to make something durable fails, and none after it. */
+  void failNextForce() {
+    failNextForce = true;
+  }
+
   void heal() {
     fault = null;
   }
 
+  /** From now on, each write waits for one {@link Semaphore#release release} of the returned gate. */
+  Semaphore hold() {
+    var closed = new Semaphore(0);
+    gate = closed;
+    return closed;
+  }
+
+  /** How many writes have come to the gate. */
+  int held() {
+    return held.get();
+  }
+
+  /** How often something was made durable. */
+  int forces() {
+    return forces.get();
+  }
+
   @Override
   public int write(ByteBuffer from, long position) throws IOException {
+    var closed = gate;
+    if (closed != null) {
+      held.incrementAndGet();
+      closed.acquireUninterruptibly();
+    }
     if (fault == Fault.FULL) {
       if (from.remaining() <= 16) {
         throw new IOException("No space left on device");
@@ -52,10 +88,12 @@ final class FaultyChannel extends FileChannel {
 
   @Override
   public void force(boolean metaData) throws IOException {
-    if (fault != null) {
+    if (fault != null || failNextForce) {
+      failNextForce = false;
       throw new IOException("Input/output error");
     }
     file.force(metaData);
+    forces.incrementAndGet();
   }
 
   @Override

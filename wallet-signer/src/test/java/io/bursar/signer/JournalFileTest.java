@@ -106,6 +106,16 @@ class JournalFileTest {
   }
 
   @Test
+  void zerosInFrontOfASoundGroupAreNoTornWrite() throws IOException {
+    var whole = Files.readAllBytes(path);
+    Arrays.fill(whole, ends.get(1), ends.get(2), (byte) 0);
+    Files.write(path, whole);
+    assertThatThrownBy(this::reopened).isInstanceOf(JournalFile.DamagedException.class)
+        .hasMessageContaining("a sound group follows");
+    assertThat(Files.readAllBytes(path)).isEqualTo(whole);
+  }
+
+  @Test
   void rubbishAfterTheEndIsNoTornWrite() throws IOException {
     var whole = Files.readAllBytes(path);
     Files.write(path, concat(whole, new byte[]{1, 2, 3}));
@@ -115,11 +125,12 @@ class JournalFileTest {
   @Test
   void aFailedWriteLeavesNoTraceOnceTheDiskIsBack() throws IOException {
     var channel = new FaultyChannel(SafeFiles.open(path));
+    var lost = Fixtures.bytes(new Random(62), 500);
     try (var journal = JournalFile.open(path, channel, (content, offset) -> {})) {
       for (var fault : FaultyChannel.Fault.values()) {
         channel.fail(fault);
-        assertThatThrownBy(() -> journal.append(new byte[500])).as("%s", fault).isInstanceOf(IOException.class);
-        assertThatThrownBy(() -> journal.append(new byte[500])).as("%s", fault).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> journal.append(lost)).as("%s", fault).isInstanceOf(IOException.class);
+        assertThatThrownBy(() -> journal.append(lost)).as("%s", fault).isInstanceOf(IOException.class);
         channel.heal();
         var content = fault.name().getBytes(StandardCharsets.US_ASCII);
         journal.append(content);

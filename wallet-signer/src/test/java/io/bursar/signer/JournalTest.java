@@ -15,8 +15,12 @@ import java.util.List;
 import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -191,6 +195,68 @@ class JournalTest {
         }
         assertThat(won).as("round %d", round).isEqualTo(1);
       }
+    }
+  }
+
+  @Test
+  void threadsThatQueueUpWhileOneWritesShareAnFsync() throws Exception {
+    var channel = new FaultyChannel(SafeFiles.open(path));
+    try (var journal = new Journal(path, channel, Fixtures.NOW); var threads = Executors.newCachedThreadPool()) {
+      int before = channel.forces();
+      var gate = channel.hold();
+      var outcomes = new ArrayList<Future<Outcome>>();
+      outcomes.add(threads.submit(() -> record(journal, intent(0, GAS))));
+      await(() -> channel.held() == 1);
+      var queued = new ConcurrentLinkedQueue<Thread>();
+      for (int nonce = 1; nonce <= 20; nonce++) {
+        var intent = intent(nonce, GAS);
+        outcomes.add(threads.submit(() -> {
+          queued.add(Thread.currentThread());
+          return record(journal, intent);
+        }));
+      }
+      await(() -> queued.size() == 20
+          && queued.stream().allMatch(thread -> thread.getState() == Thread.State.BLOCKED));
+      gate.release(100);
+      for (var outcome : outcomes) {
+        assertThat(outcome.get()).isInstanceOf(Outcome.Recorded.class);
+      }
+      assertThat(channel.forces() - before).as("one for the first, one for the twenty").isEqualTo(2);
+    }
+  }
+
+  /** One writes and fails; another, queued behind it, must fail too, or a third could take the nonce of the second. */
+  @Test
+  void whoeverQueuedBehindAFailedWriteFailsWithIt() throws Exception {
+    var channel = new FaultyChannel(SafeFiles.open(path));
+    try (var journal = new Journal(path, channel, Fixtures.NOW); var threads = Executors.newCachedThreadPool()) {
+      var gate = channel.hold();
+      var writing = threads.submit(() -> record(journal, intent(1, GAS)));
+      await(() -> channel.held() == 1);
+      var second = new AtomicReference<>(Thread.currentThread());
+      var queued = threads.submit(() -> {
+        second.set(Thread.currentThread());
+        return record(journal, intent(5, GAS));
+      });
+      await(() -> second.get().getState() == Thread.State.BLOCKED);
+      channel.failNextForce();
+      gate.release();
+      assertThat(writing.get()).isInstanceOf(Outcome.NotDurable.class);
+      var rival = threads
+          .submit(() -> record(journal, with(intent(5, GAS), UUID.randomUUID(), intent(5, GAS).transfer())));
+      await(() -> channel.held() == 2);
+      Thread.sleep(50); // whoever is not held by now waits behind the one who is
+      gate.release(10);
+      assertThat(rival.get()).isInstanceOf(Outcome.Recorded.class);
+      assertThat(queued.get()).isInstanceOf(Outcome.NotDurable.class);
+    }
+  }
+
+  private static void await(BooleanSupplier condition) throws InterruptedException {
+    long until = System.nanoTime() + 20_000_000_000L;
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime()).as("waited 20 s").isLessThan(until);
+      Thread.sleep(1);
     }
   }
 

@@ -49,6 +49,7 @@ class SignerServerTest {
     for (var each : running.reversed()) {
       each.close();
     }
+    running.clear();
   }
 
   @Test
@@ -83,7 +84,7 @@ class SignerServerTest {
   void bytesThatTrickleInDoNotBuyTime() throws Exception {
     start(8);
     try (var slow = new TestClient(socket)) {
-      slow.send(ByteBuffer.wrap(new byte[]{0, 0, 1, 0}));
+      slow.send(ByteBuffer.allocate(4).putInt(SignerFrame.MAX_PAYLOAD_BYTES).flip());
       assertThatThrownBy(() -> {
         while (true) {
           slow.send(ByteBuffer.wrap(new byte[1]));
@@ -160,11 +161,11 @@ class SignerServerTest {
 
   @Test
   void aStaleSocketIsReplacedAndALiveOneOrAnotherFileIsNot() throws Exception {
-    var first = start(8);
+    start(8);
     assertThatThrownBy(() -> start(8)).isInstanceOf(IOException.class).hasMessageContaining("another process listens");
     var stale = directory.resolve("socket").resolve("stale");
     Files.move(socket, stale);
-    first.close();
+    stop();
     Files.move(stale, socket);
     start(8);
     try (var client = new TestClient(socket)) {
@@ -178,7 +179,8 @@ class SignerServerTest {
 
   @Test
   void socketAndDirectoryAreTheirOwnersOnlyUnlessAnotherUserIsAllowed() throws Exception {
-    start(8).close();
+    start(8);
+    stop();
     start(8);
     assertThat(mode(socket)).isEqualTo("rw-------");
     assertThat(mode(socket.resolveSibling("."))).isEqualTo("rwx------");
