@@ -1,6 +1,5 @@
 package io.bursar.store;
 
-import java.math.BigDecimal;
 import java.sql.Types;
 import java.time.Duration;
 import java.time.Instant;
@@ -18,18 +17,12 @@ import org.springframework.jdbc.core.simple.JdbcClient;
 
 import io.bursar.json.Json;
 import io.bursar.permit.Bytes;
-import io.bursar.permit.Digest32;
-import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.spend.Id;
 import io.bursar.store.PaymentMove.Cancel;
-import io.bursar.store.PaymentMove.Held;
-import io.bursar.store.PaymentMove.Lost;
-import io.bursar.store.PaymentMove.Moved;
 import io.bursar.store.PaymentState.Attempt;
-import io.bursar.store.PaymentState.Mined;
 
 /**
- * Payments on their way to the chain. Work is taken by a short lease, and every move is one transaction: the payment's row
+ * Payments on their way to the chain. Work is taken by a short lease, and a move is recorded whole or not at all: the payment's row
  * changes only from the state, number of attempts and lease under which it was read, its entry stands in the record, and nothing
  * is left half done. Locks are taken in the order lane, wallet, payment.
  *
@@ -50,9 +43,8 @@ public final class PaymentStore {
   /** What is not final yet: how many, and since when the oldest of them waits. */
   public record Backlog(long unsettled, Duration oldest) {}
 
-  private static final String ACTOR = "settlement";
   private static final String ACTIVE = "('authorized', 'prepared', 'signed', 'broadcast')";
-  private static final String IN_FLIGHT = "('prepared', 'signed', 'broadcast')";
+  static final String IN_FLIGHT = "('prepared', 'signed', 'broadcast')";
   /** How many due payments are looked at to find wallets with work. */
   private static final int DUE_LOOKED_AT = 1000;
 
@@ -61,6 +53,7 @@ public final class PaymentStore {
   private final Reservations reservations;
   private final Settings settings;
   private final PaymentRows rows;
+  private final PaymentMoves moves;
 
   public PaymentStore(Database database, AuditEntries audit, Reservations reservations, Settings settings) {
     this.database = database;
@@ -68,17 +61,7 @@ public final class PaymentStore {
     this.reservations = reservations;
     this.settings = settings;
     this.rows = new PaymentRows(database);
-  }
-
-  /** Ends a transaction without effect and says what came of it. */
-  private static final class Undone extends RuntimeException {
-    private static final long serialVersionUID = 1;
-    private final transient PaymentMove result;
-
-    Undone(PaymentMove result) {
-      super(null, null, false, false);
-      this.result = result;
-    }
+    this.moves = new PaymentMoves(database, audit, reservations, settings);
   }
 
   /** The payment of a spend, if it has one. */
@@ -152,144 +135,12 @@ public final class PaymentStore {
   }
 
   /**
-   * Records that something happened to a payment, and its entry in the record with it. The lease stays.
+   * Records that something happened to a payment, and its entry in the record with it. The lease is renewed.
    *
    * @throws IllegalStateException if the event cannot happen in the payment's state
    */
   public PaymentMove move(Payment payment, PaymentEvent event) {
-    try {
-      return database.inTransaction(() -> new Moved(record(payment, event)));
-    } catch (Undone undone) {
-      return undone.result;
-    }
-  }
-
-  private Payment record(Payment payment, PaymentEvent event) {
-    boolean givesBack = event instanceof PaymentEvent.Expire || event instanceof PaymentEvent.Revert;
-    var slot = givesBack ? audit.nextChanging(payment.tenantId(), true, false) : audit.next(payment.tenantId());
-    long nonce = event instanceof PaymentEvent.Prepare ? takeNonce(payment, slot.at()) : 0;
-    var next = PaymentTransition.after(payment.state(), event, nonce, slot.at());
-    update(payment, next, PaymentTransition.fixesTransaction(event), slot.at());
-    recordAttempt(payment, event, slot.at());
-    switch (event) {
-      case PaymentEvent.Expire() ->
-        reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.ALL);
-      case PaymentEvent.Revert(var _) ->
-        reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.AMOUNT);
-      case PaymentEvent.Prepare _,PaymentEvent.Sign _,PaymentEvent.Send _,PaymentEvent.Replace _,PaymentEvent.Confirm _ ->
-        {
-        }
-    }
-    if (next instanceof PaymentState.Final || event instanceof PaymentEvent.Sign) {
-      wakeNext(payment);
-    }
-    audit.write(slot, PaymentTransition.kind(event), payment.spendId(), ACTOR,
-        PaymentTransition.entry(payment, next, event));
-    return new Payment(payment.key(), payment.wallet(), payment.order(), next,
-        new Payment.Reading(slot.at(), slot.at(), payment.reading().lease()));
-  }
-
-  /** The wallet's next nonce, if the payment may have it: one at a time is prepared, so that a refusal leaves no gap behind. */
-  private long takeNonce(Payment payment, Instant now) {
-    var expiresAt = payment.order().expiresAt();
-    if (expiresAt != null && !now.isBefore(expiresAt)) {
-      throw new Undone(new Held("the request has expired"));
-    }
-    record Account(boolean frozen, boolean suspended, long nextNonce, int inFlight, boolean prepared) {}
-    var account = sql(
-        """
-        SELECT w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, w.next_nonce, f.in_flight, f.prepared
-        FROM wallet w JOIN agent a USING (tenant_id, agent_id) CROSS JOIN LATERAL (
-          SELECT count(*) AS in_flight, coalesce(bool_or(p.state = 'prepared'), false) AS prepared FROM payment p
-          WHERE p.tenant_id = w.tenant_id AND p.wallet_id = w.wallet_id AND p.state IN %s) AS f
-        WHERE w.tenant_id = :tenant AND w.wallet_id = :wallet FOR UPDATE OF w
-        """.formatted(IN_FLIGHT)).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
-        .query((row, n) -> new Account(row.getBoolean("frozen"), row.getBoolean("suspended"),
-            row.getLong("next_nonce"), row.getInt("in_flight"), row.getBoolean("prepared")))
-        .single();
-    if (account.frozen || account.suspended) {
-      throw new Undone(new Held(account.frozen ? "the wallet is frozen" : "the agent is suspended"));
-    }
-    if (account.prepared || account.inFlight >= settings.unconfirmedMax) {
-      throw new Undone(new Held(account.inFlight + " earlier payments of the wallet are not confirmed yet"));
-    }
-    sql("UPDATE wallet SET next_nonce = next_nonce + 1 WHERE tenant_id = :tenant AND wallet_id = :wallet")
-        .param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId()).update();
-    return account.nextNonce;
-  }
-
-  private void update(Payment from, PaymentState next, boolean fixes, Instant at) {
-    int before = PaymentTransition.attempts(from.state());
-    var columns = PaymentTransition.columns(next);
-    @Nullable
-    Mined mined = columns.mined();
-    int changed = sql(
-        """
-        UPDATE payment SET state = :state, nonce = coalesce(:nonce, nonce), gas_limit = coalesce(:gas, gas_limit),
-          attempts = :attempts, transaction_hash = coalesce(:hash, transaction_hash), block_number = :block,
-          block_hash = :blockHash, failure = NULL, due_at = :at, updated_at = :at
-        WHERE tenant_id = :tenant AND spend_id = :spend AND state = :from AND attempts = :before
-          AND lease = :lease
-        """).param("state", next.text()).param("nonce", columns.nonce(), Types.BIGINT)
-        .param("gas", columns.gasLimit(), Types.BIGINT).param("attempts", before + (fixes ? 1 : 0))
-        .param("hash", bytes(columns.hash()), Types.BINARY)
-        .param("block", mined == null ? null : mined.blockNumber(), Types.BIGINT)
-        .param("blockHash", mined == null ? null : mined.blockHash().bytes(), Types.BINARY)
-        .param("at", time(at)).param("tenant", from.tenantId())
-        .param("spend", from.spendId()).param("from", from.state().text()).param("before", before)
-        .param("lease", from.reading().lease(), Types.OTHER).update();
-    if (changed != 1) {
-      throw new Undone(new Lost());
-    }
-  }
-
-  private void recordAttempt(Payment payment, PaymentEvent event, Instant at) {
-    int attempts = PaymentTransition.attempts(payment.state());
-    switch (event) {
-      case PaymentEvent.Prepare(var gas) -> insertAttempt(payment, attempts + 1, gas, at);
-      case PaymentEvent.Replace(var gas) -> insertAttempt(payment, attempts + 1, gas, at);
-      case PaymentEvent.Sign(var raw, var hash) -> require(sql(
-          """
-          UPDATE payment_attempt SET raw_transaction = :raw, transaction_hash = :hash
-          WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempt AND raw_transaction IS NULL
-          """).param("raw", raw.toByteArray()).param("hash", hash.bytes()).param("tenant", payment.tenantId())
-          .param("spend", payment.spendId()).param("attempt", attempts).update());
-      case PaymentEvent.Send _ ->
-        require(sql("""
-                    UPDATE payment_attempt SET first_sent_at = coalesce(first_sent_at, :at), last_sent_at = :at
-                    WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempt
-                    """).param("at", time(at)).param("tenant", payment.tenantId())
-            .param("spend", payment.spendId()).param("attempt", attempts).update());
-      case PaymentEvent.Confirm _,PaymentEvent.Revert _,PaymentEvent.Expire _ -> {
-      }
-    }
-  }
-
-  private void insertAttempt(Payment payment, int number, Gas gas, Instant at) {
-    sql("""
-        INSERT INTO payment_attempt (tenant_id, spend_id, attempt, max_fee, priority_fee, prepared_at)
-        VALUES (:tenant, :spend, :attempt, :max, :priority, :at)
-        """).param("tenant", payment.tenantId()).param("spend", payment.spendId()).param("attempt", number)
-        .param("max", new BigDecimal(gas.maxFeePerGas()))
-        .param("priority", new BigDecimal(gas.maxPriorityFeePerGas()))
-        .param("at", time(at)).update();
-  }
-
-  private static void require(int changed) {
-    if (changed != 1) {
-      throw new IllegalStateException("a payment and its attempts do not agree");
-    }
-  }
-
-  /** What the wallet's next payments may have waited for has happened: they are due at once. */
-  private void wakeNext(Payment payment) {
-    sql("""
-        UPDATE payment SET due_at = now() WHERE (tenant_id, spend_id) IN (
-          SELECT tenant_id, spend_id FROM payment
-          WHERE tenant_id = :tenant AND wallet_id = :wallet AND state = 'authorized' AND due_at > now()
-          ORDER BY spend_id LIMIT :most)
-        """).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
-        .param("most", settings.unconfirmedMax).update();
+    return moves.move(payment, event);
   }
 
   /**
@@ -322,13 +173,17 @@ public final class PaymentStore {
     });
   }
 
-  /** Keeps what was taken for another lease's length; what was given back or lost in the meantime is left alone. */
+  /**
+   * Keeps what was taken for another lease's length; what was given back or lost in the meantime is left alone, and so is what
+   * is just being moved, which renews it as well.
+   */
   public void renew(Collection<Payment> taken) {
     sql("""
-        UPDATE payment p SET lease_until = now() + :length * interval '1 millisecond'
-        FROM unnest(:tenants::uuid[], :spends::uuid[], :leases::uuid[]) AS k (tenant_id, spend_id, lease)
-        WHERE p.tenant_id = k.tenant_id AND p.spend_id = k.spend_id AND p.lease = k.lease AND p.state IN %s
-          AND p.lease_until > '-infinity'
+        UPDATE payment SET lease_until = now() + :length * interval '1 millisecond'
+        WHERE (tenant_id, spend_id) IN (SELECT p.tenant_id, p.spend_id FROM payment p
+          JOIN unnest(:tenants::uuid[], :spends::uuid[], :leases::uuid[]) AS k (tenant_id, spend_id, lease)
+            ON p.tenant_id = k.tenant_id AND p.spend_id = k.spend_id AND p.lease = k.lease
+          WHERE p.state IN %s AND p.lease_until > '-infinity' FOR UPDATE OF p SKIP LOCKED)
         """.formatted(ACTIVE)).param("length", settings.lease.toMillis())
         .param("tenants", taken.stream().map(Payment::tenantId).toArray(UUID[]::new))
         .param("spends", taken.stream().map(Payment::spendId).toArray(UUID[]::new))
@@ -392,24 +247,21 @@ public final class PaymentStore {
     if (stateOf(tenantId, spendId).isEmpty()) {
       return new Cancel.NotFound();
     }
-    try {
-      return database.inTransaction(() -> {
-        var slot = audit.nextChanging(tenantId, true, false);
-        int changed = sql("""
-            UPDATE payment SET state = 'canceled', failure = NULL, lease_until = '-infinity', updated_at = :at
-            WHERE tenant_id = :tenant AND spend_id = :spend AND state IN ('awaiting_approval', 'authorized')
-            """).param("at", time(slot.at())).param("tenant", tenantId).param("spend", spendId).update();
-        if (changed != 1) {
-          throw new Undone(new Lost());
-        }
-        reservations.giveBack(slot, spendId, Reservations.GiveBack.ALL);
-        audit.write(slot, "payment.canceled", spendId, actor,
-            Json.object().put("spend", Id.SPEND.text(spendId)).build());
-        return new Cancel.Canceled();
-      });
-    } catch (Undone notCancelable) {
-      return new Cancel.TooLate(stateOf(tenantId, spendId).orElseThrow());
-    }
+    return database.inTransaction(() -> {
+      audit.lock(tenantId);
+      int changed = sql("""
+          UPDATE payment SET state = 'canceled', failure = NULL, lease_until = '-infinity', updated_at = clock_timestamp()
+          WHERE tenant_id = :tenant AND spend_id = :spend AND state IN ('awaiting_approval', 'authorized')
+          """).param("tenant", tenantId).param("spend", spendId).update();
+      if (changed != 1) {
+        return new Cancel.TooLate(stateOf(tenantId, spendId).orElseThrow());
+      }
+      var slot = audit.nextChanging(tenantId, true, false);
+      reservations.giveBack(slot, spendId, Reservations.GiveBack.ALL);
+      audit.write(slot, "payment.canceled", spendId, actor,
+          Json.object().put("spend", Id.SPEND.text(spendId)).build());
+      return new Cancel.Canceled();
+    });
   }
 
   private Optional<String> stateOf(UUID tenantId, UUID spendId) {
@@ -444,9 +296,5 @@ public final class PaymentStore {
 
   private static OffsetDateTime time(Instant instant) {
     return instant.atOffset(ZoneOffset.UTC);
-  }
-
-  private static byte @Nullable [] bytes(@Nullable Digest32 hash) {
-    return hash == null ? null : hash.bytes();
   }
 }

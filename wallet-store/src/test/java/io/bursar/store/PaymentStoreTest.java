@@ -265,4 +265,36 @@ class PaymentStoreTest {
     assertThat(payments.untilDue(Duration.ofSeconds(5), List.of())).isBetween(Duration.ofMillis(500),
         Duration.ofSeconds(2));
   }
+
+  @Test
+  void movesRecordedTogetherSucceedAndFailEachForItself() throws Exception {
+    var moves = new ArrayList<Callable<PaymentMove>>();
+    for (int i = 0; i < 16; i++) {
+      var wallet = fixture.newWallet();
+      authorize(wallet, 1);
+      fixture.directory.freeze(fixture.tenant, wallet, i % 4 == 1, "test");
+    }
+    for (var claimed : payments.claim(16, 1, List.of())) {
+      var payment = claimed.getFirst();
+      if (moves.size() % 4 == 2) {
+        payments.cancel(fixture.tenant, payment.spendId(), "test");
+      }
+      moves.add(() -> payments.move(payment, PREPARE));
+    }
+    var results = new ArrayList<String>();
+    try (var threads = Executors.newFixedThreadPool(16)) {
+      for (var move : threads.invokeAll(moves)) {
+        results.add(move.get().getClass().getSimpleName());
+      }
+    }
+    assertThat(results).filteredOn("Held"::equals).hasSize(4);
+    assertThat(results).filteredOn("Lost"::equals).hasSizeBetween(1, 4);
+    assertThat(fixture.value("SELECT count(*) FROM payment WHERE state = 'prepared'"))
+        .isEqualTo(results.stream().filter("Moved"::equals).count());
+    assertThat(fixture.value("SELECT sum(next_nonce)::bigint FROM wallet"))
+        .isEqualTo(results.stream().filter("Moved"::equals).count());
+    assertThat(fixture.value("SELECT count(*) = max(seq) FROM audit_entry")).isEqualTo(true);
+    assertThat(fixture.value("SELECT audit_seq FROM lane"))
+        .isEqualTo(fixture.value("SELECT max(seq) FROM audit_entry"));
+  }
 }

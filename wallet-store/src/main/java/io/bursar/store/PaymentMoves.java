@@ -1,0 +1,277 @@
+package io.bursar.store;
+
+import java.math.BigDecimal;
+import java.sql.Types;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.ReentrantLock;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+import io.bursar.permit.Digest32;
+import io.bursar.permit.TransferIntent.Gas;
+import io.bursar.store.PaymentMove.Held;
+import io.bursar.store.PaymentMove.Lost;
+import io.bursar.store.PaymentMove.Moved;
+import io.bursar.store.PaymentState.Mined;
+
+/**
+ * Records moves of payments. All of a tenant's moves need its lane, and a lane is held until its transaction is durable; so the
+ * moves that come while one transaction is under way are recorded together by the next one.
+ */
+final class PaymentMoves {
+  private static final String ACTOR = "settlement";
+  private static final int TOGETHER_MAX = 64;
+
+  private final Database database;
+  private final AuditEntries audit;
+  private final Reservations reservations;
+  private final PaymentStore.Settings settings;
+  private final Map<UUID, Turn> turns = new ConcurrentHashMap<>();
+
+  PaymentMoves(Database database, AuditEntries audit, Reservations reservations, PaymentStore.Settings settings) {
+    this.database = database;
+    this.audit = audit;
+    this.reservations = reservations;
+    this.settings = settings;
+  }
+
+  /** Whose turn it is to write for a tenant, and what waits for the next one. */
+  private static final class Turn {
+    private final ReentrantLock writing = new ReentrantLock();
+    private final Queue<Wish> waiting = new ConcurrentLinkedQueue<>();
+  }
+
+  /** A move that somebody waits for; the fields below are written and read by who holds the turn. */
+  private static final class Wish {
+    private final Payment payment;
+    private final PaymentEvent event;
+    private @Nullable PaymentMove result;
+    private @Nullable RuntimeException failure;
+
+    Wish(Payment payment, PaymentEvent event) {
+      this.payment = payment;
+      this.event = event;
+    }
+
+    boolean isAnswered() {
+      return result != null || failure != null;
+    }
+  }
+
+  /** Says what came of a move of which nothing has been written. */
+  private static final class NotMoved extends RuntimeException {
+    private static final long serialVersionUID = 1;
+    private final transient PaymentMove result;
+
+    NotMoved(PaymentMove result) {
+      super(null, null, false, false);
+      this.result = result;
+    }
+  }
+
+  PaymentMove move(Payment payment, PaymentEvent event) {
+    var _ = PaymentTransition.after(payment.state(), event, 0, payment.reading().readAt()); // or it throws
+    var wish = new Wish(payment, event);
+    var turn = turns.computeIfAbsent(payment.tenantId(), tenant -> new Turn());
+    turn.waiting.add(wish);
+    turn.writing.lock();
+    try {
+      while (!wish.isAnswered()) {
+        recordWaiting(payment.tenantId(), turn);
+      }
+    } finally {
+      turn.writing.unlock();
+    }
+    if (wish.result != null) {
+      return wish.result;
+    }
+    throw Objects.requireNonNull(wish.failure);
+  }
+
+  private void recordWaiting(UUID tenantId, Turn turn) {
+    var wishes = new ArrayList<Wish>();
+    for (var wish = turn.waiting.poll(); wish != null; wish = turn.waiting.poll()) {
+      wishes.add(wish);
+      if (wishes.size() == TOGETHER_MAX) {
+        break;
+      }
+    }
+    try {
+      var results = database.inTransaction(() -> recordAll(tenantId, wishes));
+      for (int i = 0; i < wishes.size(); i++) {
+        wishes.get(i).result = results.get(i);
+      }
+    } catch (RuntimeException e) {
+      wishes.forEach(wish -> wish.failure = e);
+    }
+  }
+
+  private List<PaymentMove> recordAll(UUID tenantId, List<Wish> wishes) {
+    audit.lock(tenantId);
+    var at = sql("SELECT clock_timestamp()").query(OffsetDateTime.class).single().toInstant();
+    var results = new ArrayList<PaymentMove>();
+    for (var wish : wishes) {
+      try {
+        results.add(new Moved(record(wish.payment, wish.event, at)));
+      } catch (NotMoved notMoved) {
+        results.add(notMoved.result);
+      }
+    }
+    return results;
+  }
+
+  private Payment record(Payment payment, PaymentEvent event, Instant at) {
+    long nonce = event instanceof PaymentEvent.Prepare ? nextNonce(payment, at) : 0;
+    var next = PaymentTransition.after(payment.state(), event, nonce, at);
+    update(payment, next, PaymentTransition.fixesTransaction(event), at);
+    // From here on nothing may be held or lost: what is written stays, with whatever else is recorded in the transaction.
+    if (event instanceof PaymentEvent.Prepare) {
+      sql("UPDATE wallet SET next_nonce = next_nonce + 1 WHERE tenant_id = :tenant AND wallet_id = :wallet")
+          .param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId()).update();
+    }
+    recordAttempt(payment, event, at);
+    boolean givesBack = event instanceof PaymentEvent.Expire || event instanceof PaymentEvent.Revert;
+    var slot = givesBack ? audit.nextChanging(payment.tenantId(), true, false) : audit.next(payment.tenantId());
+    switch (event) {
+      case PaymentEvent.Expire() ->
+        reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.ALL);
+      case PaymentEvent.Revert(var _) ->
+        reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.AMOUNT);
+      case PaymentEvent.Prepare _,PaymentEvent.Sign _,PaymentEvent.Send _,PaymentEvent.Replace _,PaymentEvent.Confirm _ ->
+        {
+        }
+    }
+    if (next instanceof PaymentState.Final || event instanceof PaymentEvent.Sign) {
+      wakeNext(payment);
+    }
+    audit.write(slot, PaymentTransition.kind(event), payment.spendId(), ACTOR,
+        PaymentTransition.entry(payment, next, event));
+    return new Payment(payment.key(), payment.wallet(), payment.order(), next,
+        new Payment.Reading(at, at, payment.reading().lease()));
+  }
+
+  /** The wallet's next nonce, if the payment may have it: one at a time is prepared, so that a refusal leaves no gap behind. */
+  private long nextNonce(Payment payment, Instant now) {
+    var expiresAt = payment.order().expiresAt();
+    if (expiresAt != null && !now.isBefore(expiresAt)) {
+      throw new NotMoved(new Held("the request has expired"));
+    }
+    record Account(boolean frozen, boolean suspended, long nextNonce, int inFlight, boolean prepared) {}
+    var account = sql(
+        """
+        SELECT w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, w.next_nonce, f.in_flight, f.prepared
+        FROM wallet w JOIN agent a USING (tenant_id, agent_id) CROSS JOIN LATERAL (
+          SELECT count(*) AS in_flight, coalesce(bool_or(p.state = 'prepared'), false) AS prepared FROM payment p
+          WHERE p.tenant_id = w.tenant_id AND p.wallet_id = w.wallet_id AND p.state IN %s) AS f
+        WHERE w.tenant_id = :tenant AND w.wallet_id = :wallet FOR UPDATE OF w
+        """.formatted(PaymentStore.IN_FLIGHT)).param("tenant", payment.tenantId())
+        .param("wallet", payment.wallet().walletId())
+        .query((row, n) -> new Account(row.getBoolean("frozen"), row.getBoolean("suspended"),
+            row.getLong("next_nonce"), row.getInt("in_flight"), row.getBoolean("prepared")))
+        .single();
+    if (account.frozen || account.suspended) {
+      throw new NotMoved(new Held(account.frozen ? "the wallet is frozen" : "the agent is suspended"));
+    }
+    if (account.prepared || account.inFlight >= settings.unconfirmedMax()) {
+      throw new NotMoved(new Held(account.inFlight + " earlier payments of the wallet are not confirmed yet"));
+    }
+    return account.nextNonce;
+  }
+
+  private void update(Payment from, PaymentState next, boolean fixes, Instant at) {
+    int before = PaymentTransition.attempts(from.state());
+    var columns = PaymentTransition.columns(next);
+    @Nullable
+    Mined mined = columns.mined();
+    int changed = sql(
+        """
+        UPDATE payment SET state = :state, nonce = coalesce(:nonce, nonce), gas_limit = coalesce(:gas, gas_limit),
+          attempts = :attempts, transaction_hash = coalesce(:hash, transaction_hash), block_number = :block,
+          block_hash = :blockHash, failure = NULL, due_at = :at, lease_until = :until, updated_at = :at
+        WHERE tenant_id = :tenant AND spend_id = :spend AND state = :from AND attempts = :before
+          AND lease = :lease
+        """).param("state", next.text()).param("nonce", columns.nonce(), Types.BIGINT)
+        .param("gas", columns.gasLimit(), Types.BIGINT).param("attempts", before + (fixes ? 1 : 0))
+        .param("hash", bytes(columns.hash()), Types.BINARY)
+        .param("block", mined == null ? null : mined.blockNumber(), Types.BIGINT)
+        .param("blockHash", mined == null ? null : mined.blockHash().bytes(), Types.BINARY)
+        .param("at", time(at)).param("until", time(at.plus(settings.lease()))).param("tenant", from.tenantId())
+        .param("spend", from.spendId()).param("from", from.state().text()).param("before", before)
+        .param("lease", from.reading().lease(), Types.OTHER).update();
+    if (changed != 1) {
+      throw new NotMoved(new Lost());
+    }
+  }
+
+  private void recordAttempt(Payment payment, PaymentEvent event, Instant at) {
+    int attempts = PaymentTransition.attempts(payment.state());
+    switch (event) {
+      case PaymentEvent.Prepare(var gas) -> insertAttempt(payment, attempts + 1, gas, at);
+      case PaymentEvent.Replace(var gas) -> insertAttempt(payment, attempts + 1, gas, at);
+      case PaymentEvent.Sign(var raw, var hash) -> require(sql(
+          """
+          UPDATE payment_attempt SET raw_transaction = :raw, transaction_hash = :hash
+          WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempt AND raw_transaction IS NULL
+          """).param("raw", raw.toByteArray()).param("hash", hash.bytes()).param("tenant", payment.tenantId())
+          .param("spend", payment.spendId()).param("attempt", attempts).update());
+      case PaymentEvent.Send _ ->
+        require(sql("""
+                    UPDATE payment_attempt SET first_sent_at = coalesce(first_sent_at, :at), last_sent_at = :at
+                    WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempt
+                    """).param("at", time(at)).param("tenant", payment.tenantId())
+            .param("spend", payment.spendId()).param("attempt", attempts).update());
+      case PaymentEvent.Confirm _,PaymentEvent.Revert _,PaymentEvent.Expire _ -> {
+      }
+    }
+  }
+
+  private void insertAttempt(Payment payment, int number, Gas gas, Instant at) {
+    sql("""
+        INSERT INTO payment_attempt (tenant_id, spend_id, attempt, max_fee, priority_fee, prepared_at)
+        VALUES (:tenant, :spend, :attempt, :max, :priority, :at)
+        """).param("tenant", payment.tenantId()).param("spend", payment.spendId()).param("attempt", number)
+        .param("max", new BigDecimal(gas.maxFeePerGas()))
+        .param("priority", new BigDecimal(gas.maxPriorityFeePerGas()))
+        .param("at", time(at)).update();
+  }
+
+  private static void require(int changed) {
+    if (changed != 1) {
+      throw new IllegalStateException("a payment and its attempts do not agree");
+    }
+  }
+
+  /** What the wallet's next payments may have waited for has happened: they are due at once. */
+  private void wakeNext(Payment payment) {
+    sql("""
+        UPDATE payment SET due_at = now() WHERE (tenant_id, spend_id) IN (
+          SELECT tenant_id, spend_id FROM payment
+          WHERE tenant_id = :tenant AND wallet_id = :wallet AND state = 'authorized' AND due_at > now()
+          ORDER BY spend_id LIMIT :most)
+        """).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
+        .param("most", settings.unconfirmedMax()).update();
+  }
+
+  private JdbcClient.StatementSpec sql(String text) {
+    return database.sql().sql(text);
+  }
+
+  private static OffsetDateTime time(Instant instant) {
+    return instant.atOffset(ZoneOffset.UTC);
+  }
+
+  private static byte @Nullable [] bytes(@Nullable Digest32 hash) {
+    return hash == null ? null : hash.bytes();
+  }
+}
