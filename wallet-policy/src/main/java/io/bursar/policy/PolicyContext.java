@@ -3,7 +3,6 @@ package io.bursar.policy;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
 
@@ -38,12 +37,9 @@ public record PolicyContext(List<Asset> assets, Map<String, Integer> groups) {
 
   /** The decimals that an amount of an asset may have on every one of its chains, or of those that are named. */
   int decimalsOfAsset(String symbol, @Nullable Set<String> chains) {
-    var decimals = assets.stream().filter(asset -> asset.symbol().equals(symbol))
-        .collect(Collectors.partitioningBy(asset -> chains == null || chains.contains(asset.chain()),
-            Collectors.mapping(Asset::decimals, Collectors.toList())));
-    var named = decimals.get(true);
-    return (named == null || named.isEmpty() ? decimals.getOrDefault(false, List.of()) : named).stream()
-        .mapToInt(Integer::intValue).min().orElse(Asset.DECIMALS_MAX);
+    var ofSymbol = assets.stream().filter(asset -> asset.symbol().equals(symbol)).toList();
+    var named = ofSymbol.stream().filter(asset -> chains == null || chains.contains(asset.chain())).toList();
+    return (named.isEmpty() ? ofSymbol : named).stream().mapToInt(Asset::decimals).min().orElse(Asset.DECIMALS_MAX);
   }
 
   /** The decimals that an amount of a currency may have: those of its finest asset. */

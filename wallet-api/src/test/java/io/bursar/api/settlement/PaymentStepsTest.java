@@ -3,6 +3,7 @@ package io.bursar.api.settlement;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import java.math.BigInteger;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -156,5 +157,23 @@ class PaymentStepsTest {
       settle(spend);
       assertPaidOnce(wallet, spend, payee, "seed " + seed + ", died at " + died);
     }
+  }
+
+  @Test
+  void sendsNoNonceBeforeAllLowerOnes() {
+    var wallet = fixture.fundedWallet("5");
+    var payee = Fixture.address(PAYEES.incrementAndGet());
+    fixture.spends(wallet, "1", payee, 2);
+    var steps = fixture.steps(Effects.PLAIN);
+    var signed = new ArrayList<Payment>();
+    for (var payment : fixture.payments.claim(1, 2, List.of()).getFirst()) {
+      var prepared = ((Step.Moved) steps.step(payment)).payment();
+      signed.add(((Step.Moved) steps.step(prepared)).payment());
+    }
+    assertThat(steps.step(signed.getLast())).isInstanceOf(Step.Wait.class);
+    assertThat(fixture.paid(payee)).isEqualTo(BigInteger.ZERO);
+    assertThat(anvil.rpc("txpool_status").toString()).contains("\"queued\":\"0x0\"");
+    assertThat(steps.step(signed.getFirst())).isInstanceOf(Step.Moved.class);
+    assertThat(steps.step(signed.getLast())).isInstanceOf(Step.Moved.class);
   }
 }

@@ -185,7 +185,7 @@ class StuckPaymentsTest {
     try (var _ = worker(1)) {
       await().atMost(Duration.ofSeconds(20)).until(() -> fixture.failure(spend).contains("nonce is used"));
       fixture.store.test.asAdministrator("UPDATE payment SET updated_at = now() - interval '1 minute'");
-      await().atMost(Duration.ofSeconds(60)).until(() -> fixture.alarms(Alarm.FOREIGN_TRANSACTION) > 0);
+      await().atMost(Duration.ofMinutes(1)).until(() -> fixture.alarms(Alarm.FOREIGN_TRANSACTION) > 0);
     }
     assertThat(fixture.state(spend)).isInstanceOf(PaymentState.Signed.class);
     assertThat(anvil.transfersFrom(wallet.address())).isEmpty();

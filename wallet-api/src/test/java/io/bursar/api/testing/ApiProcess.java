@@ -67,7 +67,7 @@ public final class ApiProcess implements AutoCloseable {
 
   /** Waits until it is ready. */
   public ApiProcess await() {
-    Awaitility.await("api").atMost(Duration.ofSeconds(120)).pollInterval(Duration.ofMillis(100)).until(() -> {
+    Awaitility.await("api").atMost(Duration.ofMinutes(2)).pollInterval(Duration.ofMillis(100)).until(() -> {
       if (process == null || !process.isAlive()) {
         throw new IllegalStateException(process == null ? "it was not launched" : process.output());
       }
