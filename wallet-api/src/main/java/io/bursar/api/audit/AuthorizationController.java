@@ -14,6 +14,7 @@ import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
 import io.bursar.api.http.Query;
+import io.bursar.api.spends.SpendView;
 import io.bursar.json.Json;
 import io.bursar.money.Address;
 import io.bursar.spend.Id;
@@ -35,10 +36,10 @@ public final class AuthorizationController {
   ResponseEntity<byte[]> list(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var query = new Query(request);
     var filter = new AuthorizationQuery.Filter(query.id("agentId", Id.AGENT), query.id("walletId", Id.WALLET),
-        query.get("payee", Address::parse), query.get("asset", text -> text),
+        query.get("payee", Address::parse), query.get("asset", Query::symbol),
         query.get("effect", text -> oneOf(EFFECTS, text)),
-        query.get("status", text -> text), query.get("reasonCode", text -> text),
-        query.get("policyVersion", text -> text),
+        query.get("status", SpendView::status), query.get("reasonCode", AuthorizationController::reasonCode),
+        query.get("policyVersion", AuthorizationController::version),
         query.get("from", Query::time), query.get("to", Query::time),
         query.get("amountFrom", AuthorizationController::amount),
         query.get("amountTo", AuthorizationController::amount),
@@ -58,6 +59,20 @@ public final class AuthorizationController {
   private static String oneOf(List<String> choices, String text) {
     if (!choices.contains(text)) {
       throw new IllegalArgumentException("must be one of " + String.join(", ", choices));
+    }
+    return text;
+  }
+
+  private static String reasonCode(String text) {
+    if (!text.matches("[A-Z_]{1,64}")) {
+      throw new IllegalArgumentException("must be a reason code such as `NO_PERMIT`");
+    }
+    return text;
+  }
+
+  private static String version(String text) {
+    if (!text.matches("sha256:[0-9a-f]{64}")) {
+      throw new IllegalArgumentException("must be `sha256:` and 64 hexadecimal digits");
     }
     return text;
   }

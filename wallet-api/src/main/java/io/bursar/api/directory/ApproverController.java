@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
+import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.ResponseEntity;
@@ -35,6 +36,8 @@ public final class ApproverController {
   /** The members of a public key (RFC 7517) by curve, and the bytes of each coordinate. */
   private static final Map<String, List<String>> COORDINATES = Map.of("Ed25519", List.of("x"), "P-256",
       List.of("x", "y"));
+
+  private static final Pattern COORDINATE = Pattern.compile("[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]");
 
   private final Directory directory;
 
@@ -83,11 +86,10 @@ public final class ApproverController {
   }
 
   private static byte[] coordinate(String text) {
-    var bytes = Base64.getUrlDecoder().decode(text);
-    if (bytes.length != 32) {
-      throw new IllegalArgumentException("must be 32 bytes in base64url");
+    if (!COORDINATE.matcher(text).matches()) {
+      throw new IllegalArgumentException("must be 32 bytes in base64url without padding");
     }
-    return bytes;
+    return Base64.getUrlDecoder().decode(text);
   }
 
   @GetMapping("/v1/approvers")

@@ -1,6 +1,7 @@
 package io.bursar.api.directory;
 
 import java.util.Objects;
+import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.ResponseEntity;
@@ -47,23 +48,26 @@ public final class AssetController {
 
   private static @Nullable Asset read(JsonReader reader) {
     int before = reader.faults().size();
-    var chain = reader.requiredText("chain", 32);
+    var chain = reader.requiredParsed("chain", 32,
+        text -> matching(Asset.CHAIN, text, "must be a CAIP-2 name such as `eip155:8453`"));
     var contract = reader.requiredParsed("contract", 42, Address::parse);
-    var symbol = reader.requiredText("symbol", 16);
+    var symbol = reader.requiredParsed("symbol", 16,
+        text -> matching(Asset.SYMBOL, text, "must be 1 to 16 letters, digits and `.+_-`, such as `USDC`"));
     var decimals = reader.present("decimals") ? reader.number("decimals", 0, Asset.DECIMALS_MAX) : null;
-    var currency = reader.text("currency", 8);
+    var currency = reader.parsed("currency", 8,
+        text -> matching(Asset.CURRENCY, text, "must be 3 to 8 capital letters such as `USD`"));
     if (reader.faults().size() > before) {
       return null;
     }
-    try {
-      return new Asset(Objects.requireNonNull(chain), Objects.requireNonNull(contract), Objects.requireNonNull(symbol),
-          Objects.requireNonNull(decimals).intValue(), currency);
-    } catch (IllegalArgumentException e) {
-      var message = String.valueOf(e.getMessage());
-      int space = message.indexOf(' ');
-      reader.fault(message.substring(0, space), message.substring(space + 1));
-      return null;
+    return new Asset(Objects.requireNonNull(chain), Objects.requireNonNull(contract), Objects.requireNonNull(symbol),
+        Objects.requireNonNull(decimals).intValue(), currency);
+  }
+
+  private static String matching(Pattern pattern, String text, String message) {
+    if (!pattern.matcher(text).matches()) {
+      throw new IllegalArgumentException(message);
     }
+    return text;
   }
 
   /** The contract itself says how many decimals it has; anything else would misplace every amount. */

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.MediaType;
@@ -20,6 +21,9 @@ public final class Bodies {
   /** The most bytes of a body, where nothing else is said. */
   public static final int BYTES_MAX = 64 * 1024;
 
+  /** {@code application/json}, with any parameters; not {@code application/json-patch+json}. */
+  private static final Pattern JSON_TYPE = Pattern.compile("(?i)application/json\\s*(;.*)?");
+
   private Bodies() {}
 
   public static Json read(HttpServletRequest request) {
@@ -33,7 +37,7 @@ public final class Bodies {
    */
   public static Json read(HttpServletRequest request, int bytesMax) {
     var type = request.getContentType();
-    if (type != null && !type.startsWith(MediaType.APPLICATION_JSON_VALUE)) {
+    if (type != null && !JSON_TYPE.matcher(type).matches()) {
       throw Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "send `Content-Type: application/json`");
     }
     try {

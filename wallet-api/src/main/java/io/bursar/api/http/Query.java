@@ -6,6 +6,7 @@ import java.time.format.DateTimeParseException;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -13,6 +14,7 @@ import java.util.function.Function;
 
 import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
+import io.bursar.money.Asset;
 import io.bursar.spend.Id;
 import io.bursar.store.Page;
 import jakarta.servlet.http.HttpServletRequest;
@@ -21,18 +23,27 @@ import jakarta.servlet.http.HttpServletRequest;
 public final class Query {
   private static final int LIMIT_DEFAULT = 50;
 
-  private final HttpServletRequest request;
+  private final Map<String, String[]> parameters;
   private final Set<String> known = new HashSet<>();
   private final List<JsonReader.Fault> faults = new ArrayList<>();
 
+  /**
+   * The parameters of a request.
+   *
+   * @throws Problem if the query is not well-formed
+   */
   public Query(HttpServletRequest request) {
-    this.request = request;
+    try {
+      this.parameters = request.getParameterMap();
+    } catch (IllegalStateException e) {
+      throw Problem.of(ProblemCode.INVALID_REQUEST, "the query has a percent sign without two hexadecimal digits");
+    }
   }
 
   /** A parameter turned into something else; an {@link IllegalArgumentException} is noted as its fault. */
   public <T> Optional<T> get(String name, Function<String, T> parse) {
     known.add(name);
-    var values = request.getParameterValues(name);
+    var values = parameters.get(name);
     if (values == null) {
       return Optional.empty();
     }
@@ -61,6 +72,14 @@ public final class Query {
     }
   }
 
+  /** Reads the symbol of an asset. */
+  public static String symbol(String text) {
+    if (!Asset.SYMBOL.matcher(text).matches()) {
+      throw new IllegalArgumentException("must be the symbol of an asset such as `USDC`");
+    }
+    return text;
+  }
+
   /** {@code cursor} and {@code limit}. */
   public Page.Request page() {
     var after = get("cursor",
@@ -80,7 +99,7 @@ public final class Query {
    * @throws Problem that names all
    */
   public void refuseFaults() {
-    for (var name : request.getParameterMap().keySet()) {
+    for (var name : parameters.keySet()) {
       if (!known.contains(name)) {
         faults.add(new JsonReader.Fault("?" + name, "is not a known parameter"));
       }

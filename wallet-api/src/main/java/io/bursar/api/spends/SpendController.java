@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.regex.Pattern;
@@ -101,7 +102,10 @@ public final class SpendController {
   }
 
   private Spend.Request parse(Json body, String key, Caller caller) {
-    return Bodies.parse(body, reader -> bodies.read(reader, Optional.of(key), body, caller));
+    var faults = new ArrayList<Fault>();
+    var request = bodies.read(JsonReader.of(body, "", faults), Optional.of(key), body, caller);
+    Bodies.refuse(faults);
+    return Objects.requireNonNull(request);
   }
 
   private List<Spend.Request> parseBatch(Json body, Caller caller) {
@@ -195,8 +199,8 @@ public final class SpendController {
     var query = new Query(request);
     var agent = query.id("agentId", Id.AGENT);
     var filter = new SpendStore.Filter(caller.onlyAgent().or(() -> agent), query.id("walletId", Id.WALLET),
-        query.get("status", SpendController::status),
-        query.get("to", Address::parse), query.get("asset", text -> text), query.get("from", Query::time),
+        query.get("status", SpendView::status),
+        query.get("to", Address::parse), query.get("asset", Query::symbol), query.get("from", Query::time),
         query.get("until", Query::time),
         Optional.empty());
     var page = query.page();
@@ -205,13 +209,6 @@ public final class SpendController {
       throw Problem.notFound("agent");
     }
     return Bodies.ok(Query.list(spends.list(caller.tenantId(), filter, page), spend -> view.of(spend, caller)));
-  }
-
-  private static String status(String text) {
-    if (!SpendView.STATUSES.contains(text)) {
-      throw new IllegalArgumentException("must be one of " + String.join(", ", SpendView.STATUSES));
-    }
-    return text;
   }
 
   @PostMapping("/v1/spends/{id}/cancel")

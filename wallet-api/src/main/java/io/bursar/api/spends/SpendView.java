@@ -20,7 +20,8 @@ public final class SpendView {
       "maxAmountNow", "retryAt");
 
   /** Every status, from the first to the last. */
-  static final java.util.List<String> STATUSES = List.of("denied", "awaiting_approval", "authorized", "prepared",
+  private static final java.util.List<String> STATUSES = List.of("denied", "awaiting_approval", "authorized",
+      "prepared",
       "signed", "broadcast", "confirmed",
       "reverted", "rejected", "expired", "canceled", "failed");
 
@@ -35,6 +36,18 @@ public final class SpendView {
    */
   public SpendView(int confirmations) {
     this.confirmations = confirmations;
+  }
+
+  /**
+   * The status that a text names.
+   *
+   * @throws IllegalArgumentException with a message for the client if it names none
+   */
+  public static String status(String text) {
+    if (!STATUSES.contains(text)) {
+      throw new IllegalArgumentException("must be one of " + String.join(", ", STATUSES));
+    }
+    return text;
   }
 
   public static boolean isFinal(Spend spend) {

@@ -1,0 +1,215 @@
+package io.bursar.api.contract;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.time.Instant;
+
+import org.awaitility.Awaitility;
+
+/** Calls every operation such that every field is in some request or answer. */
+final class FullTour {
+  private static final String PAYEE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+
+  /** A contract that answers {@code symbol()} with {@code B}, and everything else with zero. */
+  private static final String OTHER_TOKEN = "0x602c600c600039602c6000f3"
+      + "60003560e01c6395d89b411460145760206000f35b602060005260016020526042" + "60f81b60405260606000f3";
+
+  private final Service service;
+  private int number;
+
+  FullTour(Service service) {
+    this.service = service;
+  }
+
+  void run() {
+    instance();
+    directory();
+    service.call("POST", "/v1/dev/faucet", "admin",
+        "{\"walletId\": \"" + service.wallet + "\", \"asset\": \"USDC\", \"amount\": \"1000\"}");
+    policies();
+    spends();
+    approvals();
+    authorizations();
+    leave();
+  }
+
+  private Service.Reply expect(int status, Service.Reply reply) {
+    assertThat(reply.status()).as("%s", reply.text()).isEqualTo(status);
+    return reply;
+  }
+
+  private void instance() {
+    expect(200, service.get("/actuator/health", ""));
+    assertThat(expect(200, service.get("/actuator/prometheus", "operator")).text()).contains("# TYPE");
+    assertThat(expect(200, service.get("/openapi.yaml", "")).text()).startsWith("openapi: 3.1");
+    var page = expect(200, service.get("/v1/tenants?limit=1", "operator"));
+    expect(200, service.get("/v1/tenants?cursor=" + page.text("/nextCursor"), "operator"));
+  }
+
+  private void directory() {
+    var agent = expect(201, service.call("POST", "/v1/agents", "admin", "{\"name\": \"second\"}")).text("/id");
+    assertThat(expect(200, service.call("POST", "/v1/agents/" + agent + "/suspend", "admin", null)).text("/status"))
+        .isEqualTo("suspended");
+    expect(200, service.call("POST", "/v1/agents/" + agent + "/resume", "admin", null));
+    expect(200, service.get("/v1/agents/" + agent, "auditor"));
+    var key = expect(201, service.call("POST", "/v1/api-keys", "admin", """
+        {"role": "approver", "name": "short-lived", "approverId": "%s"}""".formatted(service.approver))).text("/id");
+    expect(201, service.call("POST", "/v1/api-keys", "admin", """
+        {"role": "agent", "name": "second", "agentId": "%s"}""".formatted(agent)));
+    expect(204, service.call("DELETE", "/v1/api-keys/" + key, "admin", null));
+    var wallet = "/v1/wallets/" + service.wallet;
+    assertThat(expect(200, service.call("POST", wallet + "/freeze", "admin", null)).text("/status"))
+        .isEqualTo("frozen");
+    expect(200, service.call("POST", wallet + "/unfreeze", "admin", null));
+    expect(200, service.get(wallet, "agent"));
+    expect(200, service.get(wallet + "/balances", "agent"));
+    var asset = """
+        {"chain": "eip155:31337", "contract": "%s", "symbol": "OTHER", "decimals": 0, "currency": "XXX"}"""
+        .formatted(otherToken());
+    expect(201, service.call("POST", "/v1/assets", "admin", asset));
+    expect(409, service.call("POST", "/v1/assets", "admin", asset));
+    for (var list : new String[]{"agents", "api-keys", "wallets", "assets", "approvers", "approver-groups"}) {
+      expect(200, service.get("/v1/" + list, "admin"));
+    }
+  }
+
+  private String otherToken() {
+    var chain = service.chain;
+    var sent = chain.rpc("eth_sendTransaction", chain.chain().newObject()
+        .put("from", chain.rpc("eth_accounts").path(5).asString()).put("data", OTHER_TOKEN)).asString();
+    return chain.rpc("eth_getTransactionReceipt", sent).path("contractAddress").asString();
+  }
+
+  private void policies() {
+    var simple = "{\"document\": {\"name\": \"first\", \"rules\": [{\"id\": \"all\", \"kind\": \"permit\"}]}}";
+    var policy = expect(201, service.call("POST", "/v1/policies", "admin", simple)).text("/id");
+    var full = fullDocument();
+    expect(200, service.call("POST", "/v1/policies/validate", "auditor",
+        "{\"document\": {\"name\": \"x\", \"rules\": [{\"id\": \"a\", \"kind\": \"deny\", \"mach\": {}}]}}"));
+    expect(200, service.call("POST", "/v1/policies/validate", "auditor", full));
+    expect(201, service.call("POST", "/v1/policies", "admin", full));
+    var version = expect(201, service.call("POST", "/v1/policies/" + policy + "/versions", "admin", full))
+        .text("/version");
+    var attachment = "{\"policyId\": \"" + policy + "\", \"version\": \"" + version + "\"}";
+    var at = "/v1/policy-attachments/wallet/" + service.wallet;
+    expect(409, service.call("PUT", at, "admin", attachment));
+    expect(200, service.call("POST", "/v1/policies/" + policy + "/publish", "admin",
+        "{\"version\": \"" + version + "\"}"));
+    expect(200, service.call("PUT", at, "admin", attachment));
+    expect(200, service.get(at, "auditor"));
+    expect(200, service.get("/v1/policies/" + policy, "auditor"));
+    expect(200, service.get("/v1/policies", "auditor"));
+    expect(200, service.get("/v1/policy-attachments", "auditor"));
+    var agent = "/v1/policy-attachments/agent/" + service.agent;
+    expect(200, service.call("PUT", agent, "admin", attachment));
+    expect(204, service.call("DELETE", agent, "admin", null));
+  }
+
+  /** A policy with every field that there is; it permits everything and asks for an approver above 20. */
+  private String fullDocument() {
+    return """
+        {"document": {"name": "full", "description": "every field", "rules": [
+          {"id": "all", "kind": "permit"},
+          {"id": "named", "kind": "permit", "match": {"assets": ["USDC"], "currency": "USD", "chains": ["eip155:31337"],
+            "payees": {"in": ["%1$s"]}, "amount": {"from": "1", "to": "5"}, "methods": ["transfer"],
+            "hosts": ["api.example.com"], "categories": ["api"], "agents": ["%2$s"], "wallets": ["%3$s"]},
+            "active": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"}},
+          {"id": "night", "kind": "deny", "match": {"payees": {"notIn": ["%1$s"]}, "assets": ["OTHER"]},
+            "active": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"},
+            "unless": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"}},
+          {"id": "each", "kind": "limit", "match": {"assets": ["USDC"]}, "min": "0.01", "max": "50", "window": "spend",
+            "active": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"}},
+          {"id": "daily", "kind": "limit", "match": {"currency": "USD"}, "max": "100", "window": {"rolling": "PT24H"},
+            "per": ["wallet"], "unless": {"cron": "0 0 1 1 *", "for": "PT1M", "zone": "UTC"}},
+          {"id": "monthly", "kind": "limit", "maxCount": 1000, "window": {"calendar": "month", "zone": "UTC"}},
+          {"id": "same", "kind": "limit", "maxCount": 2000, "window": {"calendar": "month", "zone": "UTC"}},
+          {"id": "big", "kind": "approval", "match": {"currency": "USD", "amount": {"above": "20"}},
+            "active": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"},
+            "unless": {"cron": "0 0 1 1 *", "for": "PT1M", "zone": "UTC"},
+            "groups": [{"group": "finance", "threshold": 1}], "expiresAfter": "PT4H"},
+          {"id": "never", "kind": "permit", "match": {"assets": ["OTHER"]},
+            "unless": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"}}
+        ]}}""".formatted(PAYEE, service.agent, service.wallet);
+  }
+
+  private String body(String amount) {
+    return """
+        {"walletId": "%s", "asset": "USDC", "amount": "%s", "to": "%s", "purpose": "1000 API calls",
+         "reference": "order-77", "category": "api", "host": "api.example.com", "metadata": {"n": 1},
+         "expiresAt": "%s"}""".formatted(service.wallet, amount, PAYEE, Instant.now().plus(Duration.ofDays(1)));
+  }
+
+  private Service.Reply spend(String amount) {
+    return expect(201, service.call("POST", "/v1/spends", "agent", body(amount), "Idempotency-Key", "tour-" + ++number,
+        "Prefer", "wait=1"));
+  }
+
+  private void spends() {
+    var body = body("12.5");
+    var first = expect(201, service.call("POST", "/v1/spends", "agent", body, "Idempotency-Key", "tour-0", "Prefer",
+        "wait=30"));
+    assertThat(first.text("/status")).isEqualTo("confirmed");
+    var again = expect(200, service.call("POST", "/v1/spends", "agent", body, "Idempotency-Key", "tour-0"));
+    assertThat(again.headers().firstValue("Idempotent-Replayed")).contains("true");
+    expect(422, service.call("POST", "/v1/spends", "agent", body("1"), "Idempotency-Key", "tour-0"));
+    expect(409, service.call("POST", "/v1/spends/" + first.text("/id") + "/cancel", "agent", null));
+    expect(200, service.call("POST", "/v1/spends/dry-run", "agent", body));
+    var keyed = "{\"idempotencyKey\": \"%s\", " + body("0.5").substring(1);
+    expect(200, service.call("POST", "/v1/spends/batch", "agent",
+        "{\"spends\": [" + keyed.formatted("tour-batch") + ", " + keyed.formatted("tour-0") + "]}"));
+    for (var amount : new String[]{"19", "19", "19", "19"}) {
+      spend(amount);
+    }
+    var denied = spend("15");
+    assertThat(denied.text("/decision/reasons/0/code")).isEqualTo("LIMIT_EXCEEDED");
+    expect(200, service.get("/v1/spends/" + denied.text("/id"), "auditor"));
+    service.call("POST", "/v1/spends/dry-run", "agent", body("60"));
+    expect(200, service.get("/v1/spends?limit=500", "admin"));
+    expect(200, service.get("/v1/spends", "agent"));
+    awaitSettled();
+  }
+
+  private void awaitSettled() {
+    Awaitility.await().atMost(Duration.ofSeconds(30)).pollInterval(Duration.ofMillis(200)).until(() -> {
+      for (var status : new String[]{"authorized", "prepared", "signed", "broadcast"}) {
+        if (!service.get("/v1/spends?status=" + status, "admin").json().path("data").isEmpty()) {
+          return false;
+        }
+      }
+      return true;
+    });
+  }
+
+  /** The day's limit is nearly used up, so a wallet of its own is spent from. */
+  private void approvals() {
+    var policy = service.get("/v1/policy-attachments/wallet/" + service.wallet, "admin");
+    var wallet = expect(201, service.call("POST", "/v1/wallets", "admin", """
+        {"agentId": "%s", "chain": "eip155:31337", "name": "big"}""".formatted(service.agent))).text("/id");
+    expect(200, service.call("PUT", "/v1/policy-attachments/wallet/" + wallet, "admin",
+        "{\"policyId\": \"" + policy.text("/policyId") + "\", \"version\": \"" + policy.text("/version") + "\"}"));
+    expect(200, service.call("POST", "/v1/dev/faucet", "admin",
+        "{\"walletId\": \"" + wallet + "\", \"asset\": \"USDC\", \"amount\": \"1000\"}"));
+    var body = body("24").replace(service.wallet, wallet);
+    var canceled = expect(201, service.call("POST", "/v1/spends", "agent", body, "Idempotency-Key", "big-1"));
+    assertThat(canceled.text("/status")).isEqualTo("awaiting_approval");
+    var waiting = expect(201, service.call("POST", "/v1/spends", "agent", body, "Idempotency-Key", "big-2"));
+    assertThat(expect(200, service.get("/v1/approvals", "approver")).json().path("data").size()).isEqualTo(2);
+    expect(200, service.call("POST", "/v1/spends/" + canceled.text("/id") + "/cancel", "agent", null));
+    var word = "{\"verdict\": \"approve\", \"signature\": \"c2ln\", \"comment\": \"known vendor\"}";
+    expect(409, service.call("POST", "/v1/spends/" + canceled.text("/id") + "/approvals", "approver", word));
+    expect(201, service.call("POST", "/v1/spends/" + waiting.text("/id") + "/approvals", "approver", word));
+    awaitSettled();
+    assertThat(service.get("/v1/spends/" + waiting.text("/id"), "approver").text("/status")).isEqualTo("confirmed");
+  }
+
+  private void authorizations() {
+    var list = expect(200, service.get("/v1/authorizations?limit=500", "auditor"));
+    expect(200, service.get("/v1/authorizations/" + list.text("/data/0/id"), "auditor"));
+  }
+
+  /** So that whatever other tests spend from the wallet is denied. */
+  private void leave() {
+    expect(204, service.call("DELETE", "/v1/policy-attachments/wallet/" + service.wallet, "admin", null));
+  }
+}
