@@ -34,10 +34,15 @@ function options(args) {
   return { state: path.join(home, 'state.json'), port, home };
 }
 
-/** The program itself, without the wrapper that would stand between a signal and it. */
+/** The program of this platform. */
 function anvilProgram() {
   const cpu = { x64: 'amd64', arm64: 'arm64' }[process.arch];
-  return createRequire(import.meta.url).resolve(`@foundry-rs/anvil-${process.platform}-${cpu}/bin/anvil`);
+  const name = `@foundry-rs/anvil-${process.platform}-${cpu ?? process.arch}`;
+  try {
+    return createRequire(import.meta.url).resolve(`${name}/bin/anvil`);
+  } catch {
+    fail(`${name} is not installed; run npm ci in deploy/devchain, or set BURSAR_RPC_URL to use a node of your own`);
+  }
 }
 
 const { home, state, port } = options(process.argv.slice(2));

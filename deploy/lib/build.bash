@@ -117,7 +117,7 @@ install_npm() {
     say "Installing npm packages of ${folder#"$ROOT/"} …"
     if ! run_with_heartbeat "$LOGS/npm.log" npm_activity npm --prefix "$folder" ci --ignore-scripts --no-audit --no-fund; then
       [[ -z $STOP ]] || exit 130
-      tail -n 10 "$LOGS/npm.log" >&2
+      grep -E '^npm error' "$LOGS/npm.log" | head -n 8 >&2
       die "npm failed, see $LOGS/npm.log"
     fi
     touch "$folder/node_modules/.package-lock.json"

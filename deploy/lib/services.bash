@@ -27,15 +27,15 @@ forget_secrets() {
 
 readonly SIGNER_FLAGS=(-Xmx192m -XX:+UseSerialGC -XX:+DisableAttachMechanism -XX:+ExitOnOutOfMemoryError --enable-native-access=ALL-UNNAMED)
 
-# Makes the signer's keystore and the permit key once. Only keys that do not exist yet are made.
+# Makes what is missing of the signer's directory and the permit key, and never overwrites; so also finishes what was interrupted.
 initialise_signer() {
-  [[ -n $EMBEDDED_SIGNER && ! (-d $HOME_DIR/signer && -f $HOME_DIR/permit.key) ]] || return 0
+  [[ -n $EMBEDDED_SIGNER ]] || return 0
   (
     forget_secrets
     exec "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
       init --home "$HOME_DIR/signer" --permit-key "$HOME_DIR/permit.key"
   ) >>"$LOGS/signer.log" 2>&1 || {
-    tail -n 8 "$LOGS/signer.log" >&2
+    log_end "$LOGS/signer.log" 8 >&2
     die "cannot prepare the signer, see $LOGS/signer.log"
   }
 }
@@ -67,7 +67,7 @@ migrate_external_database() {
   say "Bringing the schema of $(public_part "$BURSAR_DB_URL") up to date …"
   "$JDK/bin/java" -Xmx128m -XX:+UseSerialGC -Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider \
     -cp "$(api_class_path)" io.bursar.store.Migrations >>"$LOGS/migrations.log" 2>&1 || {
-    tail -n 8 "$LOGS/migrations.log" >&2
+    log_end "$LOGS/migrations.log" 8 >&2
     die "cannot bring the database's schema up to date, see $LOGS/migrations.log"
   }
 }

@@ -144,9 +144,12 @@ service_died() {
   complain "$name ended (exit code $code), starting it again$( ((pause)) && printf ' in %s s' "$pause")"
   if ((deaths > 1)); then
     complain "the end of $LOGS/$name.log:"
-    tail -n 8 "$LOGS/$name.log" | sed 's/^/    /' >&2
+    log_end "$LOGS/$name.log" 8 >&2
   fi
 }
+
+# log_end FILE LINES: for a message; long lines are cut.
+log_end() { tail -n "$2" "$1" | cut -c 1-300 | sed 's/^/    /'; }
 
 all_up() {
   local name

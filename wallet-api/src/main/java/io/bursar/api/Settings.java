@@ -16,14 +16,17 @@ import io.bursar.store.Database;
  * All that the process is told from outside, by environment variables; deploy/README.md has the table.
  *
  * @param home the data directory
+ * @param address the local address to listen on; loopback unless said otherwise, since TLS ends in front of the service
  * @param adminKey the operator's key
  * @param chain the one chain, or none: then spends are decided but not settled
  * @param embeddedChain whether the chain is the development chain, which has a faucet
  * @param settle whether this process settles payments; another may
  * @param requestsPerSecond the most requests of one API key in a second
  */
-public record Settings(Path home, int port, boolean production, Database.Settings database, Database.Secret adminKey, Path signerSocket,
-    Path permitKey, Optional<ChainSettings> chain, boolean embeddedChain, Optional<Path> stablecoinArtifacts, boolean settle,
+public record Settings(Path home, String address, int port, boolean production, Database.Settings database,
+    Database.Secret adminKey, Path signerSocket,
+    Path permitKey, Optional<ChainSettings> chain, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
+    boolean settle,
     int requestsPerSecond) {
 
   /**
@@ -50,10 +53,12 @@ public record Settings(Path home, int port, boolean production, Database.Setting
    */
   public static Settings of(Map<String, String> environment) throws Wrong {
     var read = new Reader(environment);
-    boolean production = read.choice("BURSAR_MODE", "development", List.of("development", "production")).equals("production");
+    boolean production = read.choice("BURSAR_MODE", "development", List.of("development", "production"))
+        .equals("production");
     boolean embeddedChain = read.choice("BURSAR_DEV", "false", List.of("true", "false")).equals("true");
     if (production && embeddedChain) {
-      read.faults.add("`BURSAR_DEV` is refused with `BURSAR_MODE=production`: name a real chain by `BURSAR_RPC_URL` and `BURSAR_CHAIN`");
+      read.faults.add(
+          "`BURSAR_DEV` is refused with `BURSAR_MODE=production`: name a real chain by `BURSAR_RPC_URL` and `BURSAR_CHAIN`");
     }
     var home = Path.of(read.text("BURSAR_HOME", ".bursar")).toAbsolutePath().normalize();
     var adminKey = read.required("BURSAR_ADMIN_KEY");
@@ -62,10 +67,13 @@ public record Settings(Path home, int port, boolean production, Database.Setting
     }
     var database = new Database.Settings(read.required("BURSAR_DB_URL"), read.required("BURSAR_DB_USER"),
         new Database.Secret(read.text("BURSAR_DB_PASSWORD", "")), read.number("BURSAR_DB_POOL", 16, 2, 200));
-    var settings = new Settings(home, read.number("BURSAR_PORT", 8080, 0, 65_535), production, database, new Database.Secret(adminKey),
+    var settings = new Settings(home, read.text("BURSAR_ADDRESS", "127.0.0.1"),
+        read.number("BURSAR_PORT", 8080, 0, 65_535), production, database, new Database.Secret(adminKey),
         Path.of(read.text("BURSAR_SIGNER_SOCKET", home.resolve("run/signer.sock").toString())),
-        Path.of(read.text("BURSAR_PERMIT_KEY", home.resolve("permit.key").toString())), chain(read, embeddedChain), embeddedChain,
-        Optional.ofNullable(environment.get("BURSAR_STABLECOIN_ARTIFACTS")).filter(text -> !text.isEmpty()).map(Path::of),
+        Path.of(read.text("BURSAR_PERMIT_KEY", home.resolve("permit.key").toString())), chain(read, embeddedChain),
+        embeddedChain,
+        Optional.ofNullable(environment.get("BURSAR_STABLECOIN_ARTIFACTS")).filter(text -> !text.isEmpty())
+            .map(Path::of),
         read.choice("BURSAR_SETTLEMENT", "on", List.of("on", "off")).equals("on"),
         read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000));
     if (!read.faults.isEmpty()) {

@@ -124,15 +124,24 @@ public final class JsonText {
    */
   public static byte[] canonical(Json value) {
     var out = new StringBuilder(512);
-    write(value, out);
+    write(value, true, out);
     return out.toString().getBytes(StandardCharsets.UTF_8);
   }
 
-  private static void write(Json value, StringBuilder out) {
+  /** The bytes of a value with its members in their own order, which people read more easily. */
+  public static byte[] inOrder(Json value) {
+    var out = new StringBuilder(512);
+    write(value, false, out);
+    return out.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static void write(Json value, boolean sorted, StringBuilder out) {
     switch (value) {
       case Json.Obj object -> {
         var names = object.members().keySet().toArray(String[]::new);
-        Arrays.sort(names);
+        if (sorted) {
+          Arrays.sort(names);
+        }
         out.append('{');
         for (int i = 0; i < names.length; i++) {
           if (i > 0) {
@@ -140,7 +149,7 @@ public final class JsonText {
           }
           quote(names[i], out);
           out.append(':');
-          write(java.util.Objects.requireNonNull(object.get(names[i])), out);
+          write(java.util.Objects.requireNonNull(object.get(names[i])), sorted, out);
         }
         out.append('}');
       }
@@ -150,7 +159,7 @@ public final class JsonText {
           if (i > 0) {
             out.append(',');
           }
-          write(array.items().get(i), out);
+          write(array.items().get(i), sorted, out);
         }
         out.append(']');
       }

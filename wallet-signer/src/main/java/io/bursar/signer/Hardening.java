@@ -4,9 +4,13 @@ import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -32,6 +36,16 @@ final class Hardening {
     facts.add("dumpable=" + (undumpable() ? "off" : "on"));
     facts.add("core-dumps=" + (noCoreDumps() ? "off" : "on"));
     return facts;
+  }
+
+  /** Whether the process was started so that no debugger or diagnostic tool can attach and read its heap. */
+  static boolean attachDisabled() {
+    try {
+      var commandLine = Files.readString(Path.of("/proc/self/cmdline"), StandardCharsets.ISO_8859_1);
+      return List.of(commandLine.split("\0")).contains("-XX:+DisableAttachMechanism");
+    } catch (IOException notLinux) {
+      return false;
+    }
   }
 
   private static boolean undumpable() {

@@ -4,6 +4,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -96,11 +97,11 @@ final class Journal implements AutoCloseable {
    * @throws JournalFile.DamagedException if what was durable does not check
    */
   static Journal open(Path path, Instant now) throws IOException {
-    return new Journal(path, now);
+    return new Journal(path, SafeFiles.open(path), now);
   }
 
-  private Journal(Path path, Instant now) throws IOException {
-    file = JournalFile.open(path, (content, offset) -> load(content, offset, now));
+  Journal(Path path, FileChannel channel, Instant now) throws IOException {
+    file = JournalFile.open(path, channel, (content, offset) -> load(content, offset, now));
   }
 
   /** Bytes of an unfinished last write that opening cut away. */

@@ -12,14 +12,16 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
+import java.util.zip.CRC32C;
 
 /**
  * An append-only file of groups of bytes, each group durable before its {@link #append} returns.
  *
  * <p>
  * Layout: 16 bytes {@code "bursar journal 1"}, then groups. A group, big-endian: {@code BGRP} (4), length of its
- * content (4), checksum of the group before, zero for the first (16), content, checksum (16): the first 16 bytes of
- * SHA-256 over all of the group that goes before it. So the groups form a chain, and each can be checked alone.
+ * content (4), checksum of the group before, zero for the first (16), CRC-32C of these 24 bytes (4), content, checksum
+ * (16): the first 16 bytes of SHA-256 over all of the group that goes before it. So the groups form a chain, and each can
+ * be checked alone.
  *
  * <p>
  * A crash while appending leaves a torn last group: cut short, or with whole sectors never written, which read as
@@ -33,7 +35,7 @@ final class JournalFile implements AutoCloseable {
   private static final byte[] HEADER = "bursar journal 1".getBytes(StandardCharsets.US_ASCII);
   private static final byte[] MAGIC = "BGRP".getBytes(StandardCharsets.US_ASCII);
   private static final int CHECKSUM_BYTES = 16;
-  private static final int LEAD_BYTES = 4 + 4 + CHECKSUM_BYTES;
+  private static final int LEAD_BYTES = 4 + 4 + CHECKSUM_BYTES + 4;
   private static final int SECTOR = 512;
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.BIG_ENDIAN);
 
@@ -65,12 +67,13 @@ final class JournalFile implements AutoCloseable {
   private boolean needsRepair;
 
   /**
-   * Opens a journal, made if it is not there, and reads all of it.
+   * Reads all of a journal and goes on with it.
    *
+   * @param path its name, for messages and to make the name durable
+   * @param channel for reading and writing; closed with the journal, or if this throws
    * @throws DamagedException if a durable part of it does not check
    */
-  static JournalFile open(Path path, Reader reader) throws IOException {
-    var channel = SafeFiles.open(path);
+  static JournalFile open(Path path, FileChannel channel, Reader reader) throws IOException {
     try {
       return new JournalFile(path, channel, reader);
     } catch (IOException | RuntimeException failed) {
@@ -139,7 +142,8 @@ final class JournalFile implements AutoCloseable {
       repair();
     }
     var group = ByteBuffer.allocate(LEAD_BYTES + content.length + CHECKSUM_BYTES);
-    group.put(MAGIC).putInt(content.length).put(lastChecksum).put(content);
+    group.put(MAGIC).putInt(content.length).put(lastChecksum);
+    group.putInt(crc32c(group.duplicate().flip())).put(content);
     var checksum = Arrays.copyOf(sha256(group.duplicate().flip()), CHECKSUM_BYTES);
     group.put(checksum).flip();
     int size = group.remaining();
@@ -207,8 +211,8 @@ final class JournalFile implements AutoCloseable {
     if (end - length >= LEAD_BYTES) {
       int content = file.get(INT, length + 4);
       if (content <= 0 || content > MOST_CONTENT || end >= length + LEAD_BYTES + content + CHECKSUM_BYTES
-          || !startsWith(file, length + 8, lastChecksum)) {
-        throw new DamagedException(path, length, "the last group is whole, but not as it was written");
+          || !startsWith(file, length + 8, lastChecksum) || !leadChecks(file, length)) {
+        throw new DamagedException(path, length, "the last group is not as it was written");
       }
     }
   }
@@ -240,6 +244,16 @@ final class JournalFile implements AutoCloseable {
     return startsWith(file, at + LEAD_BYTES + content, Arrays.copyOf(hash, CHECKSUM_BYTES))
         ? (long) LEAD_BYTES + content + CHECKSUM_BYTES
         : -1;
+  }
+
+  private static boolean leadChecks(MemorySegment file, long at) {
+    return crc32c(file.asSlice(at, LEAD_BYTES - 4).asByteBuffer()) == file.get(INT, at + LEAD_BYTES - 4);
+  }
+
+  private static int crc32c(ByteBuffer bytes) {
+    var crc = new CRC32C();
+    crc.update(bytes);
+    return (int) crc.getValue();
   }
 
   private static boolean startsWith(MemorySegment file, long at, byte[] bytes) {

@@ -180,9 +180,7 @@ public final class SignerMain {
   }
 
   private static List<String> processFacts(Secp256k1 curve) {
-    boolean noAttach = ProcessHandle.current().info().arguments()
-        .map(arguments -> List.of(arguments).contains("-XX:+DisableAttachMechanism")).orElse(false);
-    return List.of("attach=" + (noAttach ? "off" : "on"),
+    return List.of("attach=" + (Hardening.attachDisabled() ? "off" : "on"),
         "key-memory=" + (curve instanceof NativeSecp256k1 ? "native" : "heap"), "locked-memory=off",
         "system-call-filter=off");
   }

@@ -25,7 +25,8 @@ final class AuthorizationEntry {
   private AuthorizationEntry() {}
 
   /**
-   * What the agent could do instead; both are promises as of the decision's clock.
+   * What the agent could do instead; both are promises as of the decision's clock. An allowed spend gets none: it has itself
+   * changed what they would promise.
    *
    * @param maxAmountNow the most that would be allowed outright, in units of the asset
    * @param retryAt when the same request would be
@@ -33,13 +34,7 @@ final class AuthorizationEntry {
   record Advice(@Nullable String maxAmountNow, @Nullable Instant retryAt) {
     static final Advice NONE = new Advice(null, null);
 
-    /** Advice for who was not allowed outright; an allowed spend needs none. */
-    static Advice of(List<Policy.InForce> policies, SpendFacts facts, Decision decision, Counters counters,
-        Instant now) {
-      return decision.effect() == Decision.Effect.ALLOW ? NONE : rehearsed(policies, facts, counters, now);
-    }
-
-    static Advice rehearsed(List<Policy.InForce> policies, SpendFacts facts, Counters counters, Instant now) {
+    static Advice of(List<Policy.InForce> policies, SpendFacts facts, Counters counters, Instant now) {
       var amount = Headroom.maxAmountNow(policies, facts, counters, now)
           .map(units -> Amount.format(units, facts.asset().decimals()));
       return new Advice(amount.orElse(null), Headroom.retryAt(policies, facts, counters, now).orElse(null));

@@ -273,6 +273,17 @@ public final class CounterKeeping {
     return Math.max(0, ChronoUnit.MICROS.between(Instant.EPOCH, at));
   }
 
+  /** Deletes slots that no window can hold any more, of all tenants. */
+  public void sweep() {
+    var now = Instant.now();
+    for (int slotSeconds : List.of(1, 60, 900, 21_600)) {
+      var longest = slotSeconds == 1 || slotSeconds == 900 ? Duration.ofDays(2) : Window.Rolling.LENGTH_MAX.plusDays(1);
+      database.sql().sql("DELETE FROM limit_bucket WHERE slot_seconds = :size AND slot < :slot")
+          .param("size", slotSeconds)
+          .param("slot", now.minus(longest).getEpochSecond() / slotSeconds).update();
+    }
+  }
+
   /**
    * Compares the buckets of a tenant that a window can still hold with a recount from the spends. The lane is held while it
    * counts.

@@ -13,9 +13,7 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
-import io.bursar.policy.Counters;
 import io.bursar.policy.Decision;
-import io.bursar.policy.Policy;
 import io.bursar.spend.Id;
 import io.bursar.spend.SpendFacts;
 
@@ -35,13 +33,12 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
    * @param position in its batch, so that identifiers sort in the order of deciding
    */
   static DecidedSpend of(UUID tenantId, int position, Spend.Request request, SpendFacts facts, Decision decision,
-      List<Policy.InForce> policies, Counters counters, Instant now) {
+      AuthorizationEntry.Advice advice, Instant now) {
     var id = Id.version7(ChronoUnit.MICROS.between(Instant.EPOCH, now), position,
         ThreadLocalRandom.current().nextLong());
     var salt = request.text().isEmpty() ? null : random(16);
     var expiresAt = expiresAt(request, decision, now);
-    var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(id), id, facts, decision,
-        AuthorizationEntry.Advice.of(policies, facts, decision, counters, now),
+    var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(id), id, facts, decision, advice,
         salt == null ? null : commitment(salt, request.text()));
     var slot = new AuditEntries.Slot(tenantId, 0, now);
     var entry = AuditEntries.entry(slot, AuthorizationEntry.KIND, Id.AGENT.text(request.agentId()), body);

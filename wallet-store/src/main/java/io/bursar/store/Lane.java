@@ -17,6 +17,7 @@ import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.policy.Decision;
 import io.bursar.policy.PolicyEngine;
 
 /**
@@ -87,12 +88,11 @@ public final class Lane {
     }
   }
 
-  /** Decides nothing and writes nothing: what {@link #decide} would answer now, read afresh. */
-  public DecidedSpend rehearse(Spend.Request request) throws SQLException {
+  /** Decides as {@link #decide} would now, with advice in any case, and writes nothing. */
+  DecidedSpend rehearse(Spend.Request request) throws SQLException {
     try (var connection = database.lanes().getConnection()) {
-      var fresh = new Lane(tenantId, database, policiesInForce);
-      fresh.readEpochs(connection, false);
-      return fresh.evaluate(connection, List.of(request), fresh.clock.next()).getFirst();
+      readEpochs(connection, false);
+      return evaluate(connection, List.of(request), clock.next(), true).getFirst();
     }
   }
 
@@ -108,7 +108,7 @@ public final class Lane {
     if (epoch < 0 || !clock.isSet()) {
       return null;
     }
-    var decided = evaluate(connection, List.copyOf(byKey.values()), clock.next());
+    var decided = evaluate(connection, List.copyOf(byKey.values()), clock.next(), false);
     if (!write(connection, decided)) {
       counters.forgetBatch();
       return null;
@@ -130,7 +130,7 @@ public final class Lane {
         }
       });
       if (!fresh.isEmpty()) {
-        var decided = evaluate(connection, fresh, clock.next());
+        var decided = evaluate(connection, fresh, clock.next(), false);
         if (!write(connection, decided)) {
           throw new IllegalStateException("the lane changed under its lock");
         }
@@ -199,8 +199,8 @@ public final class Lane {
   }
 
   /** The pure part: decides each request with what those before it in the batch have taken. */
-  private List<DecidedSpend> evaluate(Connection connection, List<Spend.Request> requests, Instant now)
-      throws SQLException {
+  private List<DecidedSpend> evaluate(Connection connection, List<Spend.Request> requests, Instant now,
+      boolean rehearsal) throws SQLException {
     readStandings(connection, requests);
     counters.beginBatch(connection, now);
     var decided = new ArrayList<DecidedSpend>(requests.size());
@@ -208,8 +208,10 @@ public final class Lane {
       var standing = java.util.Objects.requireNonNull(standings.get(request.walletId()), "a wallet is never deleted");
       var facts = request.facts(tenantId, standing.walletFrozen(), standing.agentSuspended());
       var decision = PolicyEngine.decide(standing.policies(), facts, counters, now);
-      var spend = DecidedSpend.of(tenantId, decided.size(), request, facts, decision, standing.policies(), counters,
-          now);
+      var advice = rehearsal || decision.effect() != Decision.Effect.ALLOW
+          ? AuthorizationEntry.Advice.of(standing.policies(), facts, counters, now)
+          : AuthorizationEntry.Advice.NONE;
+      var spend = DecidedSpend.of(tenantId, decided.size(), request, facts, decision, advice, now);
       if (spend.reserves()) {
         decision.charges()
             .forEach(charge -> counters.charge(charge.counter(), charge.key(), charge.counter().weight(facts)));

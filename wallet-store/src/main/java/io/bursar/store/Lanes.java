@@ -1,5 +1,6 @@
 package io.bursar.store;
 
+import java.sql.SQLException;
 import java.util.UUID;
 
 /** The lanes of all tenants, as this process sees them. */
@@ -14,5 +15,10 @@ public final class Lanes {
   /** A tenant's lane, with nothing in memory yet; for one thread at a time. */
   public Lane open(UUID tenantId) {
     return new Lane(tenantId, database, policiesInForce);
+  }
+
+  /** What would be decided now, with what would be the most and the earliest in any case. Nothing is written. */
+  public DecidedSpend rehearse(UUID tenantId, Spend.Request request) throws SQLException {
+    return open(tenantId).rehearse(request);
   }
 }

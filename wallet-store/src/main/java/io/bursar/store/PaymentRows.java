@@ -7,9 +7,8 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
@@ -35,90 +34,89 @@ final class PaymentRows {
    * @param lease under which they are read, or null
    */
   List<Payment> read(Collection<Payment.Key> keys, @Nullable UUID lease) {
-    if (keys.isEmpty()) {
-      return List.of();
+    var found = new ArrayList<Row>();
+    // One statement, so that a payment and its attempts are of the same moment.
+    database.sql().sql("""
+        SELECT p.*, now() AS read_at, w.chain, w.address, s.amount, s.payee, a.contract, e.leaf_hash,
+          t.attempt, t.max_fee, t.priority_fee, t.raw_transaction, t.transaction_hash AS attempt_hash, t.first_sent_at, t.last_sent_at
+        FROM unnest(:tenants::uuid[], :spends::uuid[]) AS k (tenant_id, spend_id)
+        JOIN payment p USING (tenant_id, spend_id)
+        JOIN spend s USING (tenant_id, spend_id)
+        JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
+        JOIN asset a ON a.tenant_id = p.tenant_id AND a.asset_id = s.asset_id
+        JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
+        LEFT JOIN payment_attempt t ON t.tenant_id = p.tenant_id AND t.spend_id = p.spend_id
+        ORDER BY p.nonce NULLS LAST, p.spend_id, t.attempt
+        """).param("tenants", keys.stream().map(Payment.Key::tenantId).toArray(UUID[]::new))
+        .param("spends", keys.stream().map(Payment.Key::spendId).toArray(UUID[]::new)).query(row -> {
+          var key = new Payment.Key(row.getObject("tenant_id", UUID.class), row.getObject("spend_id", UUID.class));
+          if (found.isEmpty() || !found.getLast().key.equals(key)) {
+            found.add(row(key, row));
+          }
+          if (row.getObject("attempt") != null) {
+            found.getLast().attempts.add(attempt(row));
+          }
+        });
+    return found.stream().map(row -> row.payment(lease)).toList();
+  }
+
+  /** The columns of a payment whose meaning depends on its state. */
+  private record Row(Payment.Key key, Payment.Wallet wallet, Payment.Order order, String state, long nonce,
+      long gasLimit, @Nullable Mined mined, @Nullable Instant expiresAt, @Nullable String failure, Instant readAt,
+      Instant updatedAt, List<AttemptRow> attempts) {
+
+    Payment payment(@Nullable UUID lease) {
+      return new Payment(key, wallet, order, paymentState(), new Payment.Reading(readAt, updatedAt, lease));
     }
-    var attempts = attempts(keys);
-    return database.sql()
-        .sql(
-            """
-            SELECT p.*, now() AS read_at, w.chain, w.address, s.amount, s.payee, a.contract, e.leaf_hash
-            FROM unnest(:tenants::uuid[], :spends::uuid[]) AS k (tenant_id, spend_id)
-            JOIN payment p USING (tenant_id, spend_id)
-            JOIN spend s USING (tenant_id, spend_id)
-            JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
-            JOIN asset a ON a.tenant_id = p.tenant_id AND a.asset_id = s.asset_id
-            JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
-            ORDER BY p.nonce NULLS LAST, p.spend_id
-            """)
-        .param("tenants", tenants(keys)).param("spends", spends(keys))
-        .query((row, n) -> payment(row, attempts, lease)).list();
+
+    private PaymentState paymentState() {
+      return switch (state) {
+        case "awaiting_approval" -> new PaymentState.AwaitingApproval(Objects.requireNonNull(expiresAt));
+        case "authorized" -> new PaymentState.Authorized();
+        case "prepared" -> new PaymentState.Prepared(nonce, attempts.getLast().gas(gasLimit));
+        case "signed", "broadcast" -> inFlight(state, nonce, gasLimit, attempts);
+        case "confirmed" -> new PaymentState.Confirmed(nonce, Objects.requireNonNull(mined));
+        case "reverted" -> new PaymentState.Reverted(nonce, Objects.requireNonNull(mined));
+        case "rejected" -> new PaymentState.Rejected();
+        case "expired" -> new PaymentState.Expired();
+        case "canceled" -> new PaymentState.Canceled();
+        case "denied" -> new PaymentState.Denied();
+        case "failed" -> new PaymentState.Failed(Objects.requireNonNull(failure));
+        default -> throw new IllegalStateException("unknown payment state `" + state + "`");
+      };
+    }
   }
 
-  static UUID[] tenants(Collection<Payment.Key> keys) {
-    return keys.stream().map(Payment.Key::tenantId).toArray(UUID[]::new);
-  }
-
-  static UUID[] spends(Collection<Payment.Key> keys) {
-    return keys.stream().map(Payment.Key::spendId).toArray(UUID[]::new);
-  }
-
-  /** An attempt as it stands in the table: not signed yet if {@code signed} is null. */
-  private record AttemptRow(BigDecimal maxFee, BigDecimal priorityFee, int number, @Nullable Bytes raw,
+  /** An attempt as it stands in the table: not signed yet if {@code raw} is null. */
+  private record AttemptRow(int number, BigDecimal maxFee, BigDecimal priorityFee, @Nullable Bytes raw,
       @Nullable Digest32 hash, @Nullable Instant firstSentAt, @Nullable Instant lastSentAt) {
     Gas gas(long limit) {
       return new Gas(limit, maxFee.toBigIntegerExact(), priorityFee.toBigIntegerExact());
     }
   }
 
-  private Map<Payment.Key, List<AttemptRow>> attempts(Collection<Payment.Key> keys) {
-    var attempts = new HashMap<Payment.Key, List<AttemptRow>>();
-    database.sql().sql("""
-                       SELECT t.* FROM unnest(:tenants::uuid[], :spends::uuid[]) AS k (tenant_id, spend_id)
-                       JOIN payment_attempt t USING (tenant_id, spend_id)
-                       ORDER BY t.attempt
-                       """).param("tenants", tenants(keys)).param("spends", spends(keys)).query(row -> {
-      var key = new Payment.Key(row.getObject("tenant_id", UUID.class), row.getObject("spend_id", UUID.class));
-      byte @Nullable [] raw = row.getBytes("raw_transaction");
-      byte @Nullable [] hash = row.getBytes("transaction_hash");
-      attempts.computeIfAbsent(key, k -> new ArrayList<>())
-          .add(new AttemptRow(row.getBigDecimal("max_fee"), row.getBigDecimal("priority_fee"), row.getInt("attempt"),
-              raw == null ? null : Bytes.of(raw), hash == null ? null : Digest32.of(hash),
-              time(row, "first_sent_at"), time(row, "last_sent_at")));
-    });
-    return attempts;
-  }
-
-  private static Payment payment(ResultSet row, Map<Payment.Key, List<AttemptRow>> attempts,
-      @Nullable UUID lease) throws SQLException {
-    var key = new Payment.Key(row.getObject("tenant_id", UUID.class), row.getObject("spend_id", UUID.class));
+  private static Row row(Payment.Key key, ResultSet row) throws SQLException {
     var wallet = new Payment.Wallet(row.getObject("wallet_id", UUID.class), row.getString("chain"),
         Address.of(row.getBytes("address")));
     var order = new Payment.Order(Address.of(row.getBytes("contract")), Address.of(row.getBytes("payee")),
         row.getBigDecimal("amount").toBigIntegerExact(), Digest32.of(row.getBytes("leaf_hash")),
         time(row, "request_expires_at"));
-    var reading = new Payment.Reading(requiredTime(row, "read_at"), requiredTime(row, "updated_at"), lease);
-    return new Payment(key, wallet, order, state(row, attempts.getOrDefault(key, List.of())), reading);
+    @Nullable
+    Mined mined = row.getBytes("block_hash") == null
+        ? null
+        : new Mined(Digest32.of(row.getBytes("transaction_hash")), row.getLong("block_number"),
+            Digest32.of(row.getBytes("block_hash")));
+    return new Row(key, wallet, order, row.getString("state"), row.getLong("nonce"), row.getLong("gas_limit"), mined,
+        time(row, "expires_at"), row.getString("failure"), Objects.requireNonNull(time(row, "read_at")),
+        Objects.requireNonNull(time(row, "updated_at")), new ArrayList<>());
   }
 
-  private static PaymentState state(ResultSet row, List<AttemptRow> rows) throws SQLException {
-    long nonce = row.getLong("nonce");
-    long gasLimit = row.getLong("gas_limit");
-    var name = row.getString("state");
-    return switch (name) {
-      case "awaiting_approval" -> new PaymentState.AwaitingApproval(requiredTime(row, "expires_at"));
-      case "authorized" -> new PaymentState.Authorized();
-      case "prepared" -> new PaymentState.Prepared(nonce, rows.getLast().gas(gasLimit));
-      case "signed", "broadcast" -> inFlight(name, nonce, gasLimit, rows);
-      case "confirmed" -> new PaymentState.Confirmed(nonce, mined(row));
-      case "reverted" -> new PaymentState.Reverted(nonce, mined(row));
-      case "rejected" -> new PaymentState.Rejected();
-      case "expired" -> new PaymentState.Expired();
-      case "canceled" -> new PaymentState.Canceled();
-      case "denied" -> new PaymentState.Denied();
-      case "failed" -> new PaymentState.Failed(row.getString("failure"));
-      default -> throw new IllegalStateException("unknown payment state `" + name + "`");
-    };
+  private static AttemptRow attempt(ResultSet row) throws SQLException {
+    byte @Nullable [] raw = row.getBytes("raw_transaction");
+    byte @Nullable [] hash = row.getBytes("attempt_hash");
+    return new AttemptRow(row.getInt("attempt"), row.getBigDecimal("max_fee"), row.getBigDecimal("priority_fee"),
+        raw == null ? null : Bytes.of(raw), hash == null ? null : Digest32.of(hash), time(row, "first_sent_at"),
+        time(row, "last_sent_at"));
   }
 
   private static PaymentState inFlight(String name, long nonce, long gasLimit, List<AttemptRow> rows) {
@@ -134,18 +132,9 @@ final class PaymentRows {
         : new PaymentState.Broadcast(nonce, signed);
   }
 
-  private static Mined mined(ResultSet row) throws SQLException {
-    return new Mined(Digest32.of(row.getBytes("transaction_hash")), row.getLong("block_number"),
-        Digest32.of(row.getBytes("block_hash")));
-  }
-
   private static @Nullable Instant time(ResultSet row, String column) throws SQLException {
     @Nullable
     OffsetDateTime time = row.getObject(column, OffsetDateTime.class);
     return time == null ? null : time.toInstant();
-  }
-
-  private static Instant requiredTime(ResultSet row, String column) throws SQLException {
-    return row.getObject(column, OffsetDateTime.class).toInstant();
   }
 }

@@ -389,11 +389,13 @@ public final class PaymentStore {
    * @param actor who wants it, as in {@link AuditEntries#write}
    */
   public Cancel cancel(UUID tenantId, UUID spendId, String actor) {
+    if (stateOf(tenantId, spendId).isEmpty()) {
+      return new Cancel.NotFound();
+    }
     try {
       return database.inTransaction(() -> {
         var slot = audit.nextChanging(tenantId, true, false);
-        int changed = sql(
-            """
+        int changed = sql("""
             UPDATE payment SET state = 'canceled', failure = NULL, lease_until = '-infinity', updated_at = :at
             WHERE tenant_id = :tenant AND spend_id = :spend AND state IN ('awaiting_approval', 'authorized')
             """).param("at", time(slot.at())).param("tenant", tenantId).param("spend", spendId).update();
@@ -406,10 +408,13 @@ public final class PaymentStore {
         return new Cancel.Canceled();
       });
     } catch (Undone notCancelable) {
-      return sql("SELECT state FROM payment WHERE tenant_id = :tenant AND spend_id = :spend")
-          .param("tenant", tenantId).param("spend", spendId).query(String.class).optional()
-          .<Cancel>map(Cancel.TooLate::new).orElseGet(Cancel.NotFound::new);
+      return new Cancel.TooLate(stateOf(tenantId, spendId).orElseThrow());
     }
+  }
+
+  private Optional<String> stateOf(UUID tenantId, UUID spendId) {
+    return sql("SELECT state FROM payment WHERE tenant_id = :tenant AND spend_id = :spend")
+        .param("tenant", tenantId).param("spend", spendId).query(String.class).optional();
   }
 
   /** How long from now until something is due, at most {@code most}; zero if something is; the wallets that are busy do not count. */

@@ -1,12 +1,16 @@
 package io.bursar.store;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 
+import org.springframework.jdbc.core.RowCallbackHandler;
 import org.springframework.jdbc.datasource.DataSourceUtils;
 
 import io.bursar.policy.PolicyEngine;
@@ -47,6 +51,21 @@ public final class Reservations {
     for (var charge : PolicyEngine.charges(standing(slot.tenantId(), spend.request().walletId()).policies(), facts)) {
       takeOut(slot.tenantId(), charge, facts, chargedAt, what);
     }
+  }
+
+  /** By asset, the base units of a wallet that spends on their way to the chain, or waiting for approval, will take. */
+  public Map<UUID, BigInteger> unsettled(UUID tenantId, UUID walletId) {
+    var unsettled = new HashMap<UUID, BigInteger>();
+    database.sql().sql("""
+        SELECT s.asset_id, sum(s.amount) AS amount
+        FROM payment p JOIN spend s ON s.tenant_id = p.tenant_id AND s.spend_id = p.spend_id
+        WHERE p.tenant_id = :tenant AND p.wallet_id = :wallet
+          AND p.state IN ('awaiting_approval', 'authorized', 'prepared', 'signed', 'broadcast')
+        GROUP BY s.asset_id
+        """).param("tenant", tenantId).param("wallet", walletId)
+        .query((RowCallbackHandler) row -> unsettled.put(Directory.uuid(row, "asset_id"),
+            SpendStore.units(row, "amount")));
+    return unsettled;
   }
 
   /** What is in force for a wallet now. */

@@ -49,7 +49,8 @@ public final class ApprovalController {
     var page = query.page();
     query.refuseFaults();
     var all = SpendStore.Filter.ALL;
-    var waiting = new SpendStore.Filter(all.agentId(), all.walletId(), all.status(), all.payee(), all.asset(), all.from(), all.to(),
+    var waiting = new SpendStore.Filter(all.agentId(), all.walletId(), all.status(), all.payee(), all.asset(),
+        all.from(), all.to(),
         Optional.ofNullable(caller.approverId()));
     return Bodies.ok(Query.list(spends.list(caller.tenantId(), waiting, page), spend -> view.of(spend, caller)));
   }
@@ -57,21 +58,27 @@ public final class ApprovalController {
   private record Word(@Nullable Verdict verdict, @Nullable String signature, @Nullable String comment) {}
 
   @PostMapping("/v1/spends/{id}/approvals")
-  ResponseEntity<byte[]> speak(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id, HttpServletRequest request) {
+  ResponseEntity<byte[]> speak(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
+      HttpServletRequest request) {
     var spendId = Id.SPEND.parse(id).orElseThrow(() -> Problem.notFound("spend"));
     var word = Bodies.parse(Bodies.read(request), ApprovalController::read);
-    var result = approvals.speak(new Approvals.Word(caller.tenantId(), spendId, Objects.requireNonNull(caller.approverId()),
-        Objects.requireNonNull(word.verdict()), word.signature(), word.comment()), caller.actor());
+    var result = approvals
+        .speak(new Approvals.Word(caller.tenantId(), spendId, Objects.requireNonNull(caller.approverId()),
+            Objects.requireNonNull(word.verdict()), word.signature(), word.comment()), caller.actor());
     return switch (result) {
       case Result.Taken() -> {
         afterCommit.run();
         yield Bodies.created(view.of(spends.find(caller.tenantId(), spendId).orElseThrow(), caller));
       }
       case Result.UnknownSpend() -> throw Problem.notFound("spend");
-      case Result.NotAwaiting(var status) -> throw Problem.of(ProblemCode.NOT_AWAITING_APPROVAL, "the spend is `" + status + "`");
-      case Result.NotAsked() -> throw Problem.of(ProblemCode.FORBIDDEN, "the approver is in none of the groups that are asked");
-      case Result.AlreadySpoken() -> throw Problem.of(ProblemCode.ALREADY_SPOKEN, "a verdict counts once and cannot be changed");
-      case Result.Expired() -> throw Problem.of(ProblemCode.APPROVAL_EXPIRED, "the spend has expired; the agent must ask again");
+      case Result.NotAwaiting(var status) ->
+        throw Problem.of(ProblemCode.NOT_AWAITING_APPROVAL, "the spend is `" + status + "`");
+      case Result.NotAsked() ->
+        throw Problem.of(ProblemCode.FORBIDDEN, "the approver is in none of the groups that are asked");
+      case Result.AlreadySpoken() ->
+        throw Problem.of(ProblemCode.ALREADY_SPOKEN, "a verdict counts once and cannot be changed");
+      case Result.Expired() ->
+        throw Problem.of(ProblemCode.APPROVAL_EXPIRED, "the spend has expired; the agent must ask again");
       case Result.Dismissed() -> throw Problem.of(ProblemCode.APPROVAL_DISMISSED,
           "the spend was decided again under the policies now in force; look at it and speak again if it still waits");
     };

@@ -35,9 +35,12 @@ public final class AuthorizationController {
   ResponseEntity<byte[]> list(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var query = new Query(request);
     var filter = new AuthorizationQuery.Filter(query.id("agentId", Id.AGENT), query.id("walletId", Id.WALLET),
-        query.get("payee", Address::parse), query.get("asset", text -> text), query.get("effect", text -> oneOf(EFFECTS, text)),
-        query.get("status", text -> text), query.get("reasonCode", text -> text), query.get("policyVersion", text -> text),
-        query.get("from", Query::time), query.get("to", Query::time), query.get("amountFrom", AuthorizationController::amount),
+        query.get("payee", Address::parse), query.get("asset", text -> text),
+        query.get("effect", text -> oneOf(EFFECTS, text)),
+        query.get("status", text -> text), query.get("reasonCode", text -> text),
+        query.get("policyVersion", text -> text),
+        query.get("from", Query::time), query.get("to", Query::time),
+        query.get("amountFrom", AuthorizationController::amount),
         query.get("amountTo", AuthorizationController::amount),
         query.get("order", text -> oneOf(List.of("newest", "oldest"), text)).orElse("newest").equals("newest"));
     var page = query.page();
@@ -47,8 +50,9 @@ public final class AuthorizationController {
 
   @GetMapping("/v1/authorizations/{id}")
   ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    return Bodies.ok(view(Id.AUTHORIZATION.parse(id).flatMap(authorization -> authorizations.find(caller.tenantId(), authorization))
-        .orElseThrow(() -> Problem.notFound("authorization"))));
+    return Bodies.ok(
+        view(Id.AUTHORIZATION.parse(id).flatMap(authorization -> authorizations.find(caller.tenantId(), authorization))
+            .orElseThrow(() -> Problem.notFound("authorization"))));
   }
 
   private static String oneOf(List<String> choices, String text) {
@@ -66,7 +70,8 @@ public final class AuthorizationController {
   }
 
   private static Json view(AuthorizationQuery.Authorization authorization) {
-    return Json.object().put("id", Id.AUTHORIZATION.text(authorization.id())).put("spendId", Id.SPEND.text(authorization.spendId()))
+    return Json.object().put("id", Id.AUTHORIZATION.text(authorization.id()))
+        .put("spendId", Id.SPEND.text(authorization.spendId()))
         .put("seq", authorization.seq()).put("at", authorization.at().toString()).put("effect", authorization.effect())
         .put("status", authorization.status()).put("leafHash", HexFormat.of().formatHex(authorization.leafHash()))
         .put("entry", authorization.entry()).build();

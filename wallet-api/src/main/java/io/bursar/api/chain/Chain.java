@@ -13,6 +13,7 @@ import io.bursar.money.Asset;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * One EVM chain as its node tells it. A node that answers for another chain is not asked anything: its chain id is checked before
@@ -117,7 +118,7 @@ public final class Chain implements AutoCloseable {
   /** What an ERC-20 transfer would take now, with a quarter more: the token's storage may change before it is mined. */
   public GasEstimate estimateTransfer(Address token, Address from, Address payee, BigInteger amount)
       throws ChainUnavailable {
-    var call = rpc.object().put("from", hex(from)).put("to", hex(token)).put("data", Erc20.transfer(payee, amount));
+    var call = newObject().put("from", hex(from)).put("to", hex(token)).put("data", Erc20.transfer(payee, amount));
     return switch (ask("eth_estimateGas", call, "latest")) {
       case RpcReply.Result(var value) -> {
         var units = number(value, "eth_estimateGas");
@@ -201,7 +202,7 @@ public final class Chain implements AutoCloseable {
 
   /** What a call of a contract returns; empty where it reverts or there is no contract. */
   private String callContract(Address contract, String data) throws ChainUnavailable {
-    return switch (ask("eth_call", rpc.object().put("to", hex(contract)).put("data", data), "latest")) {
+    return switch (ask("eth_call", newObject().put("to", hex(contract)).put("data", data), "latest")) {
       case RpcReply.Result(var value) -> value.asString("");
       case RpcReply.Refusal _ -> "";
       case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
@@ -220,6 +221,11 @@ public final class Chain implements AutoCloseable {
           "the node refuses " + method + ": " + message);
       case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
     };
+  }
+
+  /** An empty JSON object, to be filled for {@link #required}. */
+  public ObjectNode newObject() {
+    return rpc.object();
   }
 
   private RpcReply ask(String method, Object... params) throws ChainUnavailable {

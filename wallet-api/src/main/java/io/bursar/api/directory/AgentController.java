@@ -29,7 +29,8 @@ public final class AgentController {
 
   @PostMapping("/v1/agents")
   ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
-    return Bodies.created(view(directory.createAgent(caller.tenantId(), Names.required(Bodies.read(request)), caller.actor())));
+    return Bodies
+        .created(view(directory.createAgent(caller.tenantId(), Names.required(Bodies.read(request)), caller.actor())));
   }
 
   @GetMapping("/v1/agents")
@@ -42,7 +43,8 @@ public final class AgentController {
 
   @GetMapping("/v1/agents/{id}")
   ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    return Bodies.ok(view(directory.agent(caller.tenantId(), agentId(id)).orElseThrow(() -> Problem.notFound("agent"))));
+    return Bodies
+        .ok(view(directory.agent(caller.tenantId(), agentId(id)).orElseThrow(() -> Problem.notFound("agent"))));
   }
 
   @PostMapping("/v1/agents/{id}/suspend")
@@ -66,6 +68,7 @@ public final class AgentController {
 
   private static Json view(Directory.Agent agent) {
     return Json.object().put("id", Id.AGENT.text(agent.id())).put("name", agent.name())
-        .put("status", agent.suspended() ? "suspended" : "active").put("createdAt", agent.createdAt().toString()).build();
+        .put("status", agent.suspended() ? "suspended" : "active").put("createdAt", agent.createdAt().toString())
+        .build();
   }
 }

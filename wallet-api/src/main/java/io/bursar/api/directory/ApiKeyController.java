@@ -36,7 +36,8 @@ public final class ApiKeyController {
     this.authentication = authentication;
   }
 
-  private record Wanted(ApiKeys.@Nullable Role role, @Nullable String name, @Nullable UUID agentId, @Nullable UUID approverId) {}
+  private record Wanted(ApiKeys.@Nullable Role role, @Nullable String name, @Nullable UUID agentId,
+      @Nullable UUID approverId) {}
 
   @PostMapping("/v1/api-keys")
   ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
@@ -95,6 +96,7 @@ public final class ApiKeyController {
     return Json.object().put("id", Id.API_KEY.text(key.id())).put("role", key.role().text()).put("name", key.name())
         .put("agentId", key.agentId() == null ? null : Id.AGENT.text(key.agentId()))
         .put("approverId", key.approverId() == null ? null : Id.APPROVER.text(key.approverId()))
-        .put("createdAt", key.createdAt().toString()).put("revokedAt", key.revokedAt() == null ? null : key.revokedAt().toString());
+        .put("createdAt", key.createdAt().toString())
+        .put("revokedAt", key.revokedAt() == null ? null : key.revokedAt().toString());
   }
 }

@@ -33,7 +33,8 @@ public final class ApproverController {
   private static final int MEMBERS_MAX = 100;
 
   /** The members of a public key (RFC 7517) by curve, and the bytes of each coordinate. */
-  private static final Map<String, List<String>> COORDINATES = Map.of("Ed25519", List.of("x"), "P-256", List.of("x", "y"));
+  private static final Map<String, List<String>> COORDINATES = Map.of("Ed25519", List.of("x"), "P-256",
+      List.of("x", "y"));
 
   private final Directory directory;
 
@@ -48,7 +49,8 @@ public final class ApproverController {
     var wanted = Bodies.parse(Bodies.read(request),
         reader -> new Wanted(reader.requiredText("name", Names.LENGTH_MAX), publicKey(reader)));
     return Bodies.created(view(
-        directory.createApprover(caller.tenantId(), Objects.requireNonNull(wanted.name()), wanted.publicKey(), caller.actor())));
+        directory.createApprover(caller.tenantId(), Objects.requireNonNull(wanted.name()), wanted.publicKey(),
+            caller.actor())));
   }
 
   /** A public JSON Web Key, Ed25519 or P-256, as canonical JSON. */
@@ -67,7 +69,8 @@ public final class ApproverController {
       key.fault("kty", "must be `OKP` for Ed25519 and `EC` for P-256");
     }
     if (curve != null) {
-      COORDINATES.get(curve).forEach(name -> key.requiredParsed(name, 64, ApproverController::coordinate));
+      COORDINATES.getOrDefault(curve, List.of())
+          .forEach(name -> key.requiredParsed(name, 64, ApproverController::coordinate));
     }
     if (key.has("d")) {
       key.fault("d", "is a private key: it must never leave its owner");
@@ -116,8 +119,10 @@ public final class ApproverController {
       }
       return text;
     });
-    var members = reader.present("members") ? reader.texts("members", MEMBERS_MAX, 64, text -> Id.APPROVER.parse(text)
-        .orElseThrow(() -> new IllegalArgumentException("is not the identifier of an approver"))) : null;
+    var members = reader.present("members")
+        ? reader.texts("members", MEMBERS_MAX, 64, text -> Id.APPROVER.parse(text)
+            .orElseThrow(() -> new IllegalArgumentException("is not the identifier of an approver")))
+        : null;
     if (members != null && new HashSet<>(members).size() != members.size()) {
       reader.fault("members", "must be different people");
     }

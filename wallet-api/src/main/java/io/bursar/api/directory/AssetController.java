@@ -9,7 +9,6 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RestController;
 
-import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.Chains;
 import io.bursar.api.http.Bodies;
@@ -38,10 +37,11 @@ public final class AssetController {
 
   @PostMapping("/v1/assets")
   ResponseEntity<byte[]> register(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
-    var asset = Objects.requireNonNull(Bodies.parse(Bodies.read(request), AssetController::read));
+    var asset = Bodies.parse(Bodies.read(request), AssetController::read);
     checkContract(asset);
     var registered = directory.registerAsset(caller.tenantId(), asset, caller.actor()).orElseThrow(
-        () -> Problem.of(ProblemCode.CONFLICT, "`" + asset.symbol() + "` or its contract is registered on " + asset.chain() + " already"));
+        () -> Problem.of(ProblemCode.CONFLICT,
+            "`" + asset.symbol() + "` or its contract is registered on " + asset.chain() + " already"));
     return Bodies.created(view(registered));
   }
 
@@ -70,7 +70,8 @@ public final class AssetController {
   private void checkContract(Asset asset) {
     try {
       var token = chains.find(asset.chain()).orElseThrow(() -> Problem.of(ProblemCode.INVALID_REQUEST,
-          java.util.List.of(new JsonReader.Fault("/chain", "`" + asset.chain() + "` is not a chain of this instance")))).token(asset.contract());
+          java.util.List.of(new JsonReader.Fault("/chain", "`" + asset.chain() + "` is not a chain of this instance"))))
+          .token(asset.contract());
       if (token.isEmpty()) {
         throw Problem.of(ProblemCode.INVALID_REQUEST,
             java.util.List.of(new JsonReader.Fault("/contract", "is not an ERC-20 token on " + asset.chain())));

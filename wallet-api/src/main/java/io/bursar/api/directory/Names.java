@@ -1,7 +1,5 @@
 package io.bursar.api.directory;
 
-import java.util.Objects;
-
 import io.bursar.api.http.Bodies;
 import io.bursar.json.Json;
 
@@ -9,11 +7,10 @@ import io.bursar.json.Json;
 final class Names {
   static final int LENGTH_MAX = 128;
 
-  private Names() {
-  }
+  private Names() {}
 
   /** The name in a body that holds nothing else. */
   static String required(Json body) {
-    return Objects.requireNonNull(Bodies.parse(body, reader -> reader.requiredText("name", LENGTH_MAX)));
+    return Bodies.parse(body, reader -> reader.requiredText("name", LENGTH_MAX));
   }
 }

@@ -1,11 +1,13 @@
 package io.bursar.api.directory;
 
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.core.annotation.AuthenticationPrincipal;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RestController;
 
+import io.bursar.api.dev.Development;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
@@ -22,10 +24,12 @@ import jakarta.servlet.http.HttpServletRequest;
 public final class TenantController {
   private final Directory directory;
   private final ApiKeys keys;
+  private final ObjectProvider<Development> development;
 
-  TenantController(Directory directory, ApiKeys keys) {
+  TenantController(Directory directory, ApiKeys keys, ObjectProvider<Development> development) {
     this.directory = directory;
     this.keys = keys;
+    this.development = development;
   }
 
   @PostMapping("/v1/tenants")
@@ -34,6 +38,7 @@ public final class TenantController {
     var tenant = directory.createTenant(name, caller.actor())
         .orElseThrow(() -> Problem.of(ProblemCode.NAME_TAKEN, "there is a tenant named `" + name + "` already"));
     var key = keys.issue(tenant.id(), ApiKeys.Role.ADMIN, "first administrator", null, null, caller.actor());
+    development.ifAvailable(chain -> chain.register(tenant.id()));
     return Bodies.created(view(tenant).put("adminKey", key.secret().value()).build());
   }
 
@@ -46,6 +51,7 @@ public final class TenantController {
   }
 
   private static Json.Builder view(Directory.Tenant tenant) {
-    return Json.object().put("id", Id.TENANT.text(tenant.id())).put("name", tenant.name()).put("createdAt", tenant.createdAt().toString());
+    return Json.object().put("id", Id.TENANT.text(tenant.id())).put("name", tenant.name()).put("createdAt",
+        tenant.createdAt().toString());
   }
 }

@@ -64,13 +64,15 @@ public final class WalletController {
     // The key comes first: a wallet without a key must never be seen, a key without a wallet does nothing.
     var walletId = Ids.next(Instant.now());
     var address = makeKey(caller.tenantId(), walletId);
-    return Bodies.created(view(directory.createWallet(caller.tenantId(), walletId, agentId, Objects.requireNonNull(wanted.chain()),
-        address, Objects.requireNonNull(wanted.name()), caller.actor())));
+    return Bodies.created(
+        view(directory.createWallet(caller.tenantId(), walletId, agentId, Objects.requireNonNull(wanted.chain()),
+            address, Objects.requireNonNull(wanted.name()), caller.actor())));
   }
 
   private Wanted read(JsonReader reader) {
     var agentId = reader.requiredParsed("agentId", 64,
-        text -> Id.AGENT.parse(text).orElseThrow(() -> new IllegalArgumentException("is not the identifier of an agent")));
+        text -> Id.AGENT.parse(text)
+            .orElseThrow(() -> new IllegalArgumentException("is not the identifier of an agent")));
     var chain = reader.requiredParsed("chain", 32, this::chain);
     return new Wanted(agentId, chain, reader.requiredText("name", Names.LENGTH_MAX));
   }
@@ -90,7 +92,7 @@ public final class WalletController {
       return switch (signer.ask(new SignerRequest.CreateKey(tenantId, walletId))) {
         case SignerReply.KeyCreated created -> created.address();
         case SignerReply.Refused refused -> throw Problem.retryAfter(ProblemCode.SIGNER_UNAVAILABLE,
-            "the signer did not make a key: " + refused.code(), 5);
+            "the signer did not make a key: " + refused.reason(), 5);
         case SignerReply.Signed other -> throw new IllegalStateException("the signer answered another question");
         case SignerReply.Healthy other -> throw new IllegalStateException("the signer answered another question");
       };
@@ -105,7 +107,8 @@ public final class WalletController {
     var agent = query.id("agentId", Id.AGENT);
     var page = query.page();
     query.refuseFaults();
-    return Bodies.ok(Query.list(directory.wallets(caller.tenantId(), caller.onlyAgent().or(() -> agent), page), WalletController::view));
+    return Bodies.ok(Query.list(directory.wallets(caller.tenantId(), caller.onlyAgent().or(() -> agent), page),
+        WalletController::view));
   }
 
   @GetMapping("/v1/wallets/{id}")
@@ -133,7 +136,8 @@ public final class WalletController {
   ResponseEntity<byte[]> balances(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
     var wallet = find(caller, id);
     var chain = chains.find(wallet.chain())
-        .orElseThrow(() -> Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE, "this instance has no node of " + wallet.chain(), 60));
+        .orElseThrow(() -> Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE,
+            "this instance has no node of " + wallet.chain(), 60));
     var reserved = reservations.unsettled(caller.tenantId(), wallet.id());
     List<Json> data = new ArrayList<>();
     for (var registered : directory.assets(caller.tenantId())) {

@@ -93,7 +93,8 @@ public final class Authentication extends OncePerRequestFilter {
           int wait = caller.get().rate().secondsToWait();
           if (wait > 0) {
             Problems.write(response,
-                Problem.retryAfter(ProblemCode.RATE_LIMITED, "a key may make " + requestsPerSecond + " requests a second", wait));
+                Problem.retryAfter(ProblemCode.RATE_LIMITED,
+                    "a key may make " + requestsPerSecond + " requests a second", wait));
             return;
           }
           var context = SecurityContextHolder.createEmptyContext();

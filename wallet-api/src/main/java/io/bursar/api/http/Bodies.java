@@ -3,8 +3,10 @@ package io.bursar.api.http;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Function;
 
+import org.jspecify.annotations.Nullable;
 import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 
@@ -57,15 +59,16 @@ public final class Bodies {
   /**
    * Reads an object member by member; every fault and every unknown member is named at once.
    *
+   * @param read may answer null only where it has noted a fault
    * @throws Problem if there is any
    */
-  public static <T> T parse(Json body, Function<JsonReader, T> read) {
+  public static <T> T parse(Json body, Function<JsonReader, @Nullable T> read) {
     var faults = new ArrayList<JsonReader.Fault>();
     var reader = JsonReader.of(body, "", faults);
     var value = read.apply(reader);
     reader.refuseUnknown();
     refuse(faults);
-    return value;
+    return Objects.requireNonNull(value);
   }
 
   /** Throws if there are faults. */
@@ -88,6 +91,6 @@ public final class Bodies {
   }
 
   private static ResponseEntity<byte[]> answer(int status, Json body) {
-    return ResponseEntity.status(status).contentType(MediaType.APPLICATION_JSON).body(JsonText.canonical(body));
+    return ResponseEntity.status(status).contentType(MediaType.APPLICATION_JSON).body(JsonText.inOrder(body));
   }
 }

@@ -28,7 +28,7 @@ public final class Problems {
     if (problem.retryAfterSeconds() > 0) {
       answer = answer.header("Retry-After", Integer.toString(problem.retryAfterSeconds()));
     }
-    return answer.body(JsonText.canonical(problem.toJson()));
+    return answer.body(JsonText.inOrder(problem.toJson()));
   }
 
   @ExceptionHandler
@@ -67,6 +67,6 @@ public final class Problems {
     if (problem.retryAfterSeconds() > 0) {
       response.setHeader("Retry-After", Integer.toString(problem.retryAfterSeconds()));
     }
-    response.getOutputStream().write(JsonText.canonical(problem.toJson()));
+    response.getOutputStream().write(JsonText.inOrder(problem.toJson()));
   }
 }

@@ -26,7 +26,7 @@ public class Security {
   private static final String AUDITOR = "AUDITOR";
 
   @Bean
-  SecurityFilterChain security(HttpSecurity http, Authentication authentication) {
+  SecurityFilterChain securityFilterChain(HttpSecurity http, Authentication authentication) {
     return http.csrf(AbstractHttpConfigurer::disable).formLogin(AbstractHttpConfigurer::disable)
         .httpBasic(AbstractHttpConfigurer::disable).logout(AbstractHttpConfigurer::disable)
         .requestCache(AbstractHttpConfigurer::disable).anonymous(Customizer.withDefaults())
@@ -39,28 +39,34 @@ public class Security {
             .requestMatchers(POST, "/v1/spends/{id}/approvals").hasRole(APPROVER)
             .requestMatchers(GET, "/v1/approvals").hasRole(APPROVER)
             .requestMatchers(GET, "/v1/authorizations", "/v1/authorizations/{id}").hasAnyRole(AUDITOR, ADMIN)
-            .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances").hasAnyRole(ADMIN, AGENT, AUDITOR)
+            .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances")
+            .hasAnyRole(ADMIN, AGENT, AUDITOR)
             .requestMatchers(GET, "/v1/assets").authenticated()
             .requestMatchers(POST, "/v1/policies/validate").hasAnyRole(ADMIN, AUDITOR)
             .requestMatchers(GET, "/v1/policies", "/v1/policies/{id}", "/v1/policy-attachments",
-                "/v1/policy-attachments/{target}/{id}", "/v1/agents", "/v1/agents/{id}", "/v1/approvers", "/v1/approver-groups")
+                "/v1/policy-attachments/{target}/{id}", "/v1/agents", "/v1/agents/{id}", "/v1/approvers",
+                "/v1/approver-groups")
             .hasAnyRole(ADMIN, AUDITOR)
             .requestMatchers("/v1/tenants").hasRole(OPERATOR)
             .requestMatchers(GET, "/v1/api-keys").hasRole(ADMIN)
-            .requestMatchers(POST, "/v1/agents", "/v1/agents/{id}/suspend", "/v1/agents/{id}/resume", "/v1/api-keys", "/v1/wallets",
-                "/v1/wallets/{id}/freeze", "/v1/wallets/{id}/unfreeze", "/v1/assets", "/v1/policies", "/v1/policies/{id}/versions",
+            .requestMatchers(POST, "/v1/agents", "/v1/agents/{id}/suspend", "/v1/agents/{id}/resume", "/v1/api-keys",
+                "/v1/wallets",
+                "/v1/wallets/{id}/freeze", "/v1/wallets/{id}/unfreeze", "/v1/assets", "/v1/policies",
+                "/v1/policies/{id}/versions",
                 "/v1/policies/{id}/publish", "/v1/approvers", "/v1/approver-groups", "/v1/dev/faucet")
             .hasRole(ADMIN)
             .requestMatchers(DELETE, "/v1/api-keys/{id}", "/v1/policy-attachments/{target}/{id}").hasRole(ADMIN)
             .requestMatchers(PUT, "/v1/policy-attachments/{target}/{id}").hasRole(ADMIN)
-            .requestMatchers(GET, "/openapi.yaml", "/actuator/health", "/actuator/health/liveness", "/actuator/health/readiness")
+            .requestMatchers(GET, "/openapi.yaml", "/actuator/health", "/actuator/health/liveness",
+                "/actuator/health/readiness")
             .permitAll()
             .requestMatchers(GET, "/actuator/prometheus").hasRole(OPERATOR)
             .anyRequest().authenticated())
         .exceptionHandling(refused -> refused
             .authenticationEntryPoint((request, response, e) -> {
               response.setHeader("WWW-Authenticate", "Bearer");
-              Problems.write(response, Problem.of(ProblemCode.UNAUTHENTICATED, "send `Authorization: Bearer <key>` with a key that is not revoked"));
+              Problems.write(response, Problem.of(ProblemCode.UNAUTHENTICATED,
+                  "send `Authorization: Bearer <key>` with a key that is not revoked"));
             })
             .accessDeniedHandler((request, response, e) -> Problems.write(response,
                 Problem.of(ProblemCode.FORBIDDEN, "the role of this key does not include this call"))))

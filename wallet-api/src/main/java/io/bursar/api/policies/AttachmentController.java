@@ -43,7 +43,8 @@ public final class AttachmentController {
     var wanted = Bodies.parse(Bodies.read(request),
         reader -> new Wanted(
             reader.requiredParsed("policyId", 64,
-                text -> Id.POLICY.parse(text).orElseThrow(() -> new IllegalArgumentException("is not the identifier of a policy"))),
+                text -> Id.POLICY.parse(text)
+                    .orElseThrow(() -> new IllegalArgumentException("is not the identifier of a policy"))),
             reader.requiredText("version", 80)));
     return switch (policies.attach(caller.tenantId(), at, targetId, java.util.Objects.requireNonNull(wanted.policyId()),
         java.util.Objects.requireNonNull(wanted.version()), caller.actor())) {
@@ -69,7 +70,8 @@ public final class AttachmentController {
   ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("target") String target,
       @PathVariable("id") String id) {
     var at = target(target);
-    return Bodies.ok(view(policies.attachment(caller.tenantId(), at, targetId(at, id)).orElseThrow(() -> Problem.notFound("attachment"))));
+    return Bodies.ok(view(policies.attachment(caller.tenantId(), at, targetId(at, id))
+        .orElseThrow(() -> Problem.notFound("attachment"))));
   }
 
   @GetMapping("/v1/policy-attachments")
@@ -103,7 +105,8 @@ public final class AttachmentController {
 
   private static Json view(PolicyStore.Attachment attachment) {
     return Json.object().put("target", attachment.target().name().toLowerCase(Locale.ROOT))
-        .put("targetId", kind(attachment.target()).text(attachment.targetId())).put("policyId", Id.POLICY.text(attachment.policyId()))
+        .put("targetId", kind(attachment.target()).text(attachment.targetId()))
+        .put("policyId", Id.POLICY.text(attachment.policyId()))
         .put("version", attachment.version()).put("attachedAt", attachment.attachedAt().toString()).build();
   }
 }

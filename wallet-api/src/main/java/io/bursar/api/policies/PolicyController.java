@@ -3,7 +3,6 @@ package io.bursar.api.policies;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -48,11 +47,13 @@ public final class PolicyController {
   ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var checked = check(caller, Bodies.read(request, BODY_BYTES_MAX));
     return Bodies.created(
-        view(policies.create(caller.tenantId(), checked.name(), checked.document(), caller.actor()), Optional.of(checked.warnings())));
+        view(policies.create(caller.tenantId(), checked.name(), checked.document(), caller.actor()),
+            Optional.of(checked.warnings())));
   }
 
   @PostMapping("/v1/policies/{id}/versions")
-  ResponseEntity<byte[]> addVersion(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id, HttpServletRequest request) {
+  ResponseEntity<byte[]> addVersion(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
+      HttpServletRequest request) {
     var policyId = policyId(id);
     var checked = check(caller, Bodies.read(request, BODY_BYTES_MAX));
     return Bodies.created(view(policies.addVersion(caller.tenantId(), policyId, checked.document(), caller.actor())
@@ -64,11 +65,14 @@ public final class PolicyController {
   ResponseEntity<byte[]> validate(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var document = document(Bodies.read(request, BODY_BYTES_MAX));
     return Bodies.ok(switch (PolicyJson.parse(document, context(caller.tenantId()))) {
-      case PolicyJson.Parsed(var policy, var warnings) -> Json.object().put("valid", true).put("version", policy.version())
-          .put("errors", new Json.Arr(List.of())).put("warnings", warnings(warnings)).build();
+      case PolicyJson.Parsed(var policy, var warnings) ->
+        Json.object().put("valid", true).put("version", policy.version())
+            .put("errors", new Json.Arr(List.of())).put("warnings", warnings(warnings)).build();
       case PolicyJson.Refused(var faults) -> Json.object().put("valid", false)
           .put("errors", new Json.Arr(faults.stream()
-              .<Json>map(fault -> Json.object().put("pointer", "/document" + fault.pointer()).put("message", fault.message()).build()).toList()))
+              .<Json>map(fault -> Json.object().put("pointer", "/document" + fault.pointer())
+                  .put("message", fault.message()).build())
+              .toList()))
           .put("warnings", new Json.Arr(List.of())).build();
     });
   }
@@ -83,12 +87,12 @@ public final class PolicyController {
   }
 
   private static Json.Obj document(Json body) {
-    return Objects.requireNonNull(Bodies.parse(body, reader -> {
+    return Bodies.parse(body, reader -> {
       if (reader.present("document") && !(reader.value("document") instanceof Json.Obj)) {
         reader.fault("document", "must be an object");
       }
-      return reader.value("document") instanceof Json.Obj document ? document : Json.object().build();
-    }));
+      return reader.value("document") instanceof Json.Obj document ? document : null;
+    });
   }
 
   /** What documents may name: the tenant's assets and groups. */
@@ -99,15 +103,17 @@ public final class PolicyController {
       var found = directory.groups(tenantId, page);
       found.items().forEach(group -> groups.put(group.name(), group.members().size()));
       if (found.nextAfter().isEmpty()) {
-        return new PolicyContext(directory.assets(tenantId).stream().map(Directory.RegisteredAsset::asset).toList(), groups);
+        return new PolicyContext(directory.assets(tenantId).stream().map(Directory.RegisteredAsset::asset).toList(),
+            groups);
       }
       page = new Page.Request(found.nextAfter(), Page.LIMIT_MAX);
     }
   }
 
   @PostMapping("/v1/policies/{id}/publish")
-  ResponseEntity<byte[]> publish(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id, HttpServletRequest request) {
-    var version = Objects.requireNonNull(Bodies.parse(Bodies.read(request), reader -> reader.requiredText("version", 80)));
+  ResponseEntity<byte[]> publish(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
+      HttpServletRequest request) {
+    var version = Bodies.parse(Bodies.read(request), reader -> reader.requiredText("version", 80));
     return Bodies.ok(view(policies.publish(caller.tenantId(), policyId(id), version, caller.actor())
         .orElseThrow(() -> Problem.notFound("policy version")), Optional.empty()));
   }
@@ -139,16 +145,19 @@ public final class PolicyController {
   }
 
   private static Json view(PolicyStore.PolicyVersion version, Optional<List<PolicyJson.Warning>> warnings) {
-    return Json.object().put("id", Id.POLICY.text(version.policyId())).put("name", version.name()).put("version", version.version())
+    return Json.object().put("id", Id.POLICY.text(version.policyId())).put("name", version.name())
+        .put("version", version.version())
         .put("number", version.number()).put("status", version.publishedAt() == null ? "draft" : "published")
-        .put("document", version.document()).put("warnings", warnings.<Json>map(PolicyController::warnings).orElse(null))
+        .put("document", version.document())
+        .put("warnings", warnings.<Json>map(PolicyController::warnings).orElse(null))
         .put("createdAt", version.createdAt().toString())
         .put("publishedAt", version.publishedAt() == null ? null : version.publishedAt().toString()).build();
   }
 
   private static Json.Arr warnings(List<PolicyJson.Warning> warnings) {
     return new Json.Arr(warnings.stream()
-        .<Json>map(warning -> Json.object().put("pointer", "/document" + warning.pointer()).put("message", warning.message()).build())
+        .<Json>map(warning -> Json.object().put("pointer", "/document" + warning.pointer())
+            .put("message", warning.message()).build())
         .toList());
   }
 }

@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
+import io.bursar.store.DecidedSpend;
 import io.bursar.store.Lane;
 import io.bursar.store.Lanes;
 import io.bursar.store.Spend;
@@ -67,6 +68,11 @@ public final class LaneQueue implements AutoCloseable {
       outcomes.add(ticket.await(deadline));
     }
     return outcomes;
+  }
+
+  /** What would be decided now; nothing is written. */
+  public DecidedSpend rehearse(UUID tenantId, Spend.Request request) throws SQLException {
+    return lanes.rehearse(tenantId, request);
   }
 
   private boolean offer(UUID tenantId, List<Ticket> tickets) {

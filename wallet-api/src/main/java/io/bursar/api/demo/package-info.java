@@ -1,0 +1,5 @@
+/** The main job played once against a running instance, from outside. */
+@NullMarked
+package io.bursar.api.demo;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,192 @@
+package io.bursar.api.endtoend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.math.BigInteger;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.random.RandomGenerator;
+import java.util.random.RandomGeneratorFactory;
+
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import io.bursar.api.demo.Client;
+import io.bursar.api.testing.AnvilProcess;
+import io.bursar.api.testing.ApiProcess;
+import io.bursar.api.testing.PostgresProcess;
+import io.bursar.api.testing.SignerProcess;
+import io.bursar.json.Json;
+import io.bursar.money.Address;
+import io.bursar.money.Amount;
+import io.bursar.spend.Id;
+import io.bursar.store.CounterKeeping;
+import io.bursar.store.Database;
+
+/**
+ * Kills the service, the signer and PostgreSQL at random moments, while clients spend and try again with their keys. What was
+ * acknowledged must be there, paid once, and counted right. {@code -Dkill.rounds=200} plays longer, {@code -Dkill.seed} again.
+ */
+class KillTest {
+  private static final int CLIENTS = 16;
+  private static final int ROUNDS = Integer.getInteger("kill.rounds", 20);
+  private static final long SEED = Long.getLong("kill.seed", 20_261_123L);
+  private static final String AMOUNT = "0.01";
+
+  /** One payment that a client wants made: a payee of its own tells it apart on the chain. */
+  private record Wanted(String key, Address payee) {}
+
+  private final Map<Wanted, String> acknowledged = new ConcurrentHashMap<>();
+  private final AtomicBoolean spending = new AtomicBoolean(true);
+
+  @TempDir
+  private java.nio.file.Path home;
+
+  @Test
+  void whateverIsKilledNothingIsLostAndNothingIsPaidTwice() throws Exception {
+    var random = RandomGeneratorFactory.of("L64X128MixRandom").create(SEED);
+    try (var postgres = PostgresProcess.start(home);
+        var signer = SignerProcess.start();
+        var chain = AnvilProcess.start();
+        var api = ApiProcess.on(postgres.settings()).with(signer, chain).start();
+        var clients = Executors.newFixedThreadPool(CLIENTS)) {
+      var stage = Stage.set(api.client());
+      var running = new java.util.ArrayList<java.util.concurrent.Future<?>>();
+      for (int i = 0; i < CLIENTS; i++) {
+        running.add(clients.submit(() -> spendOn(api, stage)));
+      }
+      for (int round = 0; round < ROUNDS; round++) {
+        killOne(round, random, api, signer, postgres);
+      }
+      spending.set(false);
+      for (var client : running) {
+        client.get();
+      }
+      assertThat(acknowledged).as("seed %d", SEED).hasSizeGreaterThan(ROUNDS);
+      awaitSettled(api.client(), stage);
+      assertPaidExactlyOnce(chain, stage);
+      try (var database = new Database(postgres.settings())) {
+        assertThat(new CounterKeeping(database).differences(Id.TENANT.parse(stage.tenantId).orElseThrow()))
+            .as("seed %d", SEED).isEmpty();
+        assertThat(database.sql()
+            .sql("SELECT count(*) = max(seq) AND max(seq) = (SELECT max(audit_seq) FROM lane) FROM audit_entry")
+            .query(Boolean.class).single()).as("the record is gapless").isTrue();
+      }
+    }
+  }
+
+  private static void killOne(int round, RandomGenerator random, ApiProcess api, SignerProcess signer,
+      PostgresProcess postgres)
+      throws InterruptedException {
+    Thread.sleep(random.nextInt(50, 800));
+    switch (round % 3) {
+      case 0 -> {
+        api.kill();
+        api.start();
+      }
+      case 1 -> signer.restart();
+      default -> {
+        postgres.killServer();
+        api.await();
+      }
+    }
+    Thread.sleep(200);
+  }
+
+  /** Sends payments one after the other, each again and again with its key until it is acknowledged. */
+  private void spendOn(ApiProcess api, Stage stage) {
+    while (spending.get()) {
+      var wanted = new Wanted(UUID.randomUUID().toString(), Tenancy.randomAddress());
+      var body = Json.object().put("walletId", stage.walletId).put("asset", "USDC").put("amount", AMOUNT)
+          .put("to", wanted.payee().toString()).build();
+      Awaitility.await("acknowledged").atMost(Duration.ofMinutes(3)).pollInterval(Duration.ofMillis(100)).until(() -> {
+        try {
+          var answer = api.client().post("/v1/spends", stage.agentKey, body, "Idempotency-Key", wanted.key());
+          if (answer.status() >= 500) {
+            return false;
+          }
+          assertThat(answer.status()).as(answer.body().toString()).isIn(200, 201);
+          assertThat(answer.text("status")).isNotEqualTo("denied");
+          acknowledged.put(wanted, answer.text("id"));
+          return true;
+        } catch (IOException unreachable) {
+          return false;
+        }
+      });
+      pause();
+    }
+  }
+
+  private static void pause() {
+    try {
+      Thread.sleep(250);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void awaitSettled(Client client, Stage stage) {
+    Awaitility.await("all are final").atMost(Duration.ofMinutes(4)).pollInterval(Duration.ofSeconds(1)).until(() -> {
+      for (var state : List.of("authorized", "prepared", "signed", "broadcast")) {
+        if (!client.get("/v1/spends?limit=1&status=" + state, stage.agentKey).list("data").isEmpty()) {
+          return false;
+        }
+      }
+      return true;
+    });
+    for (var id : acknowledged.values()) {
+      try {
+        assertThat(client.get("/v1/spends/" + id, stage.agentKey).text("status")).as("seed %d, %s", SEED, id)
+            .isEqualTo("confirmed");
+      } catch (IOException | InterruptedException e) {
+        throw new IllegalStateException(e);
+      }
+    }
+  }
+
+  private void assertPaidExactlyOnce(AnvilProcess chain, Stage stage) {
+    var cent = Amount.parse(AMOUNT, 6);
+    assertThat(chain.transfersFrom(Address.parse(stage.address))).as("seed %d: transfers on the chain", SEED)
+        .hasSameSizeAs(acknowledged.keySet());
+    acknowledged.keySet().forEach(
+        wanted -> assertThat(chain.balanceOf(wanted.payee())).as("seed %d: what %s has", SEED, wanted.payee())
+            .isEqualTo(cent));
+    assertThat(chain.transactionCount(Address.parse(stage.address)))
+        .isEqualTo(BigInteger.valueOf(acknowledged.size()).longValueExact());
+  }
+
+  /** What is made before the curtain rises. */
+  private record Stage(String tenantId, String agentKey, String walletId, String address) {
+    static Stage set(Client client) throws IOException, InterruptedException {
+      var admin = ApiProcess.ADMIN_KEY;
+      var tenant = client.get("/v1/tenants", admin).text("data.0.id");
+      var agent = client.post("/v1/agents", admin, Json.object().put("name", "a").build()).text("id");
+      var key = client.post("/v1/api-keys", admin,
+          Json.object().put("role", "agent").put("name", "a").put("agentId", agent).build());
+      var wallet = client.post("/v1/wallets", admin,
+          Json.object().put("agentId", agent).put("chain", AnvilProcess.CHAIN).put("name", "w").build());
+      var rules = List.<Json>of(Json.object().put("id", "any").put("kind", "permit").build(),
+          Json.object().put("id", "daily").put("kind", "limit")
+              .put("match", Json.object().put("assets", Json.strings(List.of("USDC"))).build())
+              .put("max", "1000").put("window", Json.object().put("rolling", "PT24H").build()).build());
+      var policy = client.post("/v1/policies", admin, Json.object()
+          .put("document", Json.object().put("name", "p").put("rules", new Json.Arr(rules)).build()).build());
+      var version = Json.object().put("version", policy.text("version"));
+      client.post("/v1/policies/" + policy.text("id") + "/publish", admin, version.build());
+      var attached = client.put("/v1/policy-attachments/wallet/" + wallet.text("id"), admin,
+          version.put("policyId", policy.text("id")).build());
+      assertThat(attached.status()).as(attached.body().toString()).isEqualTo(200);
+      var funded = client.post("/v1/dev/faucet", admin,
+          Json.object().put("walletId", wallet.text("id")).put("asset", "USDC").put("amount", "1000").build());
+      assertThat(funded.status()).as(funded.body().toString()).isEqualTo(200);
+      return new Stage(tenant, key.text("secret"), wallet.text("id"), wallet.text("address"));
+    }
+  }
+}

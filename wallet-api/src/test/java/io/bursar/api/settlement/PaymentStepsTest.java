@@ -1,0 +1,179 @@
+package io.bursar.api.settlement;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.math.BigInteger;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+import io.bursar.api.testing.AnvilProcess;
+import io.bursar.api.testing.SettlementFixture;
+import io.bursar.api.testing.SettlementFixture.Wallet;
+import io.bursar.api.testing.SignerProcess;
+import io.bursar.store.Fixture;
+import io.bursar.store.Payment;
+import io.bursar.store.PaymentState;
+import io.bursar.store.PaymentState.Confirmed;
+
+/** One payment stopped between any two of its steps, and what becomes of it. */
+class PaymentStepsTest {
+  private static AnvilProcess anvil;
+  private static SignerProcess signer;
+  private static final AtomicInteger PAYEES = new AtomicInteger(0x1000);
+  private SettlementFixture fixture;
+
+  @BeforeAll
+  static void startProcesses() {
+    anvil = AnvilProcess.startMiningAtOnce();
+    signer = SignerProcess.start();
+  }
+
+  @AfterAll
+  static void stopProcesses() {
+    signer.close();
+    anvil.close();
+  }
+
+  @BeforeEach
+  void open() {
+    fixture = new SettlementFixture(anvil, signer);
+  }
+
+  @AfterEach
+  void close() {
+    fixture.close();
+  }
+
+  /** What kill -9 does to a step, as far as the world outside the process can tell. */
+  private static final class Killed extends RuntimeException {
+    private static final long serialVersionUID = 1;
+  }
+
+  /** Dies at one of the cuts: before and after every effect. */
+  private static Effects dyingAt(int cut, AtomicInteger cuts) {
+    return new Effects() {
+      @Override
+      public <T, X extends Exception> T run(Effect effect, Payment payment, Action<T, X> action) throws X {
+        die();
+        var result = action.run();
+        die();
+        return result;
+      }
+
+      private void die() {
+        if (cuts.getAndIncrement() == cut) {
+          throw new Killed();
+        }
+      }
+    };
+  }
+
+  /** Works on the one due payment as a process that has just been started would; true if it died. */
+  private boolean run(Effects effects) {
+    fixture.store.test.asAdministrator("UPDATE payment SET lease_until = '-infinity', due_at = now()");
+    var steps = fixture.steps(effects);
+    try {
+      for (var wallet : fixture.payments.claim(1, 16, List.of())) {
+        wallet.forEach(steps::advance);
+      }
+      return false;
+    } catch (Killed killed) {
+      return true;
+    }
+  }
+
+  private void settle(Payment.Key spend) {
+    await().atMost(Duration.ofSeconds(20)).pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(50)).until(() -> {
+      run(Effects.PLAIN);
+      return fixture.state(spend) instanceof PaymentState.Final;
+    });
+  }
+
+  private void assertPaidOnce(Wallet wallet, Payment.Key spend, io.bursar.money.Address payee, String context) {
+    assertThat(fixture.state(spend)).as(context).isInstanceOf(Confirmed.class);
+    assertThat(fixture.paid(payee)).as(context).isEqualTo(Fixture.units("1"));
+    assertThat(anvil.transfersFrom(wallet.address())).as(context).hasSize(1);
+    assertThat(anvil.transactionCount(wallet.address())).as(context).isEqualTo(1);
+    assertThat(fixture.store.counters.differences(fixture.store.tenant)).as(context).isEmpty();
+  }
+
+  @Test
+  void transfersOnceWhereverItIsStopped() {
+    transfersOnceWhereverItIsStopped(() -> {});
+  }
+
+  @Test
+  void transfersOnceWhereverItIsStoppedAndTheSignerWithIt() {
+    transfersOnceWhereverItIsStopped(signer::restart);
+  }
+
+  private void transfersOnceWhereverItIsStopped(Runnable meanwhile) {
+    int cut = 0;
+    boolean died = true;
+    while (died) {
+      var wallet = fixture.fundedWallet("5");
+      var payee = Fixture.address(PAYEES.incrementAndGet());
+      var spend = fixture.spend(wallet, "1", payee);
+      var cuts = new AtomicInteger();
+      // A payment is confirmed in a later look at it, so the one that dies may need several runs to get there.
+      var deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+      do {
+        died = run(dyingAt(cut, cuts));
+      } while (!died && !(fixture.state(spend) instanceof PaymentState.Final) && System.nanoTime() < deadline);
+      if (died) {
+        meanwhile.run();
+      }
+      settle(spend);
+      assertPaidOnce(wallet, spend, payee, "stopped at cut " + cut);
+      cut++;
+    }
+    assertThat(cut).as("cuts: before and after four records, one signature, one send").isEqualTo(12 + 1);
+  }
+
+  @Test
+  void transfersOnceHoweverOftenItIsStopped() {
+    for (long seed = 1; seed <= 12; seed++) {
+      var random = new Random(seed);
+      var wallet = fixture.fundedWallet("5");
+      var payee = Fixture.address(PAYEES.incrementAndGet());
+      var spend = fixture.spend(wallet, "1", payee);
+      var died = new ArrayList<Integer>();
+      for (int run = 0; run < 40 && !(fixture.state(spend) instanceof PaymentState.Final); run++) {
+        int cut = random.nextInt(5);
+        if (run(dyingAt(cut, new AtomicInteger()))) {
+          died.add(cut);
+        }
+      }
+      settle(spend);
+      assertPaidOnce(wallet, spend, payee, "seed " + seed + ", died at " + died);
+    }
+  }
+
+  @Test
+  void sendsNoNonceBeforeAllLowerOnes() {
+    var wallet = fixture.fundedWallet("5");
+    var payee = Fixture.address(PAYEES.incrementAndGet());
+    fixture.spends(wallet, "1", payee, 2);
+    var steps = fixture.steps(Effects.PLAIN);
+    var signed = new ArrayList<Payment>();
+    for (var payment : fixture.payments.claim(1, 2, List.of()).getFirst()) {
+      var prepared = ((Step.Moved) steps.step(payment)).payment();
+      signed.add(((Step.Moved) steps.step(prepared)).payment());
+    }
+    assertThat(steps.step(signed.getLast())).isInstanceOf(Step.Wait.class);
+    assertThat(fixture.paid(payee)).isEqualTo(BigInteger.ZERO);
+    assertThat(anvil.rpc("txpool_status").toString()).contains("\"queued\":\"0x0\"");
+    assertThat(steps.step(signed.getFirst())).isInstanceOf(Step.Moved.class);
+    assertThat(steps.step(signed.getLast())).isInstanceOf(Step.Moved.class);
+  }
+}

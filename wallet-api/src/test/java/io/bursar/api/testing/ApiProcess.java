@@ -1,0 +1,112 @@
+package io.bursar.api.testing;
+
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+import org.awaitility.Awaitility;
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.api.demo.Client;
+import io.bursar.store.Database;
+
+/**
+ * The real service in a process of its own, from the test's class path. It can be killed and started again on the same port;
+ * several can run on one database.
+ */
+public final class ApiProcess implements AutoCloseable {
+  public static final String ADMIN_KEY = "test-only-operator-key-0123456789";
+
+  private final int port = TestProcess.freePort();
+  private final Map<String, String> environment = new HashMap<>();
+  private @Nullable TestProcess process;
+
+  private ApiProcess(Database.Settings database) {
+    environment.put("BURSAR_HOME", Path.of("target", "api-home").toAbsolutePath().toString());
+    environment.put("BURSAR_PORT", Integer.toString(port));
+    environment.put("BURSAR_DB_URL", database.url());
+    environment.put("BURSAR_DB_USER", database.user());
+    environment.put("BURSAR_DB_PASSWORD", database.password().value());
+    environment.put("BURSAR_ADMIN_KEY", ADMIN_KEY);
+  }
+
+  /** A service on this database, without signer or chain; not started yet. */
+  public static ApiProcess on(Database.Settings database) {
+    return new ApiProcess(database);
+  }
+
+  /** With a signer, and a development chain that it settles on. */
+  public ApiProcess with(SignerProcess signer, AnvilProcess chain) {
+    environment.put("BURSAR_SIGNER_SOCKET", signer.socket().toString());
+    environment.put("BURSAR_PERMIT_KEY", signer.permitKey().toString());
+    environment.put("BURSAR_RPC_URL", chain.endpoint().toString());
+    environment.put("BURSAR_CHAIN", AnvilProcess.CHAIN);
+    environment.put("BURSAR_DEV", "true");
+    environment.put("BURSAR_STABLECOIN_ARTIFACTS", AnvilProcess.usdcArtifacts().toString());
+    return this;
+  }
+
+  public ApiProcess setting(String name, String value) {
+    environment.put(name, value);
+    return this;
+  }
+
+  /** Starts it, or starts it again, and returns at once. */
+  public ApiProcess launch() {
+    kill();
+    process = TestProcess.start("api",
+        List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m", "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), "io.bursar.api.WalletApi"),
+        environment);
+    return this;
+  }
+
+  /** Waits until it is ready. */
+  public ApiProcess await() {
+    Awaitility.await("api").atMost(Duration.ofMinutes(2)).pollInterval(Duration.ofMillis(100)).until(() -> {
+      if (process == null || !process.isAlive()) {
+        throw new IllegalStateException(process == null ? "it was not launched" : process.output());
+      }
+      try {
+        return client().get("/actuator/health/readiness", ADMIN_KEY).status() == 200;
+      } catch (IOException notYet) {
+        return false;
+      }
+    });
+    return this;
+  }
+
+  public ApiProcess start() {
+    return launch().await();
+  }
+
+  /** Ends it as {@code kill -9} does. */
+  public void kill() {
+    if (process != null) {
+      process.close();
+      process = null;
+    }
+  }
+
+  public URI uri() {
+    return URI.create("http://127.0.0.1:" + port);
+  }
+
+  public Client client() {
+    return new Client(uri());
+  }
+
+  /** What it has logged. */
+  public String output() {
+    return process == null ? "" : process.output();
+  }
+
+  @Override
+  public void close() {
+    kill();
+  }
+}

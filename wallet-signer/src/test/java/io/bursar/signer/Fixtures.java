@@ -1,0 +1,101 @@
+package io.bursar.signer;
+
+import java.io.IOException;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.KeyPair;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.UUID;
+
+import io.bursar.money.Address;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.Digest32;
+import io.bursar.permit.Permit;
+import io.bursar.permit.PermitKeys;
+import io.bursar.permit.SignerRefusal;
+import io.bursar.permit.SignerReply;
+import io.bursar.permit.SignerReply.Healthy;
+import io.bursar.permit.SignerRequest;
+import io.bursar.permit.TransferIntent;
+import io.bursar.permit.TransferIntent.Gas;
+import io.bursar.permit.TransferIntent.NonceSlot;
+import io.bursar.permit.TransferIntent.Transfer;
+
+/** What the tests of the signer have in common: known keys, plain intents, and permits for them. */
+final class Fixtures {
+  static final Instant NOW = Instant.parse("2026-11-23T10:00:00.123Z");
+  static final KeyPair PERMIT_KEYS = PermitKeys.generate();
+  static final UUID TENANT = UUID.fromString("0198f3a0-0000-7000-8000-00000000000a");
+  static final UUID OTHER_TENANT = UUID.fromString("0198f3a0-0000-7000-8000-00000000000b");
+  static final Address TOKEN = Address.parse("0x833589fcd6edb6e08f4c7c32d4f71b54bda02913");
+  static final Address PAYEE = Address.parse("0x00000000000000000000000000000000000000aa");
+  static final Healthy HEALTHY = new Healthy("test", "test", List.of());
+
+  /** A clock that stands still until it is told to move. */
+  static final class TestClock implements InstantSource {
+    private volatile Instant now = NOW;
+
+    @Override
+    public Instant instant() {
+      return now;
+    }
+
+    void set(Instant instant) {
+      now = instant;
+    }
+  }
+
+  private Fixtures() {}
+
+  static Kek kek() {
+    return Kek.ofKey("0123456789abcdef0123456789abcdef".getBytes(StandardCharsets.US_ASCII));
+  }
+
+  static Secp256k1 nativeCurve() throws IOException {
+    return NativeSecp256k1.load(Path.of("target", "test-native"));
+  }
+
+  static TransferIntent intent(UUID keyId, Address from, long nonce) {
+    return intent(keyId, from, nonce, BigInteger.valueOf(12_500_000));
+  }
+
+  static TransferIntent intent(UUID keyId, Address from, long nonce, BigInteger amount) {
+    return new TransferIntent(TENANT, new UUID(nonce, 99), new NonceSlot(8453, keyId, nonce), from,
+        new Transfer(TOKEN, PAYEE, amount), gas(90_000, 1_500_000_000L, 1_000_000));
+  }
+
+  static Gas gas(long limit, long maxFee, long priority) {
+    return new Gas(limit, BigInteger.valueOf(maxFee), BigInteger.valueOf(priority));
+  }
+
+  static Permit permit(TransferIntent intent, Instant issuedAt) {
+    return new Permit(UUID.randomUUID(), intent.spendId(), Digest32.sha256(), intent.hash(), issuedAt,
+        issuedAt.plusSeconds(60));
+  }
+
+  /** A request that holds together, issued now by the test's permit key. */
+  static SignerRequest.Sign request(TransferIntent intent) {
+    return new SignerRequest.Sign(permit(intent, NOW).sign(PERMIT_KEYS.getPrivate()), Bytes.of(intent.encode()));
+  }
+
+  static Address address(Random random) {
+    var bytes = new byte[Address.BYTES];
+    random.nextBytes(bytes);
+    return Address.of(bytes);
+  }
+
+  static byte[] bytes(Random random, int length) {
+    var bytes = new byte[length];
+    random.nextBytes(bytes);
+    return bytes;
+  }
+
+  static Optional<SignerRefusal> refusal(SignerReply reply) {
+    return reply instanceof SignerReply.Refused refused ? Optional.of(refused.reason()) : Optional.empty();
+  }
+}

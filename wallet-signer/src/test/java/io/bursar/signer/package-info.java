@@ -1,0 +1,5 @@
+/** Tests of the signer. */
+@NullMarked
+package io.bursar.signer;
+
+import org.jspecify.annotations.NullMarked;
