@@ -3,6 +3,7 @@
 \set ON_ERROR_STOP on
 BEGIN;
 SET LOCAL synchronous_commit = off;
+SET LOCAL work_mem = '512MB';
 CREATE TEMPORARY TABLE key_of (definition text, wallet_id uuid, key bigint);
 \set copy '\\copy key_of FROM ' :'file'
 :copy
