@@ -72,13 +72,14 @@ CREATE TABLE payment (
   lease            uuid,                           -- whose it is, or was last
   updated_at       timestamptz NOT NULL,
   PRIMARY KEY (tenant_id, spend_id),
-  UNIQUE (tenant_id, wallet_id, nonce),
   CHECK (state IN ('prepared', 'signed', 'broadcast', 'confirmed', 'reverted') = (nonce IS NOT NULL) OR state = 'failed'),
   CHECK (state NOT IN ('signed', 'broadcast', 'confirmed', 'reverted') OR transaction_hash IS NOT NULL),
   CHECK ((state IN ('confirmed', 'reverted')) = (block_hash IS NOT NULL)),
   CHECK (state <> 'awaiting_approval' OR expires_at IS NOT NULL),
   CHECK (state <> 'failed' OR failure IS NOT NULL)
 ) WITH (fillfactor = 70);
+-- Of those that have a nonce: a new payment has none, and does not pay for an index that says nothing of it.
+CREATE UNIQUE INDEX payment_nonce ON payment (tenant_id, wallet_id, nonce) WHERE nonce IS NOT NULL;
 CREATE INDEX payment_due ON payment (due_at) WHERE state IN ('authorized', 'prepared', 'signed', 'broadcast');
 CREATE INDEX payment_waiting ON payment (tenant_id, expires_at) WHERE state = 'awaiting_approval';
 CREATE INDEX payment_in_flight ON payment (tenant_id, wallet_id, nonce) WHERE state IN ('prepared', 'signed', 'broadcast');

@@ -17,6 +17,9 @@ public final class Address implements Comparable<Address> {
 
   private final byte[] bytes;
 
+  /** The text, once asked for: its checksum is a hash. Every thread comes to the same one. */
+  private @Nullable String text;
+
   private Address(byte[] bytes) {
     this.bytes = bytes;
   }
@@ -102,14 +105,23 @@ public final class Address implements Comparable<Address> {
   /** {@code 0x} and forty digits with the EIP-55 checksum. */
   @Override
   public String toString() {
+    var known = text;
+    if (known == null) {
+      known = checksummed();
+      text = known;
+    }
+    return known;
+  }
+
+  private String checksummed() {
     var digits = HexFormat.of().formatHex(bytes);
     var hash = keccak256(digits.getBytes(java.nio.charset.StandardCharsets.US_ASCII));
-    var text = new StringBuilder(42).append("0x");
+    var checksummed = new StringBuilder(42).append("0x");
     for (int i = 0; i < 40; i++) {
       int nibble = (hash[i / 2] >> (i % 2 == 0 ? 4 : 0)) & 0xf;
-      text.append(nibble >= 8 ? Character.toUpperCase(digits.charAt(i)) : digits.charAt(i));
+      checksummed.append(nibble >= 8 ? Character.toUpperCase(digits.charAt(i)) : digits.charAt(i));
     }
-    return text.toString();
+    return checksummed.toString();
   }
 
   private static String lower(String text) {

@@ -25,12 +25,24 @@ public record Decision(Effect effect, boolean implicit, List<PolicyVersion> poli
   public static final String ENGINE = "1";
 
   public enum Effect {
-    ALLOW, REQUIRE_APPROVAL, DENY
+    ALLOW,
+    REQUIRE_APPROVAL,
+    DENY
   }
 
   /** Why a spend is not allowed outright; stable, in order of precedence. */
   public enum Code {
-    WALLET_FROZEN, AGENT_SUSPENDED, NO_POLICY, EVALUATION_ERROR, DENIED_BY_RULE, OUTSIDE_HOURS, NO_PERMIT, BELOW_MINIMUM, LIMIT_EXCEEDED, RATE_EXCEEDED, APPROVAL_REQUIRED
+    WALLET_FROZEN,
+    AGENT_SUSPENDED,
+    NO_POLICY,
+    EVALUATION_ERROR,
+    DENIED_BY_RULE,
+    OUTSIDE_HOURS,
+    NO_PERMIT,
+    BELOW_MINIMUM,
+    LIMIT_EXCEEDED,
+    RATE_EXCEEDED,
+    APPROVAL_REQUIRED
   }
 
   /** A policy that was in force, by its identity and version. */

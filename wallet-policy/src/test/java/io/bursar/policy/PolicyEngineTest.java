@@ -183,6 +183,19 @@ class PolicyEngineTest {
   }
 
   @Test
+  void waitsForTheLastOfSeveralLimitsInAnyOrder() {
+    var week = "{'id': 'week', 'kind': 'limit', 'match': {'assets': ['USDC']}, 'max': '20', 'window': {'rolling': 'P7D'}}";
+    var day = "{'id': 'day', 'kind': 'limit', 'match': {'assets': ['USDC']}, 'max': '10', 'window': {'rolling': 'PT24H'}}";
+    for (var scenario : List.of(Scenario.of(PERMIT, week, day), Scenario.of(PERMIT, day, week))) {
+      scenario.play("""
+          10:00 spend 10                  → allow
+          2026-11-24T10:00:01Z spend 10   → allow
+          2026-11-24T11:00:00Z spend 1    → deny LIMIT_EXCEEDED max none retry 2026-11-30T10:01:00Z
+          """);
+    }
+  }
+
+  @Test
   void countsALifetime() {
     Scenario.of(PERMIT,
         "{'id': 'ever', 'kind': 'limit', 'match': {'assets': ['USDC']}, 'max': '10', 'window': 'lifetime'}")

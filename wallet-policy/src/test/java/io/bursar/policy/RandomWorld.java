@@ -95,10 +95,11 @@ final class RandomWorld {
   private List<Rule> rules() {
     List<Rule> rules = new ArrayList<>();
     int size = 1 + random.nextInt(6);
+    boolean limitsOnly = random.nextInt(3) == 0; // several limits that refuse at once, for different times
     for (int i = 0; i < size; i++) {
-      rules
-          .add(
-              i == 0 && random.nextInt(8) > 0 ? new Rule.Permit("r0", match(16), Rule.Schedule.ALWAYS) : rule("r" + i));
+      rules.add(i == 0 && random.nextInt(8) > 0
+          ? new Rule.Permit("r0", match(16), Rule.Schedule.ALWAYS)
+          : limitsOnly ? limit("r" + i, Rule.Schedule.ALWAYS) : rule("r" + i));
     }
     return rules;
   }

@@ -173,9 +173,11 @@ public final class Lane {
   private Map<Key, Outcome> usedBefore(Connection connection, Map<Key, Spend.Request> byKey) throws SQLException {
     var used = new HashMap<Key, Outcome>();
     try (var statement = connection.prepareStatement("""
-        SELECT s.agent_id, s.idempotency_key, s.fingerprint, s.spend_id
-        FROM unnest(?::uuid[], ?::text[]) AS k(agent_id, idempotency_key)
-        JOIN spend s ON s.tenant_id = ? AND s.agent_id = k.agent_id AND s.idempotency_key = k.idempotency_key
+        SELECT s.* FROM unnest(?::uuid[], ?::text[]) AS k(agent_id, idempotency_key)
+        CROSS JOIN LATERAL (
+          SELECT agent_id, idempotency_key, fingerprint, spend_id FROM spend
+          WHERE tenant_id = ? AND agent_id = k.agent_id AND idempotency_key BETWEEN k.idempotency_key AND k.idempotency_key
+          ORDER BY idempotency_key LIMIT 1) s
         """)) {
       statement.setArray(1, connection.createArrayOf("uuid", byKey.keySet().stream().map(Key::agentId).toArray()));
       statement.setArray(2,
@@ -252,7 +254,10 @@ public final class Lane {
     }
   }
 
-  private static final String WRITE = """
+  // Keys that were used are searched one by one, in the index that holds them in order: LIMIT keeps the search out of the join and
+  // ORDER BY a range keeps the planner from any other index. Written as a plain join it was planned, while the tables were empty,
+  // as one pass over the batch for each spend of the tenant, and so it stayed until the tables were analyzed.
+  static final String WRITE = """
       WITH r AS MATERIALIZED (
         SELECT * FROM unnest(?::uuid[], ?::uuid[], ?::uuid[], ?::text[], ?::bytea[], ?::uuid[], ?::text[], ?::bytea[], ?::text[],
           ?::text[], ?::text[], ?::text[], ?::timestamptz[], ?::timestamptz[], ?::bytea[], ?::bytea[], ?::bytea[], ?::text[], ?::text[],
@@ -262,8 +267,10 @@ public final class Lane {
       l AS (
         UPDATE lane SET epoch = epoch + 1, audit_seq = audit_seq + ?, last_at = ?
         WHERE tenant_id = ? AND epoch = ? AND directory_epoch = ? AND NOT EXISTS (
-          SELECT FROM r JOIN spend s
-          ON s.tenant_id = lane.tenant_id AND s.agent_id = r.agent_id AND s.idempotency_key = r.idempotency_key)
+          SELECT FROM r CROSS JOIN LATERAL (
+            SELECT FROM spend s
+            WHERE s.tenant_id = lane.tenant_id AND s.agent_id = r.agent_id
+              AND s.idempotency_key BETWEEN r.idempotency_key AND r.idempotency_key ORDER BY s.idempotency_key LIMIT 1) used)
         RETURNING tenant_id, audit_seq - ? AS seq, last_at),
       s AS (
         INSERT INTO spend (tenant_id, spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, method,
@@ -295,26 +302,26 @@ public final class Lane {
   private void bind(Connection connection, PreparedStatement statement, List<DecidedSpend> decided)
       throws SQLException {
     var columns = new Columns(connection, statement);
-    columns.add("uuid", decided, DecidedSpend::id);
-    columns.add("uuid", decided, spend -> spend.request().agentId());
-    columns.add("uuid", decided, spend -> spend.request().walletId());
-    columns.add("text", decided, spend -> spend.request().idempotencyKey());
-    columns.add(decided, spend -> spend.request().fingerprint());
-    columns.add("uuid", decided, spend -> spend.request().asset().id());
-    columns.add("text", decided, spend -> spend.request().amount().toString());
-    columns.add(decided, spend -> spend.request().payee().bytes());
-    columns.add("text", decided, spend -> spend.request().category());
-    columns.add("text", decided, spend -> spend.request().host());
-    columns.add("text", decided, DecidedSpend::effect);
-    columns.add("text", decided, DecidedSpend::reasonCodes);
-    columns.add("text", decided, spend -> text(spend.expiresAt()));
-    columns.add("text", decided, spend -> text(spend.request().expiresAt()));
-    columns.add(decided, DecidedSpend::payload);
-    columns.add(decided, DecidedSpend::leafHash);
-    columns.add(decided, DecidedSpend::salt);
-    columns.add("text", decided, spend -> spend.request().text().purpose());
-    columns.add("text", decided, spend -> spend.request().text().reference());
-    columns.add("text", decided, DecidedSpend::metadata);
+    columns.uuid(decided, DecidedSpend::id);
+    columns.uuid(decided, spend -> spend.request().agentId());
+    columns.uuid(decided, spend -> spend.request().walletId());
+    columns.text(decided, spend -> spend.request().idempotencyKey());
+    columns.bytes(decided, spend -> spend.request().fingerprint());
+    columns.uuid(decided, spend -> spend.request().asset().id());
+    columns.text(decided, spend -> spend.request().amount().toString());
+    columns.bytes(decided, spend -> spend.request().payee().bytes());
+    columns.text(decided, spend -> spend.request().category());
+    columns.text(decided, spend -> spend.request().host());
+    columns.text(decided, DecidedSpend::effect);
+    columns.text(decided, DecidedSpend::reasonCodes);
+    columns.text(decided, spend -> text(spend.expiresAt()));
+    columns.text(decided, spend -> text(spend.request().expiresAt()));
+    columns.bytes(decided, DecidedSpend::payload);
+    columns.bytes(decided, DecidedSpend::leafHash);
+    columns.bytes(decided, DecidedSpend::salt);
+    columns.text(decided, spend -> spend.request().text().purpose());
+    columns.text(decided, spend -> spend.request().text().reference());
+    columns.text(decided, DecidedSpend::metadata);
     columns.set(decided.size());
     columns.set(Directory.utc(decided.getFirst().decidedAt()));
     columns.set(tenantId);
@@ -322,12 +329,12 @@ public final class Lane {
     columns.set(directoryEpoch);
     columns.set(decided.size());
     var buckets = List.copyOf(counters.batchBuckets().entrySet());
-    columns.add("int4", buckets, bucket -> bucket.getKey().counterNo());
-    columns.add("int8", buckets, bucket -> bucket.getKey().key());
-    columns.add("int2", buckets, bucket -> (short) bucket.getKey().slotSeconds());
-    columns.add("int8", buckets, bucket -> bucket.getKey().slot());
-    columns.add("text", buckets, bucket -> bucket.getValue().amount.toString());
-    columns.add("int8", buckets, bucket -> bucket.getValue().count);
+    columns.add("int4", buckets, bucket -> bucket.getKey().counterNo(), Integer[]::new);
+    columns.add("int8", buckets, bucket -> bucket.getKey().key(), Long[]::new);
+    columns.add("int2", buckets, bucket -> (short) bucket.getKey().slotSeconds(), Short[]::new);
+    columns.add("int8", buckets, bucket -> bucket.getKey().slot(), Long[]::new);
+    columns.text(buckets, bucket -> bucket.getValue().amount.toString());
+    columns.add("int8", buckets, bucket -> bucket.getValue().count, Long[]::new);
   }
 
   private static @Nullable String text(@Nullable Instant at) {
@@ -345,12 +352,21 @@ public final class Lane {
       this.statement = statement;
     }
 
-    <R> void add(String type, List<R> rows, java.util.function.Function<R, @Nullable Object> value)
-        throws SQLException {
-      statement.setArray(++index, connection.createArrayOf(type, rows.stream().map(value).toArray()));
+    /** The driver sends arrays of text and of numbers in binary, but only if their elements have that very type. */
+    <R, T> void add(String type, List<R> rows, java.util.function.Function<R, @Nullable T> value,
+        java.util.function.IntFunction<T[]> array) throws SQLException {
+      statement.setArray(++index, connection.createArrayOf(type, rows.stream().map(value).toArray(array)));
     }
 
-    <R> void add(List<R> rows, java.util.function.Function<R, byte @Nullable []> value) throws SQLException {
+    <R> void text(List<R> rows, java.util.function.Function<R, @Nullable String> value) throws SQLException {
+      add("text", rows, value, String[]::new);
+    }
+
+    <R> void uuid(List<R> rows, java.util.function.Function<R, @Nullable UUID> value) throws SQLException {
+      add("uuid", rows, value, UUID[]::new);
+    }
+
+    <R> void bytes(List<R> rows, java.util.function.Function<R, byte @Nullable []> value) throws SQLException {
       statement.setArray(++index, connection.createArrayOf("bytea", rows.stream().map(value).toArray(byte[][]::new)));
     }
 

@@ -2,9 +2,6 @@ package io.bursar.store;
 
 import java.sql.Types;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -292,9 +289,5 @@ public final class PaymentStore {
 
   private JdbcClient.StatementSpec sql(String text) {
     return database.sql().sql(text);
-  }
-
-  private static OffsetDateTime time(Instant instant) {
-    return instant.atOffset(ZoneOffset.UTC);
   }
 }

@@ -1,0 +1,99 @@
+import java.io.IOException;
+import java.math.BigInteger;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.UUID;
+
+import io.bursar.json.Json;
+import io.bursar.json.JsonText;
+import io.bursar.money.Address;
+import io.bursar.money.Asset;
+import io.bursar.policy.Policy;
+import io.bursar.policy.PolicyEngine;
+import io.bursar.policy.PolicyJson;
+import io.bursar.spend.Id;
+import io.bursar.spend.SpendFacts;
+
+/**
+ * Sets the service up over HTTP, as an administrator would: {@code Setup PORT DIRECTORY} with the admin key in
+ * {@code BURSAR_ADMIN_KEY} makes an agent and its key and attaches a policy to the tenant. Leaves {@code agent.id} and
+ * {@code agent.key} in the directory.
+ *
+ * <p>{@code Setup buckets TENANT AGENT} reads wallet identifiers (UUIDs) from standard input and prints, for each and for each
+ * limit of the policy, {@code definition wallet key}: under which key the spends of a wallet are counted.
+ */
+final class Setup {
+  private static final String LIMIT = "900000000000";
+  private static final String POLICY = """
+      {"name": "bench", "rules": [
+        {"id": "any", "kind": "permit"},
+        {"id": "day", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "%1$s", "window": {"rolling": "PT24H"}, "per": ["wallet"]},
+        {"id": "pace", "kind": "limit", "maxCount": 1000000000, "window": {"rolling": "PT1M"}, "per": ["wallet"]},
+        {"id": "all", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "%1$s", "window": {"rolling": "PT24H"}}]}"""
+      .formatted(LIMIT);
+
+  private final HttpClient client = HttpClient.newHttpClient();
+  private final String base;
+
+  private Setup(String base) {
+    this.base = base;
+  }
+
+  public static void main(String[] args) throws Exception {
+    if (args[0].equals("buckets")) {
+      buckets(UUID.fromString(args[1]), UUID.fromString(args[2]));
+      return;
+    }
+    var setup = new Setup("http://127.0.0.1:" + args[0]);
+    var directory = Path.of(args[1]);
+    var agent = text(setup.call("POST", "/v1/agents", "{\"name\": \"bench\"}"), "id");
+    var key = text(setup.call("POST", "/v1/api-keys",
+        "{\"role\": \"agent\", \"name\": \"bench\", \"agentId\": \"" + agent + "\"}"), "secret");
+    Files.writeString(directory.resolve("agent.id"), Id.AGENT.parse(agent).orElseThrow().toString());
+    Files.writeString(directory.resolve("agent.key"), key);
+    var policy = setup.call("POST", "/v1/policies", "{\"document\": " + POLICY + "}");
+    var version = "\"version\": \"" + text(policy, "version") + "\"";
+    setup.call("POST", "/v1/policies/" + text(policy, "id") + "/publish", "{" + version + "}");
+    setup.call("PUT", "/v1/policy-attachments/tenant/" + args[2],
+        "{\"policyId\": \"" + text(policy, "id") + "\", " + version + "}");
+  }
+
+  private String call(String method, String path, String body) throws IOException, InterruptedException {
+    var answer = client.send(HttpRequest.newBuilder(URI.create(base + path))
+        .header("Authorization", "Bearer " + System.getenv("BURSAR_ADMIN_KEY"))
+        .header("Content-Type", "application/json").method(method, BodyPublishers.ofString(body)).build(),
+        BodyHandlers.ofString());
+    if (answer.statusCode() >= 300) {
+      throw new IOException(method + " " + path + " was answered with " + answer.statusCode() + " " + answer.body());
+    }
+    return answer.body();
+  }
+
+  private static String text(String json, String member) {
+    try {
+      return ((Json.Str) ((Json.Obj) JsonText.parse(json.getBytes(StandardCharsets.UTF_8))).get(member)).value();
+    } catch (JsonText.Malformed e) {
+      throw new IllegalStateException(json, e);
+    }
+  }
+
+  private static void buckets(UUID tenant, UUID agent) throws Exception {
+    var policy = PolicyJson.load((Json.Obj) JsonText.parse(POLICY.getBytes(StandardCharsets.UTF_8)));
+    var counted = PolicyEngine.counted(policy, Policy.Target.TENANT);
+    var payee = Address.parse("0xb1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1b1");
+    var asset = new Asset("eip155:31337", payee, "USDC", 6, "USD");
+    for (var line : new String(System.in.readAllBytes(), StandardCharsets.US_ASCII).lines().toList()) {
+      var facts = new SpendFacts(tenant, agent, UUID.fromString(line), asset, BigInteger.ONE, payee, "transfer", null,
+          null, false, false);
+      for (var each : counted) {
+        System.out.println(each.counter().id() + "\t" + line + "\t" + each.counter().key(facts));
+      }
+    }
+  }
+}
