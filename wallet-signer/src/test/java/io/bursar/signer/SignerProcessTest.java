@@ -202,7 +202,7 @@ class SignerProcessTest {
       try (var client = new TestClient(signer.socket())) {
         address = ((KeyCreated) client.ask(new CreateKey(Fixtures.TENANT, KEY))).address();
       }
-      for (int round = 0; round < 5_000; round++) {
+      for (int round = 0; round < 3_000; round++) {
         try (var client = new TestClient(signer.socket())) {
           for (int i = 0; i < 1 + random.nextInt(4); i++) {
             hostile(client, signer.permitKey(), address, random, "seed " + seed + ", round " + round);
