@@ -200,8 +200,8 @@ public final class SpendController {
     var agent = query.id("agentId", Id.AGENT);
     var filter = new SpendStore.Filter(caller.onlyAgent().or(() -> agent), query.id("walletId", Id.WALLET),
         query.get("status", SpendView::status),
-        query.get("to", Address::parse), query.get("asset", Query::symbol), query.get("from", Query::time),
-        query.get("until", Query::time),
+        query.get("payee", Address::parse), query.get("asset", Query::symbol), query.get("from", Query::time),
+        query.get("to", Query::time),
         Optional.empty());
     var page = query.page();
     query.refuseFaults();

@@ -314,7 +314,7 @@ final class BadInputTest {
   Stream<Case> refusesAQuery() {
     return Stream.of("/v1/spends?limit=0", "/v1/spends?limit=501", "/v1/spends?limit=x", "/v1/spends?limit=-1",
         "/v1/spends?limit=1&limit=2", "/v1/spends?cursor=x", "/v1/spends?cursor=spd_" + ZEROS,
-        "/v1/spends?status=lost", "/v1/spends?to=" + PAYEE.replace('C', 'c'), "/v1/spends?from=yesterday",
+        "/v1/spends?status=lost", "/v1/spends?payee=" + PAYEE.replace('C', 'c'), "/v1/spends?from=yesterday",
         "/v1/spends?walletId=agt_" + ZEROS, "/v1/spends?asset=%00", "/v1/spends?surprise=1",
         "/v1/authorizations?effect=perhaps", "/v1/authorizations?order=random", "/v1/authorizations?amountFrom=-1",
         "/v1/authorizations?amountTo=1e3", "/v1/authorizations?to=x", "/v1/authorizations?status=lost",
