@@ -6,28 +6,40 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 
 import org.awaitility.Awaitility;
 
 import io.bursar.store.Database;
 
-/** The embedded PostgreSQL as the launcher runs it, in a process of its own that starts a killed server again. */
+/**
+ * The embedded PostgreSQL as the launcher runs it: in a process of its own that starts a killed server again, or ends if the
+ * server dies too soon, and is then started again as the launcher would.
+ */
 public final class PostgresProcess implements AutoCloseable {
   private final Path home;
-  private final TestProcess process;
+  private volatile TestProcess process;
+  private volatile boolean closed;
 
   private PostgresProcess(Path home, TestProcess process) {
     this.home = home;
     this.process = process;
+    var _ = Thread.ofVirtual().start(this::supervise);
+  }
+
+  private void supervise() {
+    while (!closed) {
+      if (!process.isAlive()) {
+        process = launch(home);
+      }
+      LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
+    }
+    process.close();
   }
 
   /** A new server with the schema, ready. */
   public static PostgresProcess start(Path home) {
-    var process = TestProcess.start("postgres",
-        List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m", "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
-            "io.bursar.store.embedded.EmbeddedPostgres", "--home",
-            home.toString()));
+    var process = launch(home);
     Awaitility.await("postgres").atMost(Duration.ofMinutes(2)).pollInterval(Duration.ofMillis(50)).until(() -> {
       if (!process.isAlive()) {
         throw new IllegalStateException(process.output());
@@ -35,6 +47,14 @@ public final class PostgresProcess implements AutoCloseable {
       return process.output().lines().anyMatch("ready"::equals);
     });
     return new PostgresProcess(home, process);
+  }
+
+  private static TestProcess launch(Path home) {
+    return TestProcess.start("postgres",
+        List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx64m", "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"),
+            "io.bursar.store.embedded.EmbeddedPostgres", "--home",
+            home.toString()));
   }
 
   /** As the API reaches it. */
@@ -63,6 +83,7 @@ public final class PostgresProcess implements AutoCloseable {
 
   @Override
   public void close() {
+    closed = true;
     process.close();
   }
 }
