@@ -115,6 +115,10 @@ public final class Demo {
         "same spend; " + balance(stage, stage.shop(), "32.5"));
     audit(stage);
     printTable();
+    out.println();
+    say("To keep it running: deploy/bursar up (Ctrl-C stops it; --detach leaves it in the background).");
+    say("To open next: README.md for five minutes with curl, /openapi.yaml of the running service for every call,");
+    say("wallet-policy/README.md for what a policy can say.");
   }
 
   private Stage provision() throws Failed, IOException, InterruptedException {
