@@ -2,7 +2,6 @@ package io.bursar.store;
 
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -200,8 +199,7 @@ public final class Approvals {
     insertRedecision(slot, spend, authorizationId, decision, now);
     var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, decision,
         AuthorizationEntry.Advice.NONE, null);
-    var approvedBy = new HashSet<String>(satisfied);
-    audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor, withApprovedBy(body, approvedBy));
+    audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor, withApprovedBy(body, satisfied));
     move(slot, spend, state, decision, now);
   }
 
