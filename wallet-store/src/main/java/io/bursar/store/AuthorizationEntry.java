@@ -95,7 +95,7 @@ final class AuthorizationEntry {
         .forEach(
             group -> groups.add(Json.object().put("group", group.group()).put("threshold", group.threshold()).build()));
     return Json.object().put("groups", new Json.Arr(groups)).put("expiresAfter", approval.expiresAfter().toString())
-        .build();
+        .put("delay", approval.delay().isZero() ? null : approval.delay().toString()).build();
   }
 
   private static Json readings(Decision decision) {
