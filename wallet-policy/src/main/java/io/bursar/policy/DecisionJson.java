@@ -79,7 +79,7 @@ public final class DecisionJson {
         .forEach(
             group -> groups.add(Json.object().put("group", group.group()).put("threshold", group.threshold()).build()));
     return Json.object().put("groups", new Json.Arr(groups)).put("expiresAfter", approval.expiresAfter().toString())
-        .build();
+        .put("delay", approval.delay().isZero() ? null : approval.delay().toString()).build();
   }
 
   /** All that was read of the counters: first for the decision, then for the advice. */
