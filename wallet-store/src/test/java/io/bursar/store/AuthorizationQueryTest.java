@@ -21,10 +21,10 @@ import io.bursar.policy.Policy;
 import io.bursar.store.AuthorizationQuery.Authorization;
 import io.bursar.store.AuthorizationQuery.Filter;
 
-/** What the auditor asks, over 60,000 decisions: the right ones, all of them, and by index. */
+/** What the auditor asks, over 25,000 decisions: the right ones, all of them, and by index. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class AuthorizationQueryTest {
-  private static final int MADE = 60_000;
+  private static final int MADE = 25_000;
   private static final Pattern WHOLE_TABLE = Pattern.compile("Seq Scan on (spend|payment|audit_entry|redecision)\\b");
 
   private final Fixture fixture = new Fixture();
@@ -47,7 +47,7 @@ class AuthorizationQueryTest {
     ManySpends.multiply(fixture.test, "a", MADE, fixture.newWallet());
     fixture.test
         .asAdministrator("UPDATE payment SET state = 'failed', failure = 'test', block_hash = null WHERE spend_id IN "
-            + "(SELECT spend_id FROM spend WHERE idempotency_key IN ('c', '30000'))");
+            + "(SELECT spend_id FROM spend WHERE idempotency_key IN ('c', '12000'))");
     fixture.test.asAdministrator(
         """
         INSERT INTO redecision (tenant_id, authorization_id, spend_id, effect, reason_codes, audit_seq, decided_at)
@@ -128,8 +128,8 @@ class AuthorizationQueryTest {
         && a.request().agentId().equals(fixture.agent));
     finds(filter(WALLET, fixture.wallet), a -> a.request().walletId().equals(fixture.wallet));
     finds(filter(PAYEE, Fixture.address(7)), a -> a.request().payee().equals(Fixture.address(7)));
-    finds(filter(ASSET, "USDC", LEAST, new BigDecimal("0.059")),
-        a -> a.request().amount().longValue() >= 59_000);
+    finds(filter(ASSET, "USDC", LEAST, new BigDecimal("0.024")),
+        a -> a.request().amount().longValue() >= 24_000);
     finds(filter(EFFECT, "deny"), a -> a.effect().equals("deny"));
     finds(filter(STATUS, "failed"), a -> a.status().equals("failed"));
     finds(filter(STATUS, "denied"), a -> a.status().equals("denied"));
@@ -137,7 +137,7 @@ class AuthorizationQueryTest {
     finds(filter(REASON, "LIMIT_EXCEEDED"), a -> a.reasonCodes().contains("LIMIT_EXCEEDED"));
     finds(filter(VERSION, version, WALLET, fixture.wallet), a -> a.request().walletId().equals(fixture.wallet));
     finds(filter(MOST, new BigDecimal("0.000007")), a -> a.request().amount().longValue() <= 7);
-    var some = everything.get(31_000).at();
+    var some = everything.get(13_000).at();
     finds(filter(FROM, some, TO, some.plus(Duration.ofSeconds(3))), a -> !a.at().isBefore(some)
         && a.at().isBefore(some.plus(Duration.ofSeconds(3))));
   }
@@ -151,7 +151,7 @@ class AuthorizationQueryTest {
         new Page.Request(Optional.empty(), 50)).items()).isEmpty();
   }
 
-  /** The one that matches is 60,000 decisions away: a page looks at 20,000 and says where to go on. */
+  /** The one that matches is 25,000 decisions away: a page looks at 20,000 and says where to go on. */
   @Test
   void endsAPageEarlyWhenItHasLookedAtEnough() {
     var filter = reversed(filter(MOST, new BigDecimal("0.000001")));

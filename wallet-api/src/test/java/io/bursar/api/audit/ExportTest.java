@@ -24,10 +24,10 @@ import io.bursar.store.ApiKeys;
 import io.bursar.store.Fixture;
 import io.bursar.store.ManySpends;
 
-/** An export of 40,000 decisions over HTTP. */
+/** An export of 20,000 decisions over HTTP. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ExportTest {
-  private static final int MADE = 40_000;
+  private static final int MADE = 20_000;
 
   private final Fixture fixture = new Fixture();
   private final ApiProcess api = ApiProcess.on(fixture.test.settings());
