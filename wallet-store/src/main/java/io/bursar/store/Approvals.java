@@ -12,7 +12,9 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.json.Json;
+import io.bursar.policy.Advice;
 import io.bursar.policy.Decision;
+import io.bursar.policy.DecisionJson;
 import io.bursar.policy.PolicyEngine;
 import io.bursar.policy.Rule;
 import io.bursar.spend.Id;
@@ -198,7 +200,7 @@ public final class Approvals {
     var authorizationId = Ids.next(now);
     insertRedecision(slot, spend, authorizationId, decision, now);
     var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, decision,
-        AuthorizationEntry.Advice.NONE, null);
+        Advice.NONE, null);
     audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor, withApprovedBy(body, satisfied));
     move(slot, spend, state, decision, now);
   }
@@ -216,7 +218,7 @@ public final class Approvals {
         INSERT INTO redecision (tenant_id, authorization_id, spend_id, effect, reason_codes, audit_seq, decided_at)
         VALUES (:tenant, :id, :spend, :effect, :codes, :seq, :at)
         """).param("tenant", spend.tenantId()).param("id", authorizationId).param("spend", spend.id())
-        .param("effect", AuthorizationEntry.text(decision.effect()))
+        .param("effect", DecisionJson.text(decision.effect()))
         .param("codes",
             decision.reasons().stream().map(reason -> reason.code().name()).distinct().toArray(String[]::new))
         .param("seq", slot.seq()).param("at", Directory.utc(now)).update();
