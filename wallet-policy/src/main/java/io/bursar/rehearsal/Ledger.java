@@ -226,7 +226,7 @@ public final class Ledger {
     var facts = new SpendFacts(spent.facts.tenantId(), spent.facts.agentId(), spent.facts.walletId(),
         spent.facts.asset(),
         spent.facts.amount(), spent.facts.payee(), spent.facts.method(), spent.facts.category(), spent.facts.host(),
-        frozen.contains(spent.facts.walletId()), suspended.contains(spent.facts.agentId()));
+        frozen.contains(spent.facts.walletId()), suspended.contains(spent.facts.agentId()), spent.facts.text());
     var again = PolicyEngine.decide(world.policies(), facts, counters, now);
     spent.decision = again;
     hold(spent);
@@ -268,7 +268,7 @@ public final class Ledger {
     var agent = walletOrAgent(Id.AGENT, spend.agent());
     BigInteger amount = Amount.parse(spend.amount().toPlainString(), asset.decimals());
     return new SpendFacts(TENANT, agent, wallet, asset, amount, payee(spend.payee()), SpendFacts.TRANSFER,
-        spend.category(), spend.host(), frozen.contains(wallet), suspended.contains(agent));
+        spend.category(), spend.host(), frozen.contains(wallet), suspended.contains(agent), spend.text());
   }
 
   private Asset asset(Optional<String> symbol, Optional<String> chain) {

@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -22,12 +23,14 @@ import java.util.stream.Stream;
 import io.bursar.money.Amount;
 import io.bursar.money.Asset;
 import io.bursar.policy.Decision;
+import io.bursar.spend.SpendText;
 
 /**
  * Reads the lines of a ledger:
  *
  * <pre>
- * [at] TIME spend AMOUNT [ASSET] [to PAYEE] [by AGENT] [from WALLET] [on CHAIN] [host HOST] [for CATEGORY] [as NAME] → EXPECTED
+ * [at] TIME spend AMOUNT [ASSET] [to PAYEE] [by AGENT] [from WALLET] [on CHAIN] [host HOST] [for CATEGORY] [saying "PURPOSE"]
+ *     [about "REFERENCE"] [as NAME] → EXPECTED
  * [at] TIME approve NAME → EXPECTED
  * [at] TIME reject NAME | void NAME
  * [at] TIME freeze [WALLET] | unfreeze [WALLET] | suspend [AGENT] | resume [AGENT]
@@ -45,7 +48,10 @@ final class LedgerText {
   private static final Pattern STEP = Pattern.compile("\\+([0-9]{1,6})([smhd])");
   private static final Pattern AMOUNT = Pattern.compile("[0-9].*");
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_.:*-]{1,128}");
-  private static final Set<String> WORDS = Set.of("to", "by", "from", "on", "host", "for", "as");
+  private static final Set<String> WORDS = Set.of("to", "by", "from", "on", "host", "for", "saying", "about",
+      "as");
+  private static final Set<String> FREE = Set.of("saying", "about");
+  private static final Pattern WORD = Pattern.compile("\"[^\"]*\"|\\S+");
   private static final List<String> EFFECTS = List.of("allow", "deny", "approval", "expired");
   private static final Set<String> CODES = Stream.of(Decision.Code.values()).map(Enum::name)
       .collect(Collectors.toUnmodifiableSet());
@@ -61,7 +67,7 @@ final class LedgerText {
 
   /** One line that is neither empty nor a comment; lines of one ledger must be read in order. */
   Step read(int line, String text) throws Unreadable {
-    var words = new ArrayDeque<>(List.of(text.replace("->", "→").replace("→", " → ").strip().split("\\s+")));
+    var words = new ArrayDeque<>(WORD.matcher(text.replace("->", "→").replace("→", " → ")).results().map(MatchResult::group).toList());
     if ("at".equals(words.peek())) {
       words.pop();
     }
@@ -100,9 +106,9 @@ final class LedgerText {
       if (!WORDS.contains(word)) {
         throw new Unreadable(
             "`" + word
-                + "` is not understood; there are `to`, `by`, `from`, `on`, `host`, `for` and `as`, and then `→`");
+                + "` is not understood; there are `to`, `by`, `from`, `on`, `host`, `for`, `saying`, `about` and `as`, and then `→`");
       }
-      if (given.put(word, name(words)) != null) {
+      if (given.put(word, FREE.contains(word) ? free(words) : name(words)) != null) {
         throw new Unreadable("`" + word + "` is given twice");
       }
     }
@@ -112,7 +118,7 @@ final class LedgerText {
     }
     return new Step.Spend(line, when, amount, asset, Optional.ofNullable(given.get("on")),
         given.getOrDefault("to", PAYEE), given.getOrDefault("by", AGENT), given.getOrDefault("from", WALLET),
-        given.get("host"), given.get("for"), label, expected(words));
+        given.get("host"), given.get("for"), new SpendText(given.get("saying"), given.get("about"), null), label, expected(words));
   }
 
   private static BigDecimal amount(String text) throws Unreadable {
@@ -178,6 +184,12 @@ final class LedgerText {
       throw new Unreadable("`" + name + "` is not a name: up to 128 letters, digits and `_.:*-`");
     }
     return name;
+  }
+
+  /** Words in quotes, or one without. */
+  private static String free(Deque<String> words) throws Unreadable {
+    var text = next(words, "a text in quotes");
+    return text.startsWith("\"") && text.endsWith("\"") && text.length() > 1 ? text.substring(1, text.length() - 1) : text;
   }
 
   private static String next(Deque<String> words, String what) throws Unreadable {

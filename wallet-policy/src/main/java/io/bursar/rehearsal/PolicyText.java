@@ -23,6 +23,9 @@ public final class PolicyText {
     var text = new StringBuilder("Policy `").append(policy.name()).append("`, ")
         .append(Words.counted(policy.rules().size(), "rule")).append(", version ").append(policy.version())
         .append("\n\n");
+    if (policy.mode() == Policy.Mode.OBSERVE) {
+      text.append("It only observes: what it says is recorded, and its limits count, but it neither permits nor denies.\n\n");
+    }
     if (permits.isEmpty()) {
       text.append("It permits nothing: every spend is denied.\n");
     } else {
@@ -38,7 +41,8 @@ public final class PolicyText {
   /** What one rule does. */
   static String sentences(Rule rule) {
     var spends = Words.spends(rule.match());
-    var schedule = Words.schedule(rule.schedule());
+    var when = rule.when();
+    var schedule = Words.schedule(rule.schedule()) + (when == null ? "" : ", if `" + when.expression() + "`");
     return switch (rule) {
       case Rule.Permit permit -> sentence("permits " + spends + schedule);
       case Rule.Deny deny -> sentence("denies " + spends + schedule);

@@ -9,6 +9,8 @@ import java.util.Optional;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.spend.SpendText;
+
 /** What one line of a ledger says. */
 sealed interface Step {
   /** The number of the line in its file, from 1. */
@@ -32,10 +34,11 @@ sealed interface Step {
    *
    * @param asset its symbol; absent for the first asset of the ledger
    * @param chain absent for the first chain that has the asset
+   * @param text the agent's own words
    * @param label by which later lines call this spend
    */
   record Spend(int line, When when, BigDecimal amount, Optional<String> asset, Optional<String> chain, String payee,
-      String agent, String wallet, @Nullable String host, @Nullable String category, Optional<String> label,
+      String agent, String wallet, @Nullable String host, @Nullable String category, SpendText text, Optional<String> label,
       Expected expected) implements Step {}
 
   /** All groups that were asked have approved a spend, which is then decided again. */

@@ -19,7 +19,10 @@ import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.policy.Policy;
 import io.bursar.policy.PolicyContext;
+import io.bursar.policy.PolicyEnvironment;
 import io.bursar.policy.PolicyJson;
+import io.bursar.policy.ValueSet;
+import io.bursar.policy.cel.CelConditions;
 
 /**
  * A policy document in a file, read as the service would read it. There is no service to ask for assets and groups: unless
@@ -45,11 +48,12 @@ final class PolicyFile {
    *
    * @param assets those that exist; absent for those that the document names
    * @param groups likewise, with the number of their members
+   * @param sets likewise, by {@code name@version}; absent for any, each without values
    * @param faults what is wrong is added to it, as {@code FILE:LINE: POINTER MESSAGE}
    * @return empty where something is
    */
   static Optional<Read> read(Path path, Optional<List<Asset>> assets, Optional<Map<String, Integer>> groups,
-      List<String> faults) {
+      Optional<Map<String, ValueSet>> sets, List<String> faults) {
     var file = new YamlFile(path);
     var text = file.read();
     if (text == null) {
@@ -66,7 +70,12 @@ final class PolicyFile {
     var named = new Named();
     named.collect(document);
     var existing = assets.orElseGet(named::assets);
-    var context = new PolicyContext(existing, groups.orElseGet(named::groups));
+    var environment = new PolicyEnvironment(
+        reference -> sets.isPresent()
+            ? Optional.ofNullable(sets.get().get(reference))
+            : Optional.of(ValueSet.of(reference, ValueSet.Kind.ADDRESSES, List.of())),
+        CelConditions.INSTANCE);
+    var context = new PolicyContext(existing, groups.orElseGet(named::groups), environment);
     return switch (PolicyJson.parse(document, context)) {
       case PolicyJson.Parsed(var policy, var warnings) -> Optional.of(new Read(policy, existing,
           warnings.stream().map(warning -> at(path, warning.pointer()) + warning.message()).toList()));

@@ -29,8 +29,8 @@ public final class PolicyTool {
         explain FILE...   policy documents as plain English sentences
 
       Exit code 0 if all is well, 1 if a scenario did not go as written or a policy is not valid, 2 if something could not
-      be read. No server is needed. Unless a file of scenarios lists `assets` and `groups`, those that the policies name
-      are taken to exist; the service checks them against its own.
+      be read. No server is needed. Unless a file of scenarios lists `assets`, `groups` and `sets`, those that the
+      policies name are taken to exist; the service checks them against its own.
 
       A file of scenarios:
 
@@ -143,7 +143,7 @@ public final class PolicyTool {
     int code = OK;
     for (var path : files) {
       List<String> faults = new ArrayList<>();
-      var read = PolicyFile.read(path, Optional.empty(), Optional.empty(), faults);
+      var read = PolicyFile.read(path, Optional.empty(), Optional.empty(), Optional.empty(), faults);
       if (read.isEmpty()) {
         out.println(path + ": not valid");
         faults.forEach(fault -> out.println("  " + fault));
@@ -162,7 +162,7 @@ public final class PolicyTool {
     int code = OK;
     for (var path : files) {
       List<String> faults = new ArrayList<>();
-      var read = PolicyFile.read(path, Optional.empty(), Optional.empty(), faults);
+      var read = PolicyFile.read(path, Optional.empty(), Optional.empty(), Optional.empty(), faults);
       faults.forEach(err::println);
       read.ifPresent(policy -> out.println(PolicyText.of(policy.policy())));
       code = read.isPresent() ? code : NOT_WELL;

@@ -21,6 +21,7 @@ import org.yaml.snakeyaml.nodes.SequenceNode;
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.policy.Policy;
+import io.bursar.policy.ValueSet;
 import io.bursar.rehearsal.Ledger;
 
 /**
@@ -31,6 +32,7 @@ import io.bursar.rehearsal.Ledger;
  * day: 2026-11-23                 # optional: the first day, UTC
  * assets: [{symbol: USDC, chain: "eip155:8453", decimals: 6, currency: USD}]    # optional: those that exist
  * groups: {finance: 3}            # optional: approver groups and how many members they have
+ * sets: {"vendors@3": {addresses: ["0x…"]}}         # optional: value sets, of addresses, hosts or strings
  * names: {shop: "0x…"}            # optional: what the ledgers call accounts, agents and wallets
  * scenarios:
  *   - name: spends up to the limit of a day
@@ -41,7 +43,7 @@ import io.bursar.rehearsal.Ledger;
  */
 final class ScenarioFile {
   private static final LocalDate DAY = LocalDate.of(2026, 11, 23); // a Monday
-  private static final Set<String> FIELDS = Set.of("policy", "policies", "day", "assets", "groups", "names",
+  private static final Set<String> FIELDS = Set.of("policy", "policies", "day", "assets", "groups", "sets", "names",
       "scenarios");
 
   record Scenario(String name, int line, List<Ledger.Line> ledger) {}
@@ -76,11 +78,12 @@ final class ScenarioFile {
     var fields = file.members(document, "a file of scenarios", FIELDS);
     var assets = Optional.ofNullable(fields.get("assets")).map(this::assets);
     var groups = Optional.ofNullable(fields.get("groups")).map(this::groups);
+    var sets = Optional.ofNullable(fields.get("sets")).map(this::sets);
     List<Policy.InForce> policies = new ArrayList<>();
     List<Asset> existing = new ArrayList<>(assets.orElse(List.of()));
     List<String> warnings = new ArrayList<>();
     for (var named : policies(document, fields)) {
-      PolicyFile.read(named.path(), assets, groups, faults).ifPresent(policy -> {
+      PolicyFile.read(named.path(), assets, groups, sets, faults).ifPresent(policy -> {
         policies.add(new Policy.InForce(new UUID(7, policies.size() + 1L), policy.policy(), named.target()));
         warnings.addAll(policy.warnings());
         policy.assets().stream().filter(asset -> !existing.contains(asset)).forEach(existing::add);
@@ -160,6 +163,31 @@ final class ScenarioFile {
       }
     });
     return groups;
+  }
+
+  private Map<String, ValueSet> sets(Node node) {
+    Map<String, ValueSet> sets = new HashMap<>();
+    file.members(node, "`sets`", Set.of()).forEach((reference, set) -> {
+      var kinds = file.members(set, "a set", Set.of("addresses", "hosts", "strings"));
+      if (!ValueSet.REFERENCE.matcher(reference).matches() || kinds.size() != 1) {
+        file.fault(set, "a set is called `name@version` and has either `addresses`, `hosts` or `strings`");
+        return;
+      }
+      var kind = ValueSet.Kind.valueOf(kinds.keySet().iterator().next().toUpperCase(Locale.ROOT));
+      List<String> values = new ArrayList<>();
+      for (var item : file.items(kinds.values().iterator().next(), "the values of `" + reference + "`")) {
+        var text = file.text(item, "a value", set);
+        try {
+          values.add(ValueSet.canonical(kind, text == null ? "" : text));
+        } catch (IllegalArgumentException e) {
+          file.fault(item, "`" + text + "` " + e.getMessage());
+        }
+      }
+      if (file.faults().isEmpty()) {
+        sets.put(reference, ValueSet.of(reference, kind, values));
+      }
+    });
+    return sets;
   }
 
   private Map<String, String> names(@Nullable Node node) {
