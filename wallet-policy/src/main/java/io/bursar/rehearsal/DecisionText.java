@@ -44,7 +44,8 @@ public final class DecisionText {
     }
     advice(decision, facts, lines);
     var readings = readings(entry);
-    var observing = items(decision, "observed").stream().map(each -> text(each, "id") + text(each, "attachedTo")).toList();
+    var observing = items(decision, "observed").stream().map(each -> text(each, "id") + text(each, "attachedTo"))
+        .toList();
     for (var named : items(decision, "policies")) {
       if (observing.contains(text(named, "id") + text(named, "attachedTo"))) {
         continue;
@@ -54,7 +55,8 @@ public final class DecisionText {
     }
     for (var observed : items(decision, "observed")) {
       lines.add("");
-      lines.add("Only observing, and without a say, this policy would have come to `" + text(observed, "effect") + "`:");
+      lines
+          .add("Only observing, and without a say, this policy would have come to `" + text(observed, "effect") + "`:");
       items(observed, "reasons").forEach(reason -> lines.add("  because " + reason(reason)));
       policy(observed, observed, policies, readings, lines);
     }

@@ -67,7 +67,8 @@ final class LedgerText {
 
   /** One line that is neither empty nor a comment; lines of one ledger must be read in order. */
   Step read(int line, String text) throws Unreadable {
-    var words = new ArrayDeque<>(WORD.matcher(text.replace("->", "→").replace("→", " → ")).results().map(MatchResult::group).toList());
+    var words = new ArrayDeque<>(
+        WORD.matcher(text.replace("->", "→").replace("→", " → ")).results().map(MatchResult::group).toList());
     if ("at".equals(words.peek())) {
       words.pop();
     }
@@ -118,7 +119,8 @@ final class LedgerText {
     }
     return new Step.Spend(line, when, amount, asset, Optional.ofNullable(given.get("on")),
         given.getOrDefault("to", PAYEE), given.getOrDefault("by", AGENT), given.getOrDefault("from", WALLET),
-        given.get("host"), given.get("for"), new SpendText(given.get("saying"), given.get("about"), null), label, expected(words));
+        given.get("host"), given.get("for"), new SpendText(given.get("saying"), given.get("about"), null), label,
+        expected(words));
   }
 
   private static BigDecimal amount(String text) throws Unreadable {
@@ -189,7 +191,9 @@ final class LedgerText {
   /** Words in quotes, or one without. */
   private static String free(Deque<String> words) throws Unreadable {
     var text = next(words, "a text in quotes");
-    return text.startsWith("\"") && text.endsWith("\"") && text.length() > 1 ? text.substring(1, text.length() - 1) : text;
+    return text.startsWith("\"") && text.endsWith("\"") && text.length() > 1
+        ? text.substring(1, text.length() - 1)
+        : text;
   }
 
   private static String next(Deque<String> words, String what) throws Unreadable {

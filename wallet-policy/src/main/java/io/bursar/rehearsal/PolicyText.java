@@ -24,7 +24,8 @@ public final class PolicyText {
         .append(Words.counted(policy.rules().size(), "rule")).append(", version ").append(policy.version())
         .append("\n\n");
     if (policy.mode() == Policy.Mode.OBSERVE) {
-      text.append("It only observes: what it says is recorded, and its limits count, but it neither permits nor denies.\n\n");
+      text.append(
+          "It only observes: what it says is recorded, and its limits count, but it neither permits nor denies.\n\n");
     }
     if (permits.isEmpty()) {
       text.append("It permits nothing: every spend is denied.\n");

@@ -38,7 +38,8 @@ sealed interface Step {
    * @param label by which later lines call this spend
    */
   record Spend(int line, When when, BigDecimal amount, Optional<String> asset, Optional<String> chain, String payee,
-      String agent, String wallet, @Nullable String host, @Nullable String category, SpendText text, Optional<String> label,
+      String agent, String wallet, @Nullable String host, @Nullable String category, SpendText text,
+      Optional<String> label,
       Expected expected) implements Step {}
 
   /** All groups that were asked have approved a spend, which is then decided again. */

@@ -39,7 +39,9 @@ final class Words {
     }
     if (match.payees() != null) {
       text.append(match.payees().listed() ? " to " : " to anyone but ")
-          .append(match.payees().set() == null ? either(match.payees().addresses().stream().map(Object::toString).toList()) : "an account of the set `" + match.payees().set() + "`");
+          .append(match.payees().set() == null
+              ? either(match.payees().addresses().stream().map(Object::toString).toList())
+              : "an account of the set `" + match.payees().set() + "`");
     }
     if (match.hosts() != null) {
       text.append(" for the host ").append(either(match.hosts()));

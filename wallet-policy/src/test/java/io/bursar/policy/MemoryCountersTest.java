@@ -12,7 +12,7 @@ import io.bursar.spend.SpendFacts;
 
 /** Counters in memory against a log of everything, on random policies and requests. */
 class MemoryCountersTest {
-  private static final int WORLDS = 300;
+  private static final int WORLDS = 100;
 
   private record Spent(Decision decision, SpendFacts facts, Instant at) {}
 

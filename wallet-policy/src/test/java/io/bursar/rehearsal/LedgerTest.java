@@ -56,7 +56,7 @@ class LedgerTest {
         # an empty line and a comment do nothing
 
         11:30 void first
-        +0s spend 50 -> allow max 50
+        +0s spend 50 -> allow max 100
         12:00 spend 51 → deny
         2026-11-24T11:30:01Z spend 50 → allow
         """, PERMIT, DAILY);
