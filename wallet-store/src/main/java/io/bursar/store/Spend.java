@@ -79,7 +79,13 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
     }
   }
 
-  public record Approval(UUID approverId, String verdict, @Nullable String comment, Instant at) {}
+  /**
+   * One approver's verdict.
+   *
+   * @param thumbprint of the key that signed it; absent where no signature was asked for
+   */
+  public record Approval(UUID approverId, String verdict, @Nullable String thumbprint, @Nullable String comment,
+      Instant at) {}
 
   /** {@code denied}, or the state of the payment. */
   public String status() {
