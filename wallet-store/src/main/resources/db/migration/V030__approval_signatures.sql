@@ -60,6 +60,10 @@ CREATE TABLE approval_round (
   PRIMARY KEY (tenant_id, spend_id, round)
 );
 
+-- Approved with a delay, a payment is not prepared before this.
+ALTER TABLE payment ADD COLUMN not_before timestamptz;
+
+GRANT UPDATE (not_before) ON payment TO bursar_app;
 GRANT SELECT, INSERT ON approver_key, approval_round TO bursar_app;
 GRANT UPDATE (retired_at) ON approver_key TO bursar_app;
 GRANT UPDATE (revision) ON approver_group TO bursar_app;

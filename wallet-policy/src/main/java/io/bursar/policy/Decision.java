@@ -86,6 +86,12 @@ public record Decision(Effect effect, boolean implicit, List<PolicyVersion> poli
    */
   public record Reading(UUID policyId, String rule, Counters.Usage usage, @Nullable Instant fitsAt) {}
 
-  /** Which groups must approve, and how long they have (the shortest of all triggered rules). */
-  public record ApprovalNeeded(List<Rule.GroupThreshold> groups, Duration expiresAfter) {}
+  /**
+   * Which groups must approve.
+   *
+   * @param expiresAfter how long they have: the shortest of all triggered rules
+   * @param delay how long the spend still waits when they have approved: the longest of all triggered rules; zero for not at
+   *        all
+   */
+  public record ApprovalNeeded(List<Rule.GroupThreshold> groups, Duration expiresAfter, Duration delay) {}
 }

@@ -292,16 +292,18 @@ public final class PolicyEngine {
     return Collections.unmodifiableList(distinct);
   }
 
-  /** All groups of all rules, each with its highest threshold, within the shortest time. */
+  /** All groups of all rules, each with its highest threshold, within the shortest time and after the longest delay. */
   private static Decision.ApprovalNeeded approvalNeeded(List<Rule.Approval> approvals) {
     Map<String, Integer> thresholds = new TreeMap<>();
     var expiresAfter = approvals.getFirst().expiresAfter();
+    var delay = approvals.getFirst().delay();
     for (var approval : approvals) {
       approval.groups().forEach(group -> thresholds.merge(group.group(), group.threshold(), Math::max));
       expiresAfter = approval.expiresAfter().compareTo(expiresAfter) < 0 ? approval.expiresAfter() : expiresAfter;
+      delay = approval.delay().compareTo(delay) > 0 ? approval.delay() : delay;
     }
     var groups = thresholds.entrySet().stream().map(entry -> new Rule.GroupThreshold(entry.getKey(), entry.getValue()))
         .toList();
-    return new Decision.ApprovalNeeded(groups, expiresAfter);
+    return new Decision.ApprovalNeeded(groups, expiresAfter, delay);
   }
 }

@@ -74,6 +74,10 @@ public final class RecordedCounters implements Counters {
   @Override
   public Optional<Instant> fitsAt(Counter counter, long key, Window window, Instant now, BigInteger sumMax,
       long countMax) {
+    var usage = usage(counter, key, window, now);
+    if (usage.sum().compareTo(sumMax) <= 0 && usage.count() <= countMax) {
+      return Optional.of(now);
+    }
     return found(fits.get(new Question(new Key(counter, key, window), sumMax, countMax)));
   }
 

@@ -49,11 +49,17 @@ public sealed interface Rule {
    *
    * @param groups all of them must reach their threshold
    * @param expiresAfter how long approvers have, 1 minute to 30 days
+   * @param delay how long the spend still waits once they have approved, up to 30 days; zero for not at all
    */
-  record Approval(String id, Match match, Schedule schedule, List<GroupThreshold> groups,
-      Duration expiresAfter) implements Rule {
+  record Approval(String id, Match match, Schedule schedule, List<GroupThreshold> groups, Duration expiresAfter,
+      Duration delay) implements Rule {
     public Approval {
       groups = List.copyOf(groups);
+    }
+
+    /** One that does not wait any longer when it has been approved. */
+    public Approval(String id, Match match, Schedule schedule, List<GroupThreshold> groups, Duration expiresAfter) {
+      this(id, match, schedule, groups, expiresAfter, Duration.ZERO);
     }
   }
 

@@ -25,6 +25,8 @@ final class RuleReader {
   static final long COUNT_MAX = 1_000_000_000L;
   static final Duration EXPIRES_MIN = Duration.ofMinutes(1);
   static final Duration EXPIRES_MAX = Duration.ofDays(30);
+  static final Duration DELAY_MIN = Duration.ofSeconds(1);
+  static final Duration DELAY_MAX = Duration.ofDays(30);
   static final Duration EXPIRES_DEFAULT = Duration.ofHours(24);
 
   private static final Pattern RULE_ID = Pattern.compile("[a-z0-9][a-z0-9_-]{0,63}");
@@ -71,7 +73,7 @@ final class RuleReader {
 
   /** Nobody can say which fields a rule of unknown kind may have: those of any kind are let pass. */
   private static @Nullable Rule unknownKind(JsonReader reader) {
-    List.of("min", "max", "maxCount", "window", "per", "groups", "expiresAfter").forEach(reader::has);
+    List.of("min", "max", "maxCount", "window", "per", "groups", "expiresAfter", "delay").forEach(reader::has);
     return null;
   }
 
@@ -156,7 +158,10 @@ final class RuleReader {
     }
     var expires = reader.parsed("expiresAfter", 32,
         text -> within(duration(text), EXPIRES_MIN, EXPIRES_MAX, "must be from 1 minute to 30 days"));
-    return new Rule.Approval(id, scope.match(), schedule, groups, expires == null ? EXPIRES_DEFAULT : expires);
+    var delay = reader.parsed("delay", 32,
+        text -> within(duration(text), DELAY_MIN, DELAY_MAX, "must be from 1 second to 30 days"));
+    return new Rule.Approval(id, scope.match(), schedule, groups, expires == null ? EXPIRES_DEFAULT : expires,
+        delay == null ? Duration.ZERO : delay);
   }
 
   private Rule.@Nullable GroupThreshold group(JsonReader reader, Set<String> names) {

@@ -64,9 +64,8 @@ public class PolicyEngineBenchmark {
     }
   }
 
-  @Setup
-  public void setUp() {
-    var policy = Scenario.policy(
+  static Policy tenRules() {
+    return Scenario.policy(
         """
         {"id": "vendors", "kind": "permit", "match": {"assets": ["USDC"], "payees": {"in": ["%s", "%s", "%s"]}}}
         """.formatted(Scenario.payee("A"), Scenario.payee("B"), Scenario.payee("C")),
@@ -96,6 +95,11 @@ public class PolicyEngineBenchmark {
         """
         {"id": "hours", "kind": "deny", "unless": {"cron": "0 9 * * MON-FRI", "for": "PT9H", "zone": "Europe/Berlin"}}
         """);
+  }
+
+  @Setup
+  public void setUp() {
+    var policy = tenRules();
     policies = List.of(new Policy.InForce(new UUID(1, 1), policy, Target.WALLET));
     var asset = Scenario.asset(Scenario.CHAIN, "USDC");
     facts = new SpendFacts(Scenario.TENANT, Scenario.agent(1), Scenario.wallet(1), asset,

@@ -302,15 +302,17 @@ class PolicyEngineTest {
   }
 
   @Test
-  void namesEveryGroupOfEveryTriggeredApprovalWithinTheShortestTime() {
+  void namesEveryGroupOfEveryTriggeredApprovalWithinTheShortestTimeAndAfterTheLongestDelay() {
     var policies = inForce(PERMIT,
-        "{'id': 'a', 'kind': 'approval', 'groups': [{'group': 'finance', 'threshold': 2}], 'expiresAfter': 'PT4H'}",
-        "{'id': 'b', 'kind': 'approval', 'groups': [{'group': 'legal', 'threshold': 1}, {'group': 'finance', 'threshold': 1}]}");
+        "{'id': 'a', 'kind': 'approval', 'groups': [{'group': 'finance', 'threshold': 2}], 'expiresAfter': 'PT4H', 'delay': 'PT10M'}",
+        "{'id': 'b', 'kind': 'approval', 'groups': [{'group': 'legal', 'threshold': 1}, {'group': 'finance', 'threshold': 1}], 'delay': 'PT30M'}",
+        "{'id': 'c', 'kind': 'approval', 'groups': [{'group': 'legal', 'threshold': 1}]}");
 
     var needed = PolicyEngine.decide(policies, facts(), new LoggedCounters(), NOW).approval();
 
     assertThat(needed).isEqualTo(new Decision.ApprovalNeeded(
-        List.of(new Rule.GroupThreshold("finance", 2), new Rule.GroupThreshold("legal", 1)), Duration.ofHours(4)));
+        List.of(new Rule.GroupThreshold("finance", 2), new Rule.GroupThreshold("legal", 1)), Duration.ofHours(4),
+        Duration.ofMinutes(30)));
   }
 
   @Test

@@ -83,6 +83,7 @@ class PolicyJsonTest {
         .rules().get(0);
 
     assertThat(((Rule.Approval) rule).expiresAfter()).isEqualTo(Duration.ofHours(24));
+    assertThat(((Rule.Approval) rule).delay()).isZero();
   }
 
   @Test
@@ -138,7 +139,7 @@ class PolicyJsonTest {
       {'id':'x','kind':'permit','when':'true'}           | /when     | is not a known field
       {'id':'x','kind':'permit','max':'1'}               | /max      | is not a known field
       {'id':'x','kind':'deny','groups':[]}               | /groups   | is not a known field
-      {'id':'x','kind':'approval','groups':[{'group':'finance','threshold':1}],'delay':'PT1H'} | /delay | is not a known field
+      {'id':'x','kind':'deny','delay':'PT1H'}            | /delay    | is not a known field
       {'id':'x','kind':'approval','groups':[{'group':'finance','threshold':1}],'window':'spend'} | /window | is not a known field
       {'id':'x','kind':'permit','mode':'observe'}        | /mode     | is not a known field
       {'id':'x','kind':'permit','match':[]}              | /match    | must be an object
@@ -270,6 +271,9 @@ class PolicyJsonTest {
       ,'groups':[{'group':'legal','threshold':1}],'expiresAfter':'PT59S' | /expiresAfter | from 1 minute to 30 days
       ,'groups':[{'group':'legal','threshold':1}],'expiresAfter':'P31D'  | /expiresAfter | from 1 minute to 30 days
       ,'groups':[{'group':'legal','threshold':1}],'expiresAfter':3600    | /expiresAfter | must be a text
+      ,'groups':[{'group':'legal','threshold':1}],'delay':'PT0S'         | /delay | from 1 second to 30 days
+      ,'groups':[{'group':'legal','threshold':1}],'delay':'PT721H'       | /delay | from 1 second to 30 days
+      ,'groups':[{'group':'legal','threshold':1}],'delay':60             | /delay | must be a text
       """)
   void refusesApprovals(String fields, String pointer, String message) {
     assertFault(document("{'id':'x','kind':'approval'" + fields + "}"), "/rules/0" + pointer, message);

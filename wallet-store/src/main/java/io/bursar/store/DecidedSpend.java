@@ -13,7 +13,9 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
+import io.bursar.policy.Advice;
 import io.bursar.policy.Decision;
+import io.bursar.policy.DecisionJson;
 import io.bursar.spend.Id;
 import io.bursar.spend.SpendFacts;
 
@@ -33,7 +35,7 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
    * @param position in its batch, so that identifiers sort in the order of deciding
    */
   static DecidedSpend of(UUID tenantId, int position, Spend.Request request, SpendFacts facts, Decision decision,
-      AuthorizationEntry.Advice advice, Instant now) {
+      Advice advice, Instant now) {
     var id = Id.version7(ChronoUnit.MICROS.between(Instant.EPOCH, now), position,
         ThreadLocalRandom.current().nextLong());
     var salt = request.text().isEmpty() ? null : random(16);
@@ -84,7 +86,7 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
   }
 
   String effect() {
-    return AuthorizationEntry.text(decision.effect());
+    return DecisionJson.text(decision.effect());
   }
 
   /** Separated by commas. */
@@ -110,6 +112,6 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
   }
 
   private Spend.Payment payment(String state) {
-    return new Spend.Payment(state, expiresAt, null, null, null, 0, null, decidedAt);
+    return new Spend.Payment(state, expiresAt, null, null, null, null, 0, null, decidedAt);
   }
 }

@@ -17,6 +17,7 @@ import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.policy.Advice;
 import io.bursar.policy.Decision;
 import io.bursar.policy.PolicyEngine;
 
@@ -211,8 +212,8 @@ public final class Lane {
       var facts = request.facts(tenantId, standing.walletFrozen(), standing.agentSuspended());
       var decision = PolicyEngine.decide(standing.policies(), facts, counters, now);
       var advice = rehearsal || decision.effect() != Decision.Effect.ALLOW
-          ? AuthorizationEntry.Advice.of(standing.policies(), facts, counters, now)
-          : AuthorizationEntry.Advice.NONE;
+          ? Advice.of(standing.policies(), facts, counters, now)
+          : Advice.NONE;
       var spend = DecidedSpend.of(tenantId, decided.size(), request, facts, decision, advice, now);
       if (spend.reserves()) {
         decision.charges()

@@ -1,13 +1,19 @@
 package io.bursar.store;
 
+import java.sql.Types;
 import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
 
+import org.jspecify.annotations.Nullable;
+
 import io.bursar.json.Json;
+import io.bursar.policy.Advice;
 import io.bursar.policy.Decision;
+import io.bursar.policy.DecisionJson;
 import io.bursar.policy.PolicyEngine;
 import io.bursar.spend.Id;
 
@@ -57,7 +63,7 @@ final class Redecisions {
     var authorizationId = Ids.next(now);
     insert(slot, spend, authorizationId, decision, now);
     var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, decision,
-        AuthorizationEntry.Advice.NONE, null);
+        Advice.NONE, null);
     audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor, withApprovedBy(body, approvals));
     move(slot, spend, state, decision, now);
     return state;
@@ -75,7 +81,7 @@ final class Redecisions {
         INSERT INTO redecision (tenant_id, authorization_id, spend_id, effect, reason_codes, audit_seq, decided_at)
         VALUES (:tenant, :id, :spend, :effect, :codes, :seq, :at)
         """).param("tenant", spend.tenantId()).param("id", authorizationId).param("spend", spend.id())
-        .param("effect", AuthorizationEntry.text(decision.effect()))
+        .param("effect", DecisionJson.text(decision.effect()))
         .param("codes",
             decision.reasons().stream().map(reason -> reason.code().name()).distinct().toArray(String[]::new))
         .param("seq", slot.seq()).param("at", Directory.utc(now)).update();
@@ -84,17 +90,28 @@ final class Redecisions {
   private void move(AuditEntries.Slot slot, Spend spend, String state, Decision decision, Instant now) {
     var approvalEnds = decision.approval() == null ? null : now.plus(decision.approval().expiresAfter());
     var requestEnds = spend.request().expiresAt();
-    var expiresAt = !state.equals("awaiting_approval")
-        ? requestEnds
-        : requestEnds != null && approvalEnds != null && requestEnds.isBefore(approvalEnds)
-            ? requestEnds
-            : approvalEnds;
+    var expiresAt = state.equals("awaiting_approval") ? earlier(requestEnds, approvalEnds) : requestEnds;
+    // Approved, it still waits: nothing is prepared before, and it can be canceled.
+    var notBefore = state.equals("authorized") && decision.approval() != null && !decision.approval().delay().isZero()
+        ? now.plus(decision.approval().delay())
+        : null;
+    var dueAt = notBefore == null ? now : earlier(notBefore, requestEnds);
     database.sql().sql("""
-        UPDATE payment SET state = :state, audit_seq = :seq, charged_at = :at, expires_at = :expires, due_at = :at, updated_at = :at,
-          round = round + CASE WHEN :state = 'awaiting_approval' THEN 1 ELSE 0 END
+        UPDATE payment SET state = :state, audit_seq = :seq, charged_at = :at, expires_at = :expires, not_before = :notBefore,
+          due_at = :due, updated_at = :at, round = round + CASE WHEN :state = 'awaiting_approval' THEN 1 ELSE 0 END
         WHERE tenant_id = :tenant AND spend_id = :spend AND state = 'awaiting_approval'
         """).param("state", state).param("seq", slot.seq()).param("at", Directory.utc(now))
-        .param("expires", expiresAt == null ? null : Directory.utc(expiresAt), java.sql.Types.TIMESTAMP_WITH_TIMEZONE)
+        .param("expires", time(expiresAt), Types.TIMESTAMP_WITH_TIMEZONE)
+        .param("notBefore", time(notBefore), Types.TIMESTAMP_WITH_TIMEZONE).param("due", time(dueAt))
         .param("tenant", spend.tenantId()).param("spend", spend.id()).update();
+  }
+
+  /** The earlier of two times, where an absent one is never. */
+  private static @Nullable Instant earlier(@Nullable Instant one, @Nullable Instant other) {
+    return one == null || (other != null && other.isBefore(one)) ? other : one;
+  }
+
+  private static @Nullable OffsetDateTime time(@Nullable Instant at) {
+    return at == null ? null : Directory.utc(at);
   }
 }

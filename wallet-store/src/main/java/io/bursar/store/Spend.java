@@ -67,9 +67,10 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
    *
    * @param state as {@code payment.state} has it
    * @param expiresAt until when approvers may speak, while it waits for them
+   * @param notBefore until when an approved spend still waits, and can be canceled
    * @param failure why it does not go on, or failed
    */
-  public record Payment(String state, @Nullable Instant expiresAt, @Nullable Long nonce,
+  public record Payment(String state, @Nullable Instant expiresAt, @Nullable Instant notBefore, @Nullable Long nonce,
       byte @Nullable [] transactionHash,
       @Nullable Long blockNumber, int attempts, @Nullable String failure, Instant updatedAt) {
 

@@ -39,7 +39,7 @@ public final class SpendStore {
       SELECT s.tenant_id, s.spend_id, s.agent_id, s.wallet_id, s.idempotency_key, s.fingerprint, s.amount, s.payee, s.category, s.host,
              s.decided_at, a.asset_id, a.chain, a.contract, a.symbol, a.decimals, a.currency, a.created_at,
              t.purpose, t.reference, t.metadata,
-             p.state, p.expires_at, p.request_expires_at, p.nonce, p.transaction_hash, p.block_number, p.attempts, p.failure,
+             p.state, p.expires_at, p.not_before, p.request_expires_at, p.nonce, p.transaction_hash, p.block_number, p.attempts, p.failure,
              p.updated_at, e.payload, e.leaf_hash,
              (SELECT r.authorization_id FROM redecision r
               WHERE r.tenant_id = s.tenant_id AND r.spend_id = s.spend_id AND r.audit_seq = e.seq) AS authorization_id
@@ -137,7 +137,7 @@ public final class SpendStore {
       return null;
     }
     return new Spend.Payment(row.getString("state"), nullableInstant(row, "expires_at"),
-        row.getObject("nonce", Long.class),
+        nullableInstant(row, "not_before"), row.getObject("nonce", Long.class),
         row.getBytes("transaction_hash"), row.getObject("block_number", Long.class), row.getInt("attempts"),
         row.getString("failure"),
         Directory.instant(row, "updated_at"));

@@ -304,6 +304,29 @@ class ApprovalSignaturesTest {
   }
 
   @Test
+  void anApprovedSpendStillWaitsForItsDelayAndCanBeCanceledMeanwhile() throws Exception {
+    fixture.attach(Policy.Target.WALLET, fixture.wallet,
+        RULES.replace("\"expiresAfter\"", "\"delay\":\"PT1H\",\"expiresAfter\""));
+    var payments = new PaymentStore(fixture.database, fixture.audit, fixture.reservations,
+        PaymentStore.Settings.DEFAULT);
+    var spend = ask("a", "60");
+    approve(spend, ada);
+    approve(spend, bob);
+    var approved = Objects.requireNonNull(fixture.spends.find(fixture.tenant, spend.id()).orElseThrow().payment());
+    assertThat(approved.state()).isEqualTo("authorized");
+    assertThat(Objects.requireNonNull(approved.notBefore())).isEqualTo(approved.updatedAt().plusSeconds(3600));
+    assertThat(payments.claim(10, 10, List.of())).isEmpty();
+    // Even if it is taken up early, by whatever fault, it gets no nonce.
+    fixture.test.asAdministrator("UPDATE payment SET due_at = now()");
+    var taken = payments.claim(10, 10, List.of()).getFirst().getFirst();
+    assertThat(payments.move(taken, new PaymentEvent.Prepare(
+        new io.bursar.permit.TransferIntent.Gas(60_000, BigInteger.TEN, BigInteger.ONE))))
+        .isEqualTo(new PaymentMove.Held("its delay after the approval is not over"));
+    assertThat(payments.cancel(fixture.tenant, spend.id(), "test")).isInstanceOf(PaymentMove.Cancel.Canceled.class);
+    assertThat(status(spend)).isEqualTo("canceled");
+  }
+
+  @Test
   void withoutAKeyNobodyMayApproveWhereKeysAreRequired() throws Exception {
     var keyless = fixture.approvers.create(fixture.tenant, "Joe", null, "test").orElseThrow().id();
     fixture.approvers.changeMembers(fixture.tenant, finance, List.of(ada.id, keyless), "test");

@@ -127,7 +127,7 @@ final class FullTour {
           {"id": "big", "kind": "approval", "match": {"currency": "USD", "amount": {"above": "20"}},
             "active": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"},
             "unless": {"cron": "0 0 1 1 *", "for": "PT1M", "zone": "UTC"},
-            "groups": [{"group": "finance", "threshold": 1}], "expiresAfter": "PT4H"},
+            "groups": [{"group": "finance", "threshold": 1}], "expiresAfter": "PT4H", "delay": "PT1S"},
           {"id": "never", "kind": "permit", "match": {"assets": ["OTHER"]},
             "unless": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"}}
         ]}}""".formatted(PAYEE, service.agent, service.wallet);
