@@ -75,7 +75,8 @@ public record Settings(Path home, String address, int port, boolean production, 
         embeddedChain,
         Optional.ofNullable(environment.get("BURSAR_STABLECOIN_ARTIFACTS")).filter(text -> !text.isEmpty())
             .map(Path::of),
-        read.choice("BURSAR_SETTLEMENT", "on", List.of("on", "off")).equals("on"), approverKeysRequired(read, production),
+        read.choice("BURSAR_SETTLEMENT", "on", List.of("on", "off")).equals("on"),
+        approverKeysRequired(read, production),
         read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000));
     if (!read.faults.isEmpty()) {
       throw new Wrong(read.faults);
@@ -88,7 +89,8 @@ public record Settings(Path home, String address, int port, boolean production, 
         .choice("BURSAR_APPROVER_KEYS", production ? "required" : "optional", List.of("required", "optional"))
         .equals("required");
     if (production && !required) {
-      read.faults.add("`BURSAR_APPROVER_KEYS=optional` is refused with `BURSAR_MODE=production`: an approval is a signature");
+      read.faults
+          .add("`BURSAR_APPROVER_KEYS=optional` is refused with `BURSAR_MODE=production`: an approval is a signature");
     }
     return required;
   }

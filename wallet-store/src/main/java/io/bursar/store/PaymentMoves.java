@@ -167,7 +167,8 @@ final class PaymentMoves {
     if (expiresAt != null && !now.isBefore(expiresAt)) {
       throw new NotMoved(new Held("the request has expired"));
     }
-    record Account(boolean frozen, boolean suspended, boolean delayed, long nextNonce, int inFlight, boolean prepared) {}
+    record Account(boolean frozen, boolean suspended, boolean delayed, long nextNonce, int inFlight,
+        boolean prepared) {}
     var account = sql(
         """
         SELECT w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, w.next_nonce, f.in_flight, f.prepared,

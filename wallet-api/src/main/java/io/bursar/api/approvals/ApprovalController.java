@@ -79,7 +79,8 @@ public final class ApprovalController {
   private static Json view(Question.Asked asked) {
     var text = asked.spend().request().text();
     var salt = asked.salt();
-    return Json.object().put("approve", signable(asked.text())).put("reject", signable(asked.text().with(Verdict.REJECT)))
+    return Json.object().put("approve", signable(asked.text()))
+        .put("reject", signable(asked.text().with(Verdict.REJECT)))
         .put("amount", asked.text().money().shown()).put("purpose", text.purpose()).put("reference", text.reference())
         .put("metadata", text.metadata()).put("salt", salt == null ? null : salt.toString())
         .put("expiresAt", asked.text().expiresAt().toString()).build();

@@ -76,7 +76,8 @@ public final class Demo {
   }
 
   /** What the platform team has made. */
-  private record Stage(String agentKey, String approverKey, ApproverKeyFile signingKey, String auditorKey, String agentId, String walletId,
+  private record Stage(String agentKey, String approverKey, ApproverKeyFile signingKey, String auditorKey,
+      String agentId, String walletId,
       String token, String shop,
       String data) {}
 
@@ -98,7 +99,8 @@ public final class Demo {
     expect(big, 201, "awaiting_approval");
     row("above 20 a person must agree", "24 USDC to the data vendor", big, balance(stage, stage.data(), "0"));
     var approved = approve(stage, big.text("id"));
-    row("the approver signs exactly this", big.text("id").substring(0, 12) + "…", approved, balance(stage, stage.data(), "24"));
+    row("the approver signs exactly this", big.text("id").substring(0, 12) + "…", approved,
+        balance(stage, stage.data(), "24"));
 
     var tooMuch = spend(stage, UUID.randomUUID().toString(), "90", stage.shop());
     expect(tooMuch, 201, "denied");

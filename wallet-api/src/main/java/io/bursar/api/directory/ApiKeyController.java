@@ -68,9 +68,11 @@ public final class ApiKeyController {
       reader.fault("agentId", "is required for the role `agent`, and for no other");
     }
     boolean person = reader.has("approverId");
-    if (role != null && (person ? role != ApiKeys.Role.APPROVER && role != ApiKeys.Role.ADMIN
+    if (role != null && (person
+        ? role != ApiKeys.Role.APPROVER && role != ApiKeys.Role.ADMIN
         : role == ApiKeys.Role.APPROVER)) {
-      reader.fault("approverId", "is required for the role `approver`, may say who holds a key for `admin`, and is for no other");
+      reader.fault("approverId",
+          "is required for the role `approver`, may say who holds a key for `admin`, and is for no other");
     }
     return new Wanted(role, name, agentId, approverId);
   }

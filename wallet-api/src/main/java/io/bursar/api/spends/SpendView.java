@@ -120,7 +120,8 @@ public final class SpendView {
     for (var approval : spend.approvals()) {
       given
           .add(Json.object().put("approver", Id.APPROVER.text(approval.approverId())).put("verdict", approval.verdict())
-              .put("key", approval.thumbprint()).put("comment", approval.comment()).put("at", approval.at().toString()).build());
+              .put("key", approval.thumbprint()).put("comment", approval.comment()).put("at", approval.at().toString())
+              .build());
     }
     var payment = spend.payment();
     var waitsUntil = payment != null && payment.state().equals("awaiting_approval") ? payment.expiresAt() : null;
