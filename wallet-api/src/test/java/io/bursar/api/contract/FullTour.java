@@ -239,6 +239,11 @@ final class FullTour {
   private void authorizations() {
     var list = expect(200, service.get("/v1/authorizations?limit=500", "auditor"));
     expect(200, service.get("/v1/authorizations/" + list.text("/data/0/id"), "auditor"));
+    for (var format : new String[]{"jsonl", "csv", "ocsf"}) {
+      var export = expect(200, service.get("/v1/authorizations/export?format=" + format, "auditor"));
+      assertThat(export.text().lines().count())
+          .isEqualTo(list.json().path("data").size() + (format.equals("csv") ? 1 : 0));
+    }
   }
 
   /** So that whatever other tests spend from the wallet is denied. */
