@@ -82,7 +82,7 @@ final class Service {
     agent = create("/v1/agents", "admin", "{\"name\": \"researcher\"}").text("/id");
     approver = create("/v1/approvers", "admin", """
         {"name": "Ada", "publicKey": {"use": "sig", "alg": "ES256", "kid": "1", %s}"""
-        .formatted(approverKey.publicKey().jwk().substring(1) + "}")).text("/id");
+        .formatted(approverKey.publicKey().jwk().substring(1))).text("/id");
     group = create("/v1/approver-groups", "admin", """
         {"name": "finance", "members": ["%s"]}""".formatted(approver)).text("/id");
     wallet = create("/v1/wallets", "admin", """
