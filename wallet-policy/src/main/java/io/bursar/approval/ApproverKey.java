@@ -1,5 +1,6 @@
 package io.bursar.approval;
 
+import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.security.PublicKey;
@@ -213,8 +214,8 @@ public record ApproverKey(Curve curve, Bytes x, @Nullable Bytes y) {
     }
     try {
       return StandardDSAEncoding.INSTANCE.decode(P256.getN(), bytes);
-    } catch (java.io.IOException | IllegalArgumentException malformed) {
-      return null;
+    } catch (IOException | RuntimeException malformed) {
+      return null; // the reader casts what it has read: whatever it throws, it is no signature
     }
   }
 
