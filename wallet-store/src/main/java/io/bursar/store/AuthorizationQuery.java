@@ -1,18 +1,33 @@
 package io.bursar.store;
 
 import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Instant;
-import java.util.HashMap;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
+import org.jspecify.annotations.Nullable;
+
 import io.bursar.json.Json;
 import io.bursar.money.Address;
+import io.bursar.money.Asset;
 
-/** What the auditor asks of the record: every decision that was made, those made again included. */
+/**
+ * What the auditor asks of the record: every decision that was made, those made again included.
+ *
+ * <p>A page costs a bounded amount of work whatever is asked and however much there is: it walks one index in the order of
+ * time, looks at no more than {@value #EXAMINED_MAX} decisions, and ends early where these do not fill it. The next page goes
+ * on from there.
+ */
 public final class AuthorizationQuery {
+  /** The most decisions that are looked at for one page. */
+  static final int EXAMINED_MAX = 20_000;
+
   /**
    * Which decisions; what is absent matches all.
    *
@@ -23,29 +38,42 @@ public final class AuthorizationQuery {
   public record Filter(Optional<UUID> agentId, Optional<UUID> walletId, Optional<Address> payee, Optional<String> asset,
       Optional<String> effect, Optional<String> status, Optional<String> reasonCode, Optional<String> policyVersion,
       Optional<Instant> from,
-      Optional<Instant> to, Optional<BigDecimal> amountFrom, Optional<BigDecimal> amountTo, boolean newestFirst) {}
+      Optional<Instant> to, Optional<BigDecimal> amountFrom, Optional<BigDecimal> amountTo, boolean newestFirst) {
+    /** Every decision, the oldest first. */
+    public static final Filter ALL = new Filter(Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
+        Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
+        Optional.empty(), Optional.empty(), false);
+
+    /** The same, up to a time if it has no end of its own. */
+    public Filter endingBy(Instant end) {
+      return to.isPresent()
+          ? this
+          : new Filter(agentId, walletId, payee, asset, effect, status, reasonCode,
+              policyVersion, from, Optional.of(end), amountFrom, amountTo, newestFirst);
+    }
+  }
 
   /**
    * One decision as it was recorded.
    *
+   * @param seq its number in the tenant's record, from 1
    * @param status what has become of its spend by now
+   * @param payload the entry, byte for byte as it was hashed
    */
-  public record Authorization(UUID id, UUID spendId, long seq, Instant at, String effect, String status,
-      byte[] leafHash,
-      Json.Obj entry) {}
+  public record Authorization(UUID id, UUID spendId, long seq, Instant at, String effect, List<String> reasonCodes,
+      String status, byte @Nullable [] transactionHash, Request request, byte[] leafHash, byte[] payload) {
+    public Json.Obj entry() {
+      return SpendStore.entry(payload);
+    }
+  }
 
-  /** First decisions carry their spend's identifier, so that both kinds sort by the time of the decision. */
-  private static final String SELECT = """
-      SELECT d.authorization_id, d.spend_id, d.audit_seq, d.decided_at, d.effect, coalesce(p.state, 'denied') AS status, e.payload,
-             e.leaf_hash
-      FROM (SELECT tenant_id, spend_id AS authorization_id, spend_id, audit_seq, decided_at, effect, reason_codes FROM spend
-            UNION ALL
-            SELECT tenant_id, authorization_id, spend_id, audit_seq, decided_at, effect, reason_codes FROM redecision) d
-      JOIN spend s ON s.tenant_id = d.tenant_id AND s.spend_id = d.spend_id
-      JOIN asset a ON a.tenant_id = s.tenant_id AND a.asset_id = s.asset_id
-      JOIN audit_entry e ON e.tenant_id = d.tenant_id AND e.seq = d.audit_seq
-      LEFT JOIN payment p ON p.tenant_id = d.tenant_id AND p.spend_id = d.spend_id
-      WHERE d.tenant_id = :tenant""";
+  /**
+   * What was asked for.
+   *
+   * @param purpose and {@code reference}: the agent's own words, where they have not been erased
+   */
+  public record Request(UUID agentId, UUID walletId, Asset asset, BigInteger amount, Address payee, String method,
+      @Nullable String category, @Nullable String host, @Nullable String purpose, @Nullable String reference) {}
 
   private final Database database;
 
@@ -54,52 +82,53 @@ public final class AuthorizationQuery {
   }
 
   public Optional<Authorization> find(UUID tenantId, UUID authorizationId) {
-    return run(SELECT + " AND d.authorization_id = :id", Map.of("tenant", tenantId, "id", authorizationId)).stream()
-        .findFirst();
+    return run(AuthorizationSearch.ONE, Map.of("tenant", tenantId, "id", authorizationId)).stream().findFirst();
   }
 
+  /** One page; it may hold fewer than its limit, or none, and still not be the last. */
   public Page<Authorization> list(UUID tenantId, Filter filter, Page.Request page) {
-    var sql = new StringBuilder(SELECT);
-    var params = new HashMap<String, Object>();
-    params.put("tenant", tenantId);
-    page.after()
-        .ifPresent(id -> and(sql, params,
-            filter.newestFirst() ? " AND d.authorization_id < :after" : " AND d.authorization_id > :after",
-            "after", id));
-    filter.agentId().ifPresent(id -> and(sql, params, " AND s.agent_id = :agent", "agent", id));
-    filter.walletId().ifPresent(id -> and(sql, params, " AND s.wallet_id = :wallet", "wallet", id));
-    filter.payee().ifPresent(payee -> and(sql, params, " AND s.payee = :payee", "payee", payee.bytes()));
-    filter.asset().ifPresent(symbol -> and(sql, params, " AND a.symbol = :symbol", "symbol", symbol));
-    filter.effect().ifPresent(effect -> and(sql, params, " AND d.effect = :effect", "effect", effect));
-    filter.status()
-        .ifPresent(status -> and(sql, params, " AND coalesce(p.state, 'denied') = :status", "status", status));
-    filter.reasonCode().ifPresent(code -> and(sql, params, " AND :code = ANY (d.reason_codes)", "code", code));
-    filter.policyVersion().ifPresent(version -> and(sql, params, """
-         AND convert_from(e.payload, 'UTF8')::jsonb #> '{decision,policies}' @> jsonb_build_array(jsonb_build_object('version', :version))
-        """, "version", version));
-    filter.from().ifPresent(at -> and(sql, params, " AND d.decided_at >= :from", "from", Directory.utc(at)));
-    filter.to().ifPresent(at -> and(sql, params, " AND d.decided_at < :to", "to", Directory.utc(at)));
-    filter.amountFrom()
-        .ifPresent(amount -> and(sql, params, " AND s.amount >= :least * 10::numeric ^ a.decimals", "least", amount));
-    filter.amountTo()
-        .ifPresent(amount -> and(sql, params, " AND s.amount <= :most * 10::numeric ^ a.decimals", "most", amount));
-    sql.append(filter.newestFirst() ? " ORDER BY d.authorization_id DESC" : " ORDER BY d.authorization_id")
-        .append(" LIMIT :limit");
-    params.put("limit", page.limit() + 1);
-    return Page.of(run(sql.toString(), params), page.limit(), Authorization::id);
+    return page(tenantId, filter, page.after(), page.limit());
   }
 
-  private static void and(StringBuilder sql, Map<String, Object> params, String condition, String name, Object value) {
-    sql.append(condition);
-    params.put(name, value);
+  /** As {@link #list}, for whoever reads on and on: a page of any size. */
+  public Page<Authorization> page(UUID tenantId, Filter filter, Optional<UUID> after, int limit) {
+    var search = AuthorizationSearch.of(database, tenantId, filter, after, limit);
+    if (search.isEmpty()) {
+      return new Page<>(List.of(), Optional.empty());
+    }
+    var rows = run(search.get().page(), search.get().params());
+    if (rows.size() > limit) {
+      return Page.of(rows, limit, Authorization::id);
+    }
+    // What lies beyond the first walk that was broken off is not complete.
+    var order = filter.newestFirst() ? BY_TIME.reversed() : BY_TIME;
+    var horizon = search.get().horizons().stream()
+        .flatMap(sql -> database.reading().sql(sql).params(search.get().params())
+            .query((row, n) -> Directory.uuid(row, "authorization_id")).optional().stream())
+        .min(order);
+    return horizon.map(end -> new Page<>(rows.stream().filter(row -> order.compare(row.id(), end) <= 0).toList(),
+        horizon)).orElseGet(() -> new Page<>(rows, Optional.empty()));
   }
+
+  /** As PostgreSQL compares them, which is the order of making. */
+  private static final Comparator<UUID> BY_TIME = (a, b) -> {
+    int high = Long.compareUnsigned(a.getMostSignificantBits(), b.getMostSignificantBits());
+    return high != 0 ? high : Long.compareUnsigned(a.getLeastSignificantBits(), b.getLeastSignificantBits());
+  };
 
   private List<Authorization> run(String sql, Map<String, Object> params) {
-    return database.sql().sql(sql).params(params)
-        .query((row, n) -> new Authorization(Directory.uuid(row, "authorization_id"), Directory.uuid(row, "spend_id"),
-            row.getLong("audit_seq"), Directory.instant(row, "decided_at"), row.getString("effect"),
-            row.getString("status"),
-            row.getBytes("leaf_hash"), SpendStore.entry(row.getBytes("payload"))))
-        .list();
+    return database.reading().sql(sql).params(params).query((row, n) -> authorization(row)).list();
+  }
+
+  private static Authorization authorization(ResultSet row) throws SQLException {
+    var asset = new Asset(row.getString("chain"), Address.of(row.getBytes("contract")), row.getString("symbol"),
+        row.getInt("decimals"), row.getString("currency"));
+    var request = new Request(Directory.uuid(row, "agent_id"), Directory.uuid(row, "wallet_id"), asset,
+        SpendStore.units(row, "amount"), Address.of(row.getBytes("payee")), row.getString("method"),
+        row.getString("category"), row.getString("host"), row.getString("purpose"), row.getString("reference"));
+    return new Authorization(Directory.uuid(row, "authorization_id"), Directory.uuid(row, "spend_id"),
+        row.getLong("audit_seq"), Directory.instant(row, "decided_at"), row.getString("effect"),
+        List.of((String[]) row.getArray("reason_codes").getArray()), row.getString("status"),
+        row.getBytes("transaction_hash"), request, row.getBytes("leaf_hash"), row.getBytes("payload"));
   }
 }

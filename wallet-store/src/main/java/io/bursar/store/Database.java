@@ -36,10 +36,13 @@ public final class Database implements AutoCloseable {
   }
 
   private static final int LANE_POOL_SIZE = 8;
+  private static final int READING_POOL_SIZE = 4;
 
   private final HikariDataSource pool;
   private final HikariDataSource lanePool;
+  private final HikariDataSource readingPool;
   private final JdbcClient sql;
+  private final JdbcClient reading;
   private final TransactionTemplate transaction;
 
   public Database(Settings settings) {
@@ -48,7 +51,11 @@ public final class Database implements AutoCloseable {
     // sequential scan, and falls behind as the table grows.
     lanePool = pool(settings, "lanes", LANE_POOL_SIZE,
         " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off");
+    // Each question is planned for what it asks, and no plan may read a whole table where an index serves.
+    readingPool = pool(settings, "reading", READING_POOL_SIZE,
+        " -c plan_cache_mode=force_custom_plan -c enable_seqscan=off -c jit=off -c default_transaction_read_only=on");
     sql = JdbcClient.create(pool);
+    reading = JdbcClient.create(readingPool);
     transaction = new TransactionTemplate(new DataSourceTransactionManager(pool));
   }
 
@@ -59,7 +66,7 @@ public final class Database implements AutoCloseable {
     config.setUsername(settings.user());
     config.setPassword(settings.password().value());
     config.setMaximumPoolSize(size);
-    config.setMinimumIdle(1);
+    config.setMinimumIdle(name.equals("reading") ? 0 : 1);
     config.setConnectionTimeout(Duration.ofSeconds(5).toMillis());
     config.setInitializationFailTimeout(-1); // the service starts without its database and says so in its health
     config.setConnectionInitSql("SET ROLE bursar_app");
@@ -77,6 +84,14 @@ public final class Database implements AutoCloseable {
   /** Statements outside a transaction, or inside the one that {@link #inTransaction} began on this thread. */
   public JdbcClient sql() {
     return sql;
+  }
+
+  /**
+   * Statements over much of what there is, for auditors: they can change nothing, and have connections of their own, so that they
+   * never hold up anything else.
+   */
+  public JdbcClient reading() {
+    return reading;
   }
 
   /** The connections behind {@link #sql}, for statements in batches. */
@@ -101,6 +116,7 @@ public final class Database implements AutoCloseable {
 
   @Override
   public void close() {
+    readingPool.close();
     lanePool.close();
     pool.close();
   }

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.json.Json;
 import io.bursar.money.Address;
 import io.bursar.spend.SpendFacts;
+import io.bursar.spend.SpendText;
 
 /**
  * An agent's request to move money, the decision on it, and what became of it.
@@ -34,8 +35,7 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
 
     SpendFacts facts(UUID tenantId, boolean walletFrozen, boolean agentSuspended) {
       return new SpendFacts(tenantId, agentId, walletId, asset.asset(), amount, payee, SpendFacts.TRANSFER, category,
-          host,
-          walletFrozen, agentSuspended);
+          host, walletFrozen, agentSuspended, new SpendText(text.purpose(), text.reference(), text.metadata()));
     }
   }
 

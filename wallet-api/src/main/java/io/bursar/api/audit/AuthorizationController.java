@@ -1,8 +1,11 @@
 package io.bursar.api.audit;
 
-import java.math.BigDecimal;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.time.Clock;
 import java.util.HexFormat;
-import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
 
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.core.annotation.AuthenticationPrincipal;
@@ -14,39 +17,61 @@ import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
 import io.bursar.api.http.Query;
-import io.bursar.api.spends.SpendView;
 import io.bursar.json.Json;
-import io.bursar.money.Address;
 import io.bursar.spend.Id;
 import io.bursar.store.AuthorizationQuery;
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 
 /** {@code /v1/authorizations}: the record of every decision. */
 @RestController
 public final class AuthorizationController {
-  private static final List<String> EFFECTS = List.of("allow", "require_approval", "deny");
+  /** So many decisions are in memory at once, and between them no connection to the database is held, however slow the client. */
+  private static final int EXPORT_PAGE = 2_000;
 
   private final AuthorizationQuery authorizations;
+  private final Clock clock;
 
-  AuthorizationController(AuthorizationQuery authorizations) {
+  AuthorizationController(AuthorizationQuery authorizations, Clock clock) {
     this.authorizations = authorizations;
+    this.clock = clock;
   }
 
   @GetMapping("/v1/authorizations")
   ResponseEntity<byte[]> list(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var query = new Query(request);
-    var filter = new AuthorizationQuery.Filter(query.id("agentId", Id.AGENT), query.id("walletId", Id.WALLET),
-        query.get("payee", Address::parse), query.get("asset", Query::symbol),
-        query.get("effect", text -> oneOf(EFFECTS, text)),
-        query.get("status", SpendView::status), query.get("reasonCode", AuthorizationController::reasonCode),
-        query.get("policyVersion", AuthorizationController::version),
-        query.get("from", Query::time), query.get("to", Query::time),
-        query.get("amountFrom", AuthorizationController::amount),
-        query.get("amountTo", AuthorizationController::amount),
-        query.get("order", text -> oneOf(List.of("newest", "oldest"), text)).orElse("newest").equals("newest"));
+    var filter = AuthorizationFilters.read(query, "newest");
     var page = query.page();
     query.refuseFaults();
     return Bodies.ok(Query.list(authorizations.list(caller.tenantId(), filter, page), AuthorizationController::view));
+  }
+
+  /**
+   * Everything that matches, streamed. It ends with what was decided when it began. If it cannot be finished, the connection is
+   * broken off, so that half an export is never taken for a whole one.
+   */
+  @GetMapping("/v1/authorizations/export")
+  void export(@AuthenticationPrincipal Caller caller, HttpServletRequest request, HttpServletResponse response)
+      throws IOException {
+    var query = new Query(request);
+    var filter = AuthorizationFilters.read(query, "oldest").endingBy(clock.instant());
+    var format = query.get("format", ExportFormat::named).orElse(ExportFormat.JSONL);
+    query.refuseFaults();
+    var page = authorizations.page(caller.tenantId(), filter, Optional.empty(), EXPORT_PAGE);
+    response.setContentType(format.mediaType());
+    response.setHeader("Content-Disposition", "attachment; filename=\"authorizations." + format.suffix() + "\"");
+    var out = response.getOutputStream();
+    out.write(format.header());
+    while (true) {
+      var lines = new ByteArrayOutputStream(page.items().size() * 1024);
+      page.items().forEach(authorization -> format.write(authorization, lines));
+      lines.writeTo(out);
+      Optional<UUID> next = page.nextAfter();
+      if (next.isEmpty()) {
+        return;
+      }
+      page = authorizations.page(caller.tenantId(), filter, next, EXPORT_PAGE);
+    }
   }
 
   @GetMapping("/v1/authorizations/{id}")
@@ -56,35 +81,7 @@ public final class AuthorizationController {
             .orElseThrow(() -> Problem.notFound("authorization"))));
   }
 
-  private static String oneOf(List<String> choices, String text) {
-    if (!choices.contains(text)) {
-      throw new IllegalArgumentException("must be one of " + String.join(", ", choices));
-    }
-    return text;
-  }
-
-  private static String reasonCode(String text) {
-    if (!text.matches("[A-Z_]{1,64}")) {
-      throw new IllegalArgumentException("must be a reason code such as `NO_PERMIT`");
-    }
-    return text;
-  }
-
-  private static String version(String text) {
-    if (!text.matches("sha256:[0-9a-f]{64}")) {
-      throw new IllegalArgumentException("must be `sha256:` and 64 hexadecimal digits");
-    }
-    return text;
-  }
-
-  private static BigDecimal amount(String text) {
-    if (!text.matches("[0-9]{1,78}(\\.[0-9]{1,18})?")) {
-      throw new IllegalArgumentException("must be a plain decimal number such as `1.25`");
-    }
-    return new BigDecimal(text);
-  }
-
-  private static Json view(AuthorizationQuery.Authorization authorization) {
+  static Json view(AuthorizationQuery.Authorization authorization) {
     return Json.object().put("id", Id.AUTHORIZATION.text(authorization.id()))
         .put("spendId", Id.SPEND.text(authorization.spendId()))
         .put("seq", authorization.seq()).put("at", authorization.at().toString()).put("effect", authorization.effect())

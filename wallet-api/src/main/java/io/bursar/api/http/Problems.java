@@ -37,15 +37,17 @@ public final class Problems {
   }
 
   @ExceptionHandler({DataAccessException.class, TransactionException.class, SQLException.class})
-  ResponseEntity<byte[]> database(Exception failure) {
+  ResponseEntity<byte[]> database(Exception failure, HttpServletResponse response) throws Exception {
     LOG.error("the database failed", failure);
+    breakOff(failure, response);
     return problem(Problem.retryAfter(ProblemCode.DATABASE_UNAVAILABLE,
         "nothing is certain to have been done; send the same request again with the same key", 1));
   }
 
   /** What Spring itself refuses: unknown paths and methods, unreadable parameters. */
   @ExceptionHandler
-  ResponseEntity<byte[]> any(Exception failure) {
+  ResponseEntity<byte[]> any(Exception failure, HttpServletResponse response) throws Exception {
+    breakOff(failure, response);
     if (failure instanceof ErrorResponse refused) {
       return problem(switch (refused.getStatusCode().value()) {
         case 404 -> Problem.of(ProblemCode.NOT_FOUND, "there is nothing at this path");
@@ -58,6 +60,13 @@ public final class Problems {
     LOG.error("a request failed", failure);
     return problem(Problem.of(ProblemCode.INTERNAL_ERROR,
         "the fault is noted in the service's log; send the same request again later"));
+  }
+
+  /** An answer that has begun cannot become a problem: thrown on, the failure ends the connection, and the client sees that. */
+  private static void breakOff(Exception failure, HttpServletResponse response) throws Exception {
+    if (response.isCommitted()) {
+      throw failure;
+    }
   }
 
   /** Writes a problem where no controller is involved. */

@@ -68,7 +68,9 @@ public class Security {
             .requestMatchers(POST, "/v1/spends/{id}/cancel").hasAnyRole(AGENT, ADMIN, APPROVER)
             .requestMatchers(POST, "/v1/spends/{id}/approvals").hasRole(APPROVER)
             .requestMatchers(GET, "/v1/approvals").hasRole(APPROVER)
-            .requestMatchers(GET, "/v1/authorizations", "/v1/authorizations/{id}").hasAnyRole(AUDITOR, ADMIN)
+            .requestMatchers(GET, "/v1/authorizations", "/v1/authorizations/export",
+                "/v1/authorizations/{id}")
+            .hasAnyRole(AUDITOR, ADMIN)
             .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances")
             .hasAnyRole(ADMIN, AGENT, AUDITOR)
             .requestMatchers(GET, "/v1/assets").authenticated()

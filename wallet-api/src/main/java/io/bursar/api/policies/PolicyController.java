@@ -25,6 +25,7 @@ import io.bursar.policy.PolicyJson;
 import io.bursar.spend.Id;
 import io.bursar.store.Directory;
 import io.bursar.store.Page;
+import io.bursar.store.PolicyDocuments;
 import io.bursar.store.PolicyStore;
 import jakarta.servlet.http.HttpServletRequest;
 
@@ -104,7 +105,7 @@ public final class PolicyController {
       found.items().forEach(group -> groups.put(group.name(), group.members().size()));
       if (found.nextAfter().isEmpty()) {
         return new PolicyContext(directory.assets(tenantId).stream().map(Directory.RegisteredAsset::asset).toList(),
-            groups);
+            groups, PolicyDocuments.environment());
       }
       page = new Page.Request(found.nextAfter(), Page.LIMIT_MAX);
     }

@@ -19,7 +19,7 @@ class ArrowsTest {
 
   private static final String[] KERNEL = {"io.bursar.money..", "io.bursar.json..", "io.bursar.spend..",
       "io.bursar.policy..",
-      "io.bursar.permit.."};
+      "io.bursar.permit..", "io.bursar.log.."};
 
   @Test
   void theKernelKnowsNobody() {

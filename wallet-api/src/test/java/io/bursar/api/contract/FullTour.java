@@ -101,16 +101,32 @@ final class FullTour {
     expect(200, service.get("/v1/policies/" + policy, "auditor"));
     expect(200, service.get("/v1/policies", "auditor"));
     expect(200, service.get("/v1/policy-attachments", "auditor"));
+    observe();
     var agent = "/v1/policy-attachments/agent/" + service.agent;
     expect(200, service.call("PUT", agent, "admin", attachment));
     expect(204, service.call("DELETE", agent, "admin", null));
   }
 
+  /** A policy that would deny everything watches over the whole tenant. */
+  private void observe() {
+    var made = expect(201, service.call("POST", "/v1/policies", "admin", """
+        {"document": {"name": "watcher", "mode": "observe", "rules": [{"id": "nothing", "kind": "deny"}]}}"""));
+    expect(200, service.call("POST", "/v1/policies/" + made.text("/id") + "/publish", "admin",
+        "{\"version\": \"" + made.text("/version") + "\"}"));
+    expect(200, service.call("PUT", "/v1/policy-attachments/tenant/" + service.tenant, "admin",
+        "{\"policyId\": \"" + made.text("/id") + "\", \"version\": \"" + made.text("/version") + "\"}"));
+  }
+
   /** A policy with every field that there is; it permits everything and asks for an approver above 20. */
   private String fullDocument() {
     return """
-        {"document": {"name": "full", "description": "every field", "rules": [
-          {"id": "all", "kind": "permit"},
+        {"document": {"name": "full", "description": "every field", "mode": "enforce", "rules": [
+          {"id": "all", "kind": "permit", "when": "spend.amount < decimal('1000000')"},
+          {"id": "scam", "kind": "deny", "when": "has(spend.purpose) && spend.purpose.contains('refund')"},
+          {"id": "odd", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "40", "window": "spend",
+            "when": "spent('daily') > decimal('99')"},
+          {"id": "vague", "kind": "approval", "when": "!has(spend.reference)",
+            "groups": [{"group": "finance", "threshold": 1}]},
           {"id": "named", "kind": "permit", "match": {"assets": ["USDC"], "currency": "USD", "chains": ["eip155:31337"],
             "payees": {"in": ["%1$s"]}, "amount": {"from": "1", "to": "5"}, "methods": ["transfer"],
             "hosts": ["api.example.com"], "categories": ["api"], "agents": ["%2$s"], "wallets": ["%3$s"]},
@@ -206,6 +222,11 @@ final class FullTour {
   private void authorizations() {
     var list = expect(200, service.get("/v1/authorizations?limit=500", "auditor"));
     expect(200, service.get("/v1/authorizations/" + list.text("/data/0/id"), "auditor"));
+    for (var format : new String[]{"jsonl", "csv", "ocsf"}) {
+      var export = expect(200, service.get("/v1/authorizations/export?format=" + format, "auditor"));
+      assertThat(export.text().lines().count())
+          .isEqualTo(list.json().path("data").size() + (format.equals("csv") ? 1 : 0));
+    }
   }
 
   /** So that whatever other tests spend from the wallet is denied. */

@@ -171,7 +171,7 @@ final class Service {
 
   private static JsonNode json(String type, String text) {
     try {
-      return type.contains("json") ? JSON.readTree(text) : JSON.missingNode();
+      return type.contains("json") && !type.contains("ndjson") ? JSON.readTree(text) : JSON.missingNode();
     } catch (JacksonException e) {
       throw new AssertionError("not JSON: " + text, e);
     }

@@ -1,0 +1,4 @@
+@NullMarked
+package io.bursar.log;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,38 @@
+package io.bursar.store;
+
+import java.util.UUID;
+
+/** Makes many spends quickly, as copies of one that a lane has written. */
+public final class ManySpends {
+  private ManySpends() {}
+
+  /**
+   * Copies an allowed spend, one for each second up to now: spend, confirmed payment and entry, each with an amount of its own
+   * (1, 2, 3 … base units) and a payee of its own.
+   *
+   * @param key the idempotency key of the spend; those of the copies are {@code 1}, {@code 2} …
+   * @param wallet whose the copies are
+   */
+  public static void multiply(TestDatabase test, String key, int count, UUID wallet) {
+    test.asAdministrator("""
+        CREATE TEMPORARY TABLE made AS
+          SELECT n, date_trunc('second', now()) - interval '1 second' * (%1$d - n) AS at FROM generate_series(1, %1$d) n;
+        ALTER TABLE made ADD id uuid;
+        UPDATE made SET id = (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7000'
+          || '8' || lpad(to_hex(n), 15, '0'))::uuid;
+        INSERT INTO spend (tenant_id, spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, method,
+            effect, reason_codes, audit_seq, decided_at)
+          SELECT s.tenant_id, m.id, s.agent_id, '%2$s', m.n::text, s.fingerprint, s.asset_id, m.n,
+            substr(sha256(m.n::text::bytea), 1, 20), s.method, s.effect, s.reason_codes, 100 + m.n, m.at
+          FROM made m, spend s WHERE s.idempotency_key = '%3$s';
+        INSERT INTO payment (tenant_id, spend_id, wallet_id, state, audit_seq, charged_at, due_at, updated_at, nonce,
+            transaction_hash, block_hash)
+          SELECT s.tenant_id, s.spend_id, s.wallet_id, 'confirmed', s.audit_seq, s.decided_at, s.decided_at, s.decided_at,
+            s.audit_seq, '\\x01', '\\x02' FROM spend s JOIN made m ON m.id = s.spend_id;
+        INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
+          SELECT e.tenant_id, 100 + m.n, m.at, e.kind, m.id, e.payload, e.leaf_hash
+          FROM made m, audit_entry e WHERE e.kind = 'authorization'
+            AND e.subject = (SELECT spend_id FROM spend WHERE idempotency_key = '%3$s');
+        DROP TABLE made""".formatted(count, wallet, key));
+  }
+}
