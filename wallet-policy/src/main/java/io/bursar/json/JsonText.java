@@ -126,14 +126,14 @@ public final class JsonText {
    * @see <a href="https://www.rfc-editor.org/rfc/rfc8785">RFC 8785, JSON Canonicalization Scheme</a>
    */
   public static byte[] canonical(Json value) {
-    var out = new StringBuilder(512);
+    var out = new StringBuilder(2_048);
     write(value, true, out);
     return out.toString().getBytes(StandardCharsets.UTF_8);
   }
 
   /** The bytes of a value with its members in their own order, which people read more easily. */
   public static byte[] inOrder(Json value) {
-    var out = new StringBuilder(512);
+    var out = new StringBuilder(2_048);
     write(value, false, out);
     return out.toString().getBytes(StandardCharsets.UTF_8);
   }
@@ -141,15 +141,15 @@ public final class JsonText {
   private static void write(Json value, boolean sorted, StringBuilder out) {
     switch (value) {
       case Json.Obj object -> {
+        var ordered = sorted ? object.byName() : object;
         out.append('{');
-        int first = out.length();
-        for (var member : sorted ? inNameOrder(object) : object.members().entrySet()) {
-          if (out.length() > first) {
+        for (int i = 0; i < ordered.size(); i++) {
+          if (i > 0) {
             out.append(',');
           }
-          quote(member.getKey(), out);
+          quote(ordered.name(i), out);
           out.append(':');
-          write(member.getValue(), sorted, out);
+          write(ordered.value(i), sorted, out);
         }
         out.append('}');
       }
@@ -168,12 +168,6 @@ public final class JsonText {
       case Json.Bool bool -> out.append(bool.value());
       case Json.Null none -> out.append("null");
     }
-  }
-
-  private static List<Map.Entry<String, Json>> inNameOrder(Json.Obj object) {
-    var members = new ArrayList<>(object.members().entrySet());
-    members.sort(Map.Entry.comparingByKey());
-    return members;
   }
 
   private static void quote(String text, StringBuilder out) {
