@@ -9,12 +9,15 @@ import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.core.Ordered;
+import org.springframework.web.filter.RequestContextFilter;
 
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.Chains;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.dev.Development;
 import io.bursar.api.http.Authentication;
+import io.bursar.api.http.RequestTimes;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.SettlementMetrics;
@@ -126,6 +129,22 @@ public class Wiring {
   @Bean
   FilterRegistrationBean<Authentication> authenticationOnlyInItsChain(Authentication authentication) {
     var registration = new FilterRegistrationBean<>(authentication);
+    registration.setEnabled(false);
+    return registration;
+  }
+
+  /** Around everything else. */
+  @Bean
+  FilterRegistrationBean<RequestTimes> requestTimes(MeterRegistry registry) {
+    var registration = new FilterRegistrationBean<>(new RequestTimes(registry));
+    registration.setOrder(Ordered.HIGHEST_PRECEDENCE);
+    return registration;
+  }
+
+  /** The dispatcher servlet keeps the request for who asks; another filter that does so serves nobody. */
+  @Bean
+  FilterRegistrationBean<RequestContextFilter> noRequestContextFilter() {
+    var registration = new FilterRegistrationBean<>(new RequestContextFilter());
     registration.setEnabled(false);
     return registration;
   }

@@ -1,9 +1,12 @@
 package io.bursar.json;
 
 import java.math.BigInteger;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.BiConsumer;
 
 import org.jspecify.annotations.Nullable;
 
@@ -11,10 +14,96 @@ import org.jspecify.annotations.Nullable;
  * A JSON value. Numbers are whole, −(2^53 − 1) to 2^53 − 1: amounts travel as text, so that no reader can round them.
  */
 public sealed interface Json {
-  /** Members in the order in which they were put. */
-  record Obj(Map<String, Json> members) implements Json {
+  /**
+   * Members in the order in which they were put. They lie in two arrays: most objects are small and made for one decision, and
+   * a map for each would cost more than all else about them.
+   */
+  final class Obj implements Json {
+    /** Beyond this many members, finding and sorting them one by one would not do. */
+    private static final int SMALL = 24;
+
+    private final String[] names;
+    private final Json[] values;
+
+    private Obj(String[] names, Json[] values) {
+      this.names = names;
+      this.values = values;
+    }
+
+    public Obj(Map<String, Json> members) {
+      this(members.keySet().toArray(String[]::new), members.values().toArray(Json[]::new));
+    }
+
+    public int size() {
+      return names.length;
+    }
+
+    String name(int i) {
+      return names[i];
+    }
+
+    Json value(int i) {
+      return values[i];
+    }
+
     public @Nullable Json get(String name) {
-      return members.get(name);
+      for (int i = 0; i < names.length; i++) {
+        if (names[i].equals(name)) {
+          return values[i];
+        }
+      }
+      return null;
+    }
+
+    /** The members as a map of their own, in their order. */
+    public Map<String, Json> members() {
+      var members = LinkedHashMap.<String, Json>newLinkedHashMap(names.length);
+      for (int i = 0; i < names.length; i++) {
+        members.put(names[i], values[i]);
+      }
+      return members;
+    }
+
+    public void forEach(BiConsumer<String, Json> action) {
+      for (int i = 0; i < names.length; i++) {
+        action.accept(names[i], values[i]);
+      }
+    }
+
+    /** The same members sorted by the UTF-16 code units of their names. */
+    Obj byName() {
+      if (names.length > SMALL) {
+        return new Obj(new TreeMap<>(members()));
+      }
+      var sortedNames = names.clone();
+      var sortedValues = values.clone();
+      for (int i = 1; i < sortedNames.length; i++) {
+        var name = sortedNames[i];
+        var value = sortedValues[i];
+        int j = i;
+        for (; j > 0 && sortedNames[j - 1].compareTo(name) > 0; j--) {
+          sortedNames[j] = sortedNames[j - 1];
+          sortedValues[j] = sortedValues[j - 1];
+        }
+        sortedNames[j] = name;
+        sortedValues[j] = value;
+      }
+      return new Obj(sortedNames, sortedValues);
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Obj object && members().equals(object.members());
+    }
+
+    @Override
+    public int hashCode() {
+      return members().hashCode();
+    }
+
+    @Override
+    public String toString() {
+      return members().toString();
     }
   }
 
@@ -43,16 +132,32 @@ public sealed interface Json {
 
   Json NULL = new Null();
 
-  /** An object that is being put together; an absent value leaves its member out. */
+  /** An object of few members that is being put together; an absent value leaves its member out. */
   final class Builder {
-    private final Map<String, Json> members = new LinkedHashMap<>();
+    private String[] names = new String[8];
+    private Json[] values = new Json[8];
+    private int size;
 
     private Builder() {}
 
+    /** Puts a member, in the place of an earlier one of the same name. */
     public Builder put(String name, @Nullable Json value) {
-      if (value != null) {
-        members.put(name, value);
+      if (value == null) {
+        return this;
       }
+      for (int i = 0; i < size; i++) {
+        if (names[i].equals(name)) {
+          values[i] = value;
+          return this;
+        }
+      }
+      if (size == names.length) {
+        names = Arrays.copyOf(names, size * 2);
+        values = Arrays.copyOf(values, size * 2);
+      }
+      names[size] = name;
+      values[size] = value;
+      size++;
       return this;
     }
 
@@ -73,7 +178,7 @@ public sealed interface Json {
     }
 
     public Obj build() {
-      return new Obj(members);
+      return new Obj(Arrays.copyOf(names, size), Arrays.copyOf(values, size));
     }
   }
 

@@ -74,11 +74,20 @@ public final class JsonReader {
       fault(name, "must have 1 to " + lengthMax + " characters");
       return null;
     }
-    if (text.codePoints().anyMatch(Character::isISOControl)) {
+    if (holdsControlCharacter(text)) {
       fault(name, "must not hold control characters");
       return null;
     }
     return text;
+  }
+
+  private static boolean holdsControlCharacter(String text) {
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isISOControl(text.charAt(i))) {
+        return true;
+      }
+    }
+    return false;
   }
 
   /** As {@link #text}, but its absence is a fault; null only when a fault was noted. */

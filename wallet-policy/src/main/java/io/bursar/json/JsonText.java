@@ -4,7 +4,6 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -110,9 +109,13 @@ public final class JsonText {
 
   /** An escaped lone surrogate is a character that UTF-8 cannot write. */
   private static String wellFormed(String text) throws Malformed {
-    if (text.chars().anyMatch(c -> Character.isSurrogate((char) c))
-        && !StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
-      throw new Malformed("a text holds half of a surrogate pair");
+    for (int i = 0; i < text.length(); i++) {
+      if (Character.isSurrogate(text.charAt(i))) {
+        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
+          throw new Malformed("a text holds half of a surrogate pair");
+        }
+        return text;
+      }
     }
     return text;
   }
@@ -123,14 +126,14 @@ public final class JsonText {
    * @see <a href="https://www.rfc-editor.org/rfc/rfc8785">RFC 8785, JSON Canonicalization Scheme</a>
    */
   public static byte[] canonical(Json value) {
-    var out = new StringBuilder(512);
+    var out = new StringBuilder(2_048);
     write(value, true, out);
     return out.toString().getBytes(StandardCharsets.UTF_8);
   }
 
   /** The bytes of a value with its members in their own order, which people read more easily. */
   public static byte[] inOrder(Json value) {
-    var out = new StringBuilder(512);
+    var out = new StringBuilder(2_048);
     write(value, false, out);
     return out.toString().getBytes(StandardCharsets.UTF_8);
   }
@@ -138,18 +141,15 @@ public final class JsonText {
   private static void write(Json value, boolean sorted, StringBuilder out) {
     switch (value) {
       case Json.Obj object -> {
-        var names = object.members().keySet().toArray(String[]::new);
-        if (sorted) {
-          Arrays.sort(names);
-        }
+        var ordered = sorted ? object.byName() : object;
         out.append('{');
-        for (int i = 0; i < names.length; i++) {
+        for (int i = 0; i < ordered.size(); i++) {
           if (i > 0) {
             out.append(',');
           }
-          quote(names[i], out);
+          quote(ordered.name(i), out);
           out.append(':');
-          write(java.util.Objects.requireNonNull(object.get(names[i])), sorted, out);
+          write(ordered.value(i), sorted, out);
         }
         out.append('}');
       }
@@ -172,7 +172,9 @@ public final class JsonText {
 
   private static void quote(String text, StringBuilder out) {
     out.append('"');
-    for (int i = 0; i < text.length(); i++) {
+    int plain = plainLength(text);
+    out.append(text, 0, plain);
+    for (int i = plain; i < text.length(); i++) {
       char c = text.charAt(i);
       switch (c) {
         case '"' -> out.append("\\\"");
@@ -192,5 +194,14 @@ public final class JsonText {
       }
     }
     out.append('"');
+  }
+
+  /** How many characters from the first on stand for themselves; in most texts all do. */
+  private static int plainLength(String text) {
+    int i = 0;
+    while (i < text.length() && text.charAt(i) >= 0x20 && text.charAt(i) != '"' && text.charAt(i) != '\\') {
+      i++;
+    }
+    return i;
   }
 }

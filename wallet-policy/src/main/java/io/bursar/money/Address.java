@@ -55,7 +55,9 @@ public final class Address implements Comparable<Address> {
     var address = new Address(bytes);
     var digits = text.substring(2);
     boolean mixed = !digits.equals(lower(digits)) && !digits.equals(upper(digits));
-    if (mixed && !address.toString().equals(text)) {
+    // Made for every text: who reads a request makes it, and not the lane, where all requests wait in line.
+    var checksummed = address.toString();
+    if (mixed && !checksummed.equals(text)) {
       throw new IllegalArgumentException("has a wrong EIP-55 checksum; the right form is `" + address + "`");
     }
     return address;

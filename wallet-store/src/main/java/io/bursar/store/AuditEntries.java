@@ -96,7 +96,7 @@ public final class AuditEntries {
   static Json.Obj entry(Slot slot, String kind, String actor, Json.Obj body) {
     var entry = Json.object().put("schema", SCHEMA).put("kind", kind).put("at", slot.at().toString())
         .put("tenant", Id.TENANT.text(slot.tenantId())).put("actor", actor);
-    body.members().forEach(entry::put);
+    body.forEach(entry::put);
     return entry.build();
   }
 

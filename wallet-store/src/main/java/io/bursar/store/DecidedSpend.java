@@ -91,7 +91,9 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
 
   /** Separated by commas. */
   String reasonCodes() {
-    return decision.reasons().stream().map(reason -> reason.code().name()).distinct().collect(Collectors.joining(","));
+    return decision.reasons().isEmpty()
+        ? ""
+        : decision.reasons().stream().map(reason -> reason.code().name()).distinct().collect(Collectors.joining(","));
   }
 
   @Nullable

@@ -355,8 +355,13 @@ public final class Lane {
 
     /** The driver sends arrays of text and of numbers in binary, but only if their elements have that very type. */
     <R, T> void add(String type, List<R> rows, java.util.function.Function<R, @Nullable T> value,
-        java.util.function.IntFunction<T[]> array) throws SQLException {
-      statement.setArray(++index, connection.createArrayOf(type, rows.stream().map(value).toArray(array)));
+        java.util.function.IntFunction<@Nullable T[]> array) throws SQLException {
+      @Nullable
+      T[] column = array.apply(rows.size());
+      for (int i = 0; i < column.length; i++) {
+        column[i] = value.apply(rows.get(i));
+      }
+      statement.setArray(++index, connection.createArrayOf(type, column));
     }
 
     <R> void text(List<R> rows, java.util.function.Function<R, @Nullable String> value) throws SQLException {
@@ -368,7 +373,7 @@ public final class Lane {
     }
 
     <R> void bytes(List<R> rows, java.util.function.Function<R, byte @Nullable []> value) throws SQLException {
-      statement.setArray(++index, connection.createArrayOf("bytea", rows.stream().map(value).toArray(byte[][]::new)));
+      add("bytea", rows, value, byte[][]::new);
     }
 
     void set(Object value) throws SQLException {

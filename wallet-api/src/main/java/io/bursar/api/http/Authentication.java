@@ -14,7 +14,6 @@ import org.springframework.security.core.GrantedAuthority;
 import org.springframework.security.core.authority.SimpleGrantedAuthority;
 import org.springframework.security.core.context.SecurityContextHolder;
 import org.springframework.transaction.TransactionException;
-import org.springframework.web.filter.OncePerRequestFilter;
 
 import io.bursar.spend.Id;
 import io.bursar.store.ApiKeys;
@@ -22,6 +21,7 @@ import io.bursar.store.Database;
 import io.bursar.store.Directory;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
+import jakarta.servlet.http.HttpFilter;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 
@@ -29,7 +29,7 @@ import jakarta.servlet.http.HttpServletResponse;
  * Finds out who calls, by {@code Authorization: Bearer <key>}. A key that was good is believed for {@link #BELIEVED} without
  * asking the database again, so a revoked key dies within that time in every process, and at once in the one that revoked it.
  */
-public final class Authentication extends OncePerRequestFilter {
+public final class Authentication extends HttpFilter {
   static final Duration BELIEVED = Duration.ofSeconds(1);
 
   private static final String BEARER = "Bearer ";
@@ -42,7 +42,7 @@ public final class Authentication extends OncePerRequestFilter {
   private final Directory directory;
   private final byte[] operatorHash;
   private final int requestsPerSecond;
-  private final ConcurrentHashMap<String, Known> known = new ConcurrentHashMap<>();
+  private final transient ConcurrentHashMap<String, Known> known = new ConcurrentHashMap<>();
 
   public Authentication(ApiKeys keys, Directory directory, Database.Secret operatorKey, int requestsPerSecond) {
     this.keys = keys;
@@ -83,8 +83,10 @@ public final class Authentication extends OncePerRequestFilter {
   }
 
   @Override
-  protected void doFilterInternal(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
+  protected void doFilter(HttpServletRequest request, HttpServletResponse response, FilterChain chain)
       throws ServletException, IOException {
+    response.setHeader("X-Content-Type-Options", "nosniff");
+    response.setHeader("Cache-Control", "no-store");
     var header = request.getHeader("Authorization");
     if (header != null && header.startsWith(BEARER) && header.length() <= SECRET_LENGTH_MAX) {
       try {

@@ -7,14 +7,16 @@ import static org.springframework.http.HttpMethod.PUT;
 
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
-import org.springframework.security.config.Customizer;
 import org.springframework.security.config.annotation.web.builders.HttpSecurity;
 import org.springframework.security.config.annotation.web.configuration.EnableWebSecurity;
 import org.springframework.security.config.annotation.web.configurers.AbstractHttpConfigurer;
-import org.springframework.security.config.http.SessionCreationPolicy;
 import org.springframework.security.config.observation.SecurityObservationSettings;
+import org.springframework.security.web.DefaultSecurityFilterChain;
 import org.springframework.security.web.SecurityFilterChain;
+import org.springframework.security.web.access.ExceptionTranslationFilter;
 import org.springframework.security.web.access.intercept.AuthorizationFilter;
+import org.springframework.security.web.firewall.HttpFirewall;
+import org.springframework.security.web.firewall.StrictHttpFirewall;
 
 /** Which role may make which call. What is not listed is refused. */
 @Configuration(proxyBeanMethods = false)
@@ -32,13 +34,34 @@ public class Security {
     return SecurityObservationSettings.noObservations();
   }
 
+  /** The container has parsed the headers already, and refuses control characters in them itself. */
+  @Bean
+  HttpFirewall httpFirewall() {
+    var firewall = new StrictHttpFirewall();
+    firewall.setAllowedHeaderNames(name -> true);
+    firewall.setAllowedHeaderValues(value -> true);
+    return firewall;
+  }
+
+  /**
+   * Three filters: who calls, what a refusal looks like, who may. Those for sessions, forms, redirects and pages, which wrap
+   * every request, are left out: there is nothing here that they could do.
+   */
   @Bean
   SecurityFilterChain securityFilterChain(HttpSecurity http, Authentication authentication) {
+    var chain = calls(http, authentication);
+    return new DefaultSecurityFilterChain(chain.getRequestMatcher(), chain.getFilters().stream()
+        .filter(filter -> filter instanceof Authentication || filter instanceof ExceptionTranslationFilter
+            || filter instanceof AuthorizationFilter)
+        .toList());
+  }
+
+  private static DefaultSecurityFilterChain calls(HttpSecurity http, Authentication authentication) {
     return http.csrf(AbstractHttpConfigurer::disable).formLogin(AbstractHttpConfigurer::disable)
         .httpBasic(AbstractHttpConfigurer::disable).logout(AbstractHttpConfigurer::disable)
-        .requestCache(AbstractHttpConfigurer::disable).anonymous(Customizer.withDefaults())
-        .sessionManagement(session -> session.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
-        .addFilterBefore(authentication, AuthorizationFilter.class)
+        .requestCache(AbstractHttpConfigurer::disable).anonymous(AbstractHttpConfigurer::disable)
+        .sessionManagement(AbstractHttpConfigurer::disable)
+        .addFilterBefore(authentication, ExceptionTranslationFilter.class)
         .authorizeHttpRequests(calls -> calls
             .requestMatchers(POST, "/v1/spends", "/v1/spends/batch", "/v1/spends/dry-run").hasRole(AGENT)
             .requestMatchers(GET, "/v1/spends", "/v1/spends/{id}").hasAnyRole(AGENT, ADMIN, APPROVER, AUDITOR)

@@ -27,7 +27,7 @@ public final class LaneQueue implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LaneQueue.class);
   private static final int WAITING_MAX = 4_096;
   private static final Duration IDLE = Duration.ofSeconds(30);
-  private static final Duration ANSWER_WITHIN = Duration.ofSeconds(25);
+  private static final Duration BEGIN_WITHIN = Duration.ofSeconds(20);
 
   private final Lanes lanes;
   private final Runnable afterCommit;
@@ -58,14 +58,16 @@ public final class LaneQueue implements AutoCloseable {
 
   /** Decides requests of one tenant, which stay in their order, and answers once they are durable. */
   public List<Lane.Outcome> decide(UUID tenantId, List<Spend.Request> requests) throws Unavailable {
-    var tickets = requests.stream().map(Ticket::new).toList();
+    var tickets = new ArrayList<Ticket>(requests.size());
+    for (var request : requests) {
+      tickets.add(new Ticket(request));
+    }
     if (!offer(tenantId, tickets)) {
       throw new Unavailable("more than " + WAITING_MAX + " requests wait for this tenant's lane", true, null);
     }
-    long deadline = System.nanoTime() + ANSWER_WITHIN.toNanos();
     var outcomes = new ArrayList<Lane.Outcome>(tickets.size());
     for (var ticket : tickets) {
-      outcomes.add(ticket.await(deadline));
+      outcomes.add(ticket.await());
     }
     return outcomes;
   }
@@ -93,10 +95,15 @@ public final class LaneQueue implements AutoCloseable {
   private static final class Ticket {
     private final Spend.Request request;
     private final Thread waiter = Thread.currentThread();
+    private final long offeredNanos = System.nanoTime();
     private volatile @Nullable Object answer;
 
     Ticket(Spend.Request request) {
       this.request = request;
+    }
+
+    boolean waitsTooLong() {
+      return System.nanoTime() - offeredNanos > BEGIN_WITHIN.toNanos();
     }
 
     void complete(Object outcomeOrFailure) {
@@ -104,19 +111,19 @@ public final class LaneQueue implements AutoCloseable {
       LockSupport.unpark(waiter);
     }
 
-    Lane.Outcome await(long deadline) throws Unavailable {
+    /** Without a limit of its own, which would cost a timer a request: the lane completes every ticket, see {@link Worker#run}. */
+    Lane.Outcome await() throws Unavailable {
       while (true) {
         switch (answer) {
           case Lane.Outcome outcome -> {
             return outcome;
           }
-          case Throwable failure -> throw new Unavailable("the lane could not decide", false, failure);
+          case Unavailable failure -> throw failure;
           case null, default -> {
-            long left = deadline - System.nanoTime();
-            if (left <= 0 || Thread.currentThread().isInterrupted()) {
-              throw new Unavailable("the lane did not answer in time", false, null);
+            if (Thread.currentThread().isInterrupted()) {
+              throw new Unavailable("the service is stopping", false, null);
             }
-            LockSupport.parkNanos(this, left);
+            LockSupport.park(this);
           }
         }
       }
@@ -135,6 +142,10 @@ public final class LaneQueue implements AutoCloseable {
       this.thread = Thread.ofPlatform().name("lane-" + tenantId).daemon().start(this);
     }
 
+    /**
+     * Every ticket that was offered is completed, whatever happens: a batch takes as long as the database's time-outs let it, and
+     * one that has waited too long for its turn is turned away.
+     */
     @Override
     public void run() {
       var batch = new ArrayList<Ticket>(Lane.BATCH_MAX);
@@ -150,11 +161,26 @@ public final class LaneQueue implements AutoCloseable {
           }
           batch.add(first);
           queue.drainTo(batch, Lane.BATCH_MAX - 1);
-          decide(batch);
+          batch.removeIf(Worker::turnedAway);
+          if (!batch.isEmpty()) {
+            decide(batch);
+          }
         }
       } catch (InterruptedException stopped) {
         Thread.currentThread().interrupt();
+      } finally {
+        workers.remove(tenantId, this);
+        queue.drainTo(batch);
+        batch.forEach(ticket -> ticket.complete(new Unavailable("the lane has ended", false, null)));
       }
+    }
+
+    private static boolean turnedAway(Ticket ticket) {
+      boolean away = ticket.waitsTooLong();
+      if (away) {
+        ticket.complete(new Unavailable("the lane was busy for too long", true, null));
+      }
+      return away;
     }
 
     private void decide(List<Ticket> batch) {
@@ -170,7 +196,7 @@ public final class LaneQueue implements AutoCloseable {
           return;
         }
         LOG.error("a batch of {} could not be decided", batch.size(), failure);
-        batch.forEach(ticket -> ticket.complete(failure));
+        batch.forEach(ticket -> ticket.complete(new Unavailable("the lane could not decide", false, failure)));
       }
     }
 

@@ -1,5 +1,6 @@
 package io.bursar.api.spends;
 
+import java.io.IOException;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -12,13 +13,11 @@ import java.util.UUID;
 import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
-import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.core.annotation.AuthenticationPrincipal;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
-import org.springframework.web.bind.annotation.RequestHeader;
 import org.springframework.web.bind.annotation.RestController;
 
 import io.bursar.api.http.Bodies;
@@ -29,7 +28,6 @@ import io.bursar.api.http.Query;
 import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
 import io.bursar.json.JsonReader.Fault;
-import io.bursar.json.JsonText;
 import io.bursar.money.Address;
 import io.bursar.spend.Id;
 import io.bursar.store.Lane.Outcome;
@@ -39,6 +37,7 @@ import io.bursar.store.Spend;
 import io.bursar.store.SpendStore;
 import io.bursar.store.log.Log;
 import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
 
 /** {@code /v1/spends}: parse, decide in the lane, answer. */
 @RestController
@@ -67,17 +66,18 @@ public final class SpendController {
   }
 
   @PostMapping("/v1/spends")
-  ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request,
-      @RequestHeader(name = "Idempotency-Key", required = false) @Nullable String idempotencyKey,
-      @RequestHeader(name = "Prefer", required = false) @Nullable String prefer)
-      throws SQLException, InterruptedException {
-    var key = SpendBody.requireKey(idempotencyKey);
-    var outcome = decide(caller, List.of(parse(Bodies.read(request), key, caller))).getFirst();
-    return switch (outcome) {
-      case Outcome.Decided(var spend) -> answer(201, waited(spend, prefer), caller, false);
-      case Outcome.Replayed(var id) -> answer(200, waited(find(caller, id), prefer), caller, true);
+  void create(@AuthenticationPrincipal Caller caller, HttpServletRequest request, HttpServletResponse response)
+      throws IOException, InterruptedException {
+    var key = SpendBody.requireKey(request.getHeader("Idempotency-Key"));
+    var prefer = request.getHeader("Prefer");
+    switch (decide(caller, List.of(parse(Bodies.read(request), key, caller))).getFirst()) {
+      case Outcome.Decided(var spend) -> Bodies.write(response, 201, view.of(waited(spend, prefer), caller));
+      case Outcome.Replayed(var id) -> {
+        response.setHeader("Idempotent-Replayed", "true");
+        Bodies.write(response, 200, view.of(waited(find(caller, id), prefer), caller));
+      }
       case Outcome.KeyReused(var id) -> throw reused(key, id);
-    };
+    }
   }
 
   @PostMapping("/v1/spends/dry-run")
@@ -170,14 +170,6 @@ public final class SpendController {
 
   private static boolean visible(Caller caller, Spend spend) {
     return caller.onlyAgent().map(agent -> agent.equals(spend.request().agentId())).orElse(true);
-  }
-
-  private ResponseEntity<byte[]> answer(int status, Spend spend, Caller caller, boolean replayed) {
-    var answer = ResponseEntity.status(status).contentType(MediaType.APPLICATION_JSON);
-    if (replayed) {
-      answer = answer.header("Idempotent-Replayed", "true");
-    }
-    return answer.body(JsonText.inOrder(view.of(spend, caller)));
   }
 
   /** With {@code Prefer: wait=n}: the spend once it is final, or as it is after so many seconds. */

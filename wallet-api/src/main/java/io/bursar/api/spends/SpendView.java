@@ -89,7 +89,7 @@ public final class SpendView {
 
   private static Json forAgent(Json.Obj decision) {
     var shown = Json.object();
-    decision.members().forEach((name, value) -> {
+    decision.forEach((name, value) -> {
       if (DECISION_FOR_AGENT.contains(name)) {
         shown.put(name, name.equals("reasons") ? reasonsForAgent((Json.Arr) value) : value);
       }
@@ -101,7 +101,7 @@ public final class SpendView {
     List<Json> shown = new ArrayList<>();
     for (var reason : reasons.items()) {
       var members = Json.object();
-      ((Json.Obj) reason).members().forEach((name, value) -> {
+      ((Json.Obj) reason).forEach((name, value) -> {
         if (REASON_FOR_AGENT.contains(name)) {
           members.put(name, value);
         }
