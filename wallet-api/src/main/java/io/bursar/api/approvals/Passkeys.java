@@ -138,7 +138,8 @@ public final class Passkeys {
     var data = new AttestedCredentialData(AAGUID.ZERO, id,
         EC2COSEKey.create(platform(key), COSEAlgorithmIdentifier.ES256));
     // What a registration would have said of the authenticator is not known, and nothing is made to depend on it.
-    var credential = new CredentialRecordImpl(null, null, null, null, passkey.signCount(), data, null, null, null, null);
+    var credential = new CredentialRecordImpl(null, null, null, null, passkey.signCount(), data, null, null, null,
+        null);
     var server = ServerProperty.builder()
         .origins(settings.get().origins().stream().map(Origin::create).collect(Collectors.toSet()))
         .rpId(settings.get().relyingParty()).challenge(new DefaultChallenge(text.hash().bytes())).build();

@@ -66,7 +66,8 @@ public final class Authenticator {
     var data = ByteBuffer.allocate(37)
         .put(Digest32.sha256(relyingParty.getBytes(StandardCharsets.UTF_8)).bytes())
         .put((byte) (USER_PRESENT | (userVerified ? USER_VERIFIED : 0)
-            | (synced ? BACKUP_ELIGIBLE | BACKED_UP : 0))).putInt(counter).array();
+            | (synced ? BACKUP_ELIGIBLE | BACKED_UP : 0)))
+        .putInt(counter).array();
     var client = """
         {"type":"%s","challenge":"%s","origin":"%s","crossOrigin":false}"""
         .formatted(type, ApproverKey.base64url(Bytes.of(challenge)), origin).getBytes(StandardCharsets.UTF_8);
