@@ -308,13 +308,15 @@ public final class ChangeControl {
         .filter(given -> !given.approverId().equals(request.requester())).count();
   }
 
-  /** Does a change, if what it would change is still as it was when it was asked for. */
+  /** Does a change, if what it would change, and whose quorum that needs, is still as it was when it was asked for. */
   private void execute(UUID tenantId, Request request, String by) {
     var change = Change.parse((Json.Obj) Objects.requireNonNull(request.content().get("change")));
     var actor = Id.CHANGE.text(request.id());
     boolean same;
     try {
-      same = states.content(tenantId, change).equals(request.content());
+      var asked = new Control(change.scope(), request.groupId(), request.threshold());
+      same = control(tenantId, change).map(held -> new Control(asked.scope(), held.groupId(), held.threshold()))
+          .filter(asked::equals).isPresent() && states.content(tenantId, change).equals(request.content());
     } catch (Directory.NothingThere gone) {
       same = false;
     }

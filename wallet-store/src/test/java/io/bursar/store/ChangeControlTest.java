@@ -207,6 +207,17 @@ class ChangeControlTest {
   }
 
   @Test
+  void whatWasAskedForUnderAWeakerControlIsNotDoneUnderAStrongerOne() {
+    control(Scope.ATTACHMENTS, 1);
+    var early = changes.ask(tenant, attach(published(RULES)), admin()).orElseThrow();
+    approve(changes.set(tenant, new Change.Control(Scope.ATTACHMENTS, holders, 2), admin()).orElseThrow(), ada);
+    assertThat(changes.controls(tenant).getFirst().threshold()).isEqualTo(2);
+    approve(early, bob);
+    assertThat(status(early)).isEqualTo("outdated");
+    assertThat(attached()).isNull();
+  }
+
+  @Test
   void theGroupThatHoldsTheControlCannotBeChangedPastIt() {
     control(Scope.ATTACHMENTS, 2);
     var takeOver = changes.ask(tenant, new Change.Members(holders, List.of(eve.id)), admin()).orElseThrow();
