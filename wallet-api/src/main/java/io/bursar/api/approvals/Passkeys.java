@@ -18,7 +18,6 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 import com.webauthn4j.WebAuthnManager;
-import com.webauthn4j.converter.exception.DataConversionException;
 import com.webauthn4j.converter.util.ObjectConverter;
 import com.webauthn4j.credential.CredentialRecordImpl;
 import com.webauthn4j.data.AuthenticationParameters;
@@ -32,14 +31,12 @@ import com.webauthn4j.data.client.Origin;
 import com.webauthn4j.data.client.challenge.DefaultChallenge;
 import com.webauthn4j.server.ServerProperty;
 import com.webauthn4j.verifier.exception.MaliciousCounterValueException;
-import com.webauthn4j.verifier.exception.VerificationException;
 
 import io.bursar.approval.ApproverKey;
 import io.bursar.approval.Proof;
 import io.bursar.approval.Signable;
 import io.bursar.json.Json;
 import io.bursar.permit.Bytes;
-import tools.jackson.core.JacksonException;
 
 /**
  * Passkeys: the assertion of an authenticator on P-256, whose challenge is the SHA-256 of an approval text, given by a user whom the
@@ -93,8 +90,8 @@ public final class Passkeys {
           && ec.getPublicKey() instanceof ECPublicKey publicKey) {
         return ApproverKey.of(publicKey);
       }
-    } catch (JacksonException | IllegalArgumentException malformed) {
-      // Said below.
+    } catch (RuntimeException malformed) {
+      // Whatever the reader throws is said below.
     }
     throw new IllegalArgumentException("is not a COSE key of ES256 on P-256");
   }
@@ -151,8 +148,8 @@ public final class Passkeys {
       return Proof.Worth.PROVEN;
     } catch (MaliciousCounterValueException copied) {
       return Proof.Worth.COUNTER_BEHIND;
-    } catch (VerificationException | DataConversionException | IllegalArgumentException refused) {
-      return Proof.Worth.NOTHING;
+    } catch (RuntimeException refused) {
+      return Proof.Worth.NOTHING; // malformed or not to be believed: whatever the reader throws, it proves nothing
     }
   }
 
