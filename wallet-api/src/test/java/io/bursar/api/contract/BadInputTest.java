@@ -301,7 +301,7 @@ final class BadInputTest {
             + " [\"USDC\"]}, \"max\": \"1.0000001\", \"window\": {\"rolling\": \"-PT1H\"}}]}",
             "/document/rules/0/max", "/document/rules/0/window/rolling"),
         refusedPolicy("{\"name\": \"x\", \"rules\": [{\"id\": \"a\", \"kind\": \"approval\", \"groups\": [{\"group\":"
-            + " \"finance\", \"threshold\": 2}]}]}", "/document/rules/0/groups/0/threshold"),
+            + " \"finance\", \"threshold\": 9}]}]}", "/document/rules/0/groups/0/threshold"),
         post("/v1/dev/faucet", "admin",
             "{\"walletId\": \"" + service.wallet + "\", \"asset\": \"USDC\", \"amount\": \"0\"}", "/amount"),
         post("/v1/spends/spd_" + ZEROS + "/approvals", "approver", "{\"verdict\": \"maybe\", \"comment\": \""
