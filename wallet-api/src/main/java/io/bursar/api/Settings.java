@@ -6,9 +6,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.api.approvals.Passkeys;
 import io.bursar.money.Asset;
 import io.bursar.store.Database;
 
@@ -22,12 +24,13 @@ import io.bursar.store.Database;
  * @param embeddedChain whether the chain is the development chain, which has a faucet
  * @param settle whether this process settles payments; another may
  * @param approverKeysRequired whether nobody may approve without a key to sign with; always in production
+ * @param passkeys whose passkeys are believed; none if none are
  * @param requestsPerSecond the most requests of one API key in a second
  */
 public record Settings(Path home, String address, int port, boolean production, Database.Settings database,
     Database.Secret adminKey, Path signerSocket,
     Path permitKey, Optional<ChainSettings> chain, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
-    boolean settle, boolean approverKeysRequired,
+    boolean settle, boolean approverKeysRequired, Optional<Passkeys.Settings> passkeys,
     int requestsPerSecond) {
 
   /**
@@ -77,6 +80,7 @@ public record Settings(Path home, String address, int port, boolean production, 
             .map(Path::of),
         read.choice("BURSAR_SETTLEMENT", "on", List.of("on", "off")).equals("on"),
         approverKeysRequired(read, production),
+        passkeys(read),
         read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000));
     if (!read.faults.isEmpty()) {
       throw new Wrong(read.faults);
@@ -93,6 +97,26 @@ public record Settings(Path home, String address, int port, boolean production, 
           .add("`BURSAR_APPROVER_KEYS=optional` is refused with `BURSAR_MODE=production`: an approval is a signature");
     }
     return required;
+  }
+
+  private static Optional<Passkeys.Settings> passkeys(Reader read) {
+    var relyingParty = read.text("BURSAR_PASSKEY_DOMAIN", "");
+    var origins = Set.of(read.text("BURSAR_PASSKEY_ORIGINS", "https://" + relyingParty).split(","));
+    if (relyingParty.isEmpty()) {
+      return Optional.empty();
+    }
+    if (!relyingParty.matches("[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")) {
+      read.faults
+          .add("`BURSAR_PASSKEY_DOMAIN` must be a domain such as `bursar.example.com`, not `" + relyingParty + "`");
+    }
+    for (var origin : origins) {
+      if (!origin.matches("https://[a-z0-9.-]+(:[0-9]{1,5})?|http://localhost(:[0-9]{1,5})?")) {
+        read.faults.add(
+            "`BURSAR_PASSKEY_ORIGINS` must be pages such as `https://bursar.example.com`, separated by commas, not `"
+                + origin + "`");
+      }
+    }
+    return Optional.of(new Passkeys.Settings(relyingParty, origins));
   }
 
   private static Optional<ChainSettings> chain(Reader read, boolean embeddedChain) {

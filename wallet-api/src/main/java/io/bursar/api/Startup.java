@@ -13,7 +13,6 @@ import org.springframework.boot.health.contributor.HealthIndicator;
 import org.springframework.context.SmartLifecycle;
 
 import io.bursar.api.dev.Development;
-import io.bursar.store.Approvals;
 import io.bursar.store.CounterKeeping;
 import io.bursar.store.Database;
 import io.bursar.store.Directory;
@@ -26,11 +25,10 @@ final class Startup implements SmartLifecycle, HealthIndicator {
   private static final Logger LOG = LoggerFactory.getLogger(Startup.class);
   private static final Duration TRY_EVERY = Duration.ofSeconds(1);
   private static final Duration SWEEP_EVERY = Duration.ofMinutes(10);
-  private static final int EXPIRE_AT_ONCE = 100;
 
   private final Database database;
   private final Directory directory;
-  private final Approvals approvals;
+  private final Runnable endWaits;
   private final CounterKeeping counters;
   private final Settlement settlement;
   private final Optional<Development> development;
@@ -39,11 +37,11 @@ final class Startup implements SmartLifecycle, HealthIndicator {
   private volatile boolean running;
   private volatile boolean prepared;
 
-  Startup(Database database, Directory directory, Approvals approvals, CounterKeeping counters, Settlement settlement,
+  Startup(Database database, Directory directory, Runnable endWaits, CounterKeeping counters, Settlement settlement,
       Optional<Development> development) {
     this.database = database;
     this.directory = directory;
-    this.approvals = approvals;
+    this.endWaits = endWaits;
     this.counters = counters;
     this.settlement = settlement;
     this.development = development;
@@ -63,7 +61,7 @@ final class Startup implements SmartLifecycle, HealthIndicator {
       attempt("start", this::prepare);
       return;
     }
-    attempt("expire", () -> approvals.expireDue(EXPIRE_AT_ONCE));
+    attempt("end waits", endWaits);
   }
 
   private void prepare() {

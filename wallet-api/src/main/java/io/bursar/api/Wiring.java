@@ -12,9 +12,11 @@ import org.springframework.context.annotation.Configuration;
 import org.springframework.core.Ordered;
 import org.springframework.web.filter.RequestContextFilter;
 
+import io.bursar.api.approvals.Passkeys;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.Chains;
 import io.bursar.api.chain.FeePolicy;
+import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.dev.Development;
 import io.bursar.api.http.Authentication;
 import io.bursar.api.http.RequestTimes;
@@ -31,6 +33,7 @@ import io.bursar.store.Approvals;
 import io.bursar.store.Approvers;
 import io.bursar.store.AuditEntries;
 import io.bursar.store.AuthorizationQuery;
+import io.bursar.store.ChangeControl;
 import io.bursar.store.CounterKeeping;
 import io.bursar.store.Database;
 import io.bursar.store.Directory;
@@ -46,6 +49,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 @Configuration(proxyBeanMethods = false)
 public class Wiring {
   private static final int SIGNER_CONNECTIONS = 8;
+  private static final int EXPIRE_AT_ONCE = 100;
   private static final Duration SIGNER_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration CHAIN_TIMEOUT = Duration.ofSeconds(10);
 
@@ -103,6 +107,22 @@ public class Wiring {
   Approvals approvals(Database database, AuditEntries audit, SpendStore spends, Reservations reservations,
       CounterKeeping counters, Settings settings) {
     return new Approvals(database, audit, spends, reservations, counters, settings.approverKeysRequired());
+  }
+
+  @Bean
+  ChangeControl changeControl(Database database, AuditEntries audit, PolicyStore policies, Approvers approvers,
+      Directory directory, Settings settings) {
+    return new ChangeControl(database, audit, policies, approvers, directory, settings.approverKeysRequired());
+  }
+
+  @Bean
+  ChangeGate changeGate(ChangeControl changes) {
+    return new ChangeGate(changes);
+  }
+
+  @Bean
+  Passkeys passkeys(Settings settings) {
+    return new Passkeys(settings.passkeys());
   }
 
   @Bean
@@ -200,10 +220,14 @@ public class Wiring {
   }
 
   @Bean
-  Startup startup(Database database, Directory directory, Approvals approvals, CounterKeeping counters,
-      Settlement settlement,
+  Startup startup(Database database, Directory directory, Approvals approvals, ChangeControl changes,
+      CounterKeeping counters, Settlement settlement,
       ObjectProvider<Development> development) {
-    return new Startup(database, directory, approvals, counters, settlement,
+    Runnable endWaits = () -> {
+      approvals.expireDue(EXPIRE_AT_ONCE);
+      changes.settleDue();
+    };
+    return new Startup(database, directory, endWaits, counters, settlement,
         java.util.Optional.ofNullable(development.getIfAvailable()));
   }
 }

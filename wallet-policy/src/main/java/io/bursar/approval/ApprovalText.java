@@ -57,7 +57,7 @@ import io.bursar.spend.Id;
  */
 public record ApprovalText(Verdict verdict, UUID tenantId, UUID spendId, UUID authorizationId, UUID walletId,
     Money money, Address payee, @Nullable Digest32 purpose, List<PolicyLine> policies, List<GroupLine> groups,
-    Instant expiresAt) {
+    Instant expiresAt) implements Signable {
   /** The first line: what the text is for, and its version. */
   public static final String HEAD = "bursar spend approval v1";
   /** The most bytes of a text; far more than the most groups need. */
@@ -169,14 +169,9 @@ public record ApprovalText(Verdict verdict, UUID tenantId, UUID spendId, UUID au
     return line.substring(0, line.indexOf(':'));
   }
 
-  /** The bytes that are signed. */
+  @Override
   public byte[] bytes() {
     return toString().getBytes(StandardCharsets.US_ASCII);
-  }
-
-  /** SHA-256 of the bytes; the challenge of a passkey. */
-  public Digest32 hash() {
-    return Digest32.sha256(bytes());
   }
 
   /**

@@ -21,6 +21,7 @@ public enum Id {
       "grp_"),
   SPEND("spd_"),
   AUTHORIZATION("aut_"),
+  CHANGE("chg_"),
   /** A place in a list. */
   CURSOR("cur_");
 

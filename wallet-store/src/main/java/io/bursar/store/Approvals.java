@@ -1,5 +1,6 @@
 package io.bursar.store;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -14,8 +15,10 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.approval.ApprovalText;
 import io.bursar.approval.ApproverKey;
+import io.bursar.approval.Proof;
 import io.bursar.approval.Verdict;
 import io.bursar.json.Json;
+import io.bursar.json.JsonText;
 import io.bursar.permit.Bytes;
 import io.bursar.policy.Rule;
 import io.bursar.spend.Id;
@@ -57,6 +60,9 @@ public final class Approvals {
     /** The signature is not the approver's over this spend's text. */
     record InvalidSignature(String why) implements Result {}
 
+    /** The passkey's counter has not gone on since its last assertion: there may be a copy of it. */
+    record CounterBehind() implements Result {}
+
     /** The signature is the approver's, but for another spend. */
     record OtherSpend() implements Result {}
 
@@ -76,10 +82,10 @@ public final class Approvals {
   /**
    * One approver's word on one spend.
    *
-   * @param signature over {@link ApprovalText} with this verdict; absent where the approver did not sign
+   * @param proof over {@link ApprovalText} with this verdict; absent where the approver did not sign
    * @param signedText what the approver says was signed, so that a refusal can say what is wrong with it
    */
-  public record Word(UUID tenantId, UUID spendId, UUID approverId, Verdict verdict, @Nullable Bytes signature,
+  public record Word(UUID tenantId, UUID spendId, UUID approverId, Verdict verdict, @Nullable Proof proof,
       @Nullable ApprovalText signedText, @Nullable String comment) {}
 
   /** What there is to sign. */
@@ -202,28 +208,40 @@ public final class Approvals {
     if (registered == null) {
       return keysRequired ? new Result.NoKey() : null;
     }
-    var signature = word.signature();
-    if (signature == null) {
+    var proof = word.proof();
+    if (proof == null) {
       return new Result.Unsigned();
     }
-    var key = ApproverKey.parse(registered.jwk());
+    var key = registered.registered();
     var said = text.with(word.verdict());
-    if (key.verifies(said.bytes(), signature)) {
-      return null;
-    }
-    var signed = word.signedText() != null && key.verifies(word.signedText().bytes(), signature)
-        ? word.signedText()
-        : null;
-    return signed == null ? guessed(word, spend, said, key, signature) : differing(spend, said, signed);
+    return switch (proof.worth(said, key)) {
+      case PROVEN -> null;
+      case COUNTER_BEHIND -> new Result.CounterBehind();
+      case NOTHING -> {
+        var signed = word.signedText();
+        yield signed != null && proves(proof, signed, key)
+            ? differing(spend, said, signed)
+            : guessed(word, spend, said, key, proof);
+      }
+    };
+  }
+
+  private static boolean proves(Proof proof, ApprovalText text, Proof.Registered key) {
+    return proof.worth(text, key) != Proof.Worth.NOTHING;
   }
 
   /** What a signature may have been meant for, when nobody says what was signed. */
-  private Result guessed(Word word, Spend spend, ApprovalText said, ApproverKey key, Bytes signature) {
-    if (key.verifies(said.with(word.verdict().other()).bytes(), signature)) {
+  private Result guessed(Word word, Spend spend, ApprovalText said, Proof.Registered key, Proof proof) {
+    if ((proof.assertion() == null) != (key.passkey() == null)) {
+      return new Result.InvalidSignature(key.passkey() == null
+          ? "is a passkey's, and the approver has registered a key that signs the text itself"
+          : "is none of the passkey that the approver has registered");
+    }
+    if (proves(proof, said.with(word.verdict().other()), key)) {
       return new Result.InvalidSignature("is over the verdict `" + word.verdict().other().text() + "`");
     }
     for (var round : rounds.dismissed(spend)) {
-      if (key.verifies(round.text().with(word.verdict()).bytes(), signature)) {
+      if (proves(proof, round.text().with(word.verdict()), key)) {
         return dismissed(round.by());
       }
     }
@@ -231,7 +249,8 @@ public final class Approvals {
         SELECT EXISTS (SELECT FROM approval WHERE tenant_id = :tenant AND approver_id = :approver
                        AND signature = :signature AND thumbprint IS NOT NULL AND spend_id <> :spend)
         """).param("tenant", word.tenantId()).param("approver", word.approverId())
-        .param("signature", ApproverKey.base64url(signature)).param("spend", spend.id()).query(Boolean.class).single();
+        .param("signature", ApproverKey.base64url(proof.signature())).param("spend", spend.id()).query(Boolean.class)
+        .single();
     return usedElsewhere
         ? new Result.OtherSpend()
         : new Result.InvalidSignature("is not the one of the approver's key over the text of this spend as it is now");
@@ -263,19 +282,26 @@ public final class Approvals {
     var slot = audit.next(word.tenantId());
     var said = text.with(word.verdict());
     // Without a key there is nothing to check a signature against, and the record holds none that was not checked.
-    var signature = key == null ? null : ApproverKey.base64url(Objects.requireNonNull(word.signature()));
+    var proof = key == null ? null : Objects.requireNonNull(word.proof());
     var thumbprint = key == null ? null : key.thumbprint();
+    var signature = proof == null ? null : ApproverKey.base64url(proof.signature());
+    var assertion = proof == null ? null : proof.assertion();
+    if (key != null && proof != null && assertion != null) {
+      approvers.count(word.tenantId(), key.thumbprint(), proof.signCount());
+    }
     database.sql().sql("""
-        INSERT INTO approval (tenant_id, spend_id, round, approver_id, verdict, text, signature, thumbprint, comment, at)
-        SELECT tenant_id, spend_id, round, :approver, :verdict, :text, :signature, :thumbprint, :comment, :at FROM payment
-        WHERE tenant_id = :tenant AND spend_id = :spend
+        INSERT INTO approval (tenant_id, spend_id, round, approver_id, verdict, text, signature, assertion, thumbprint, comment, at)
+        SELECT tenant_id, spend_id, round, :approver, :verdict, :text, :signature, :assertion, :thumbprint, :comment, :at
+        FROM payment WHERE tenant_id = :tenant AND spend_id = :spend
         """).param("approver", word.approverId()).param("verdict", word.verdict().text())
         .param("text", said.toString()).param("signature", signature).param("thumbprint", thumbprint)
+        .param("assertion",
+            assertion == null ? null : new String(JsonText.canonical(assertion), StandardCharsets.UTF_8))
         .param("comment", word.comment()).param("at", Directory.utc(slot.at())).param("tenant", word.tenantId())
         .param("spend", word.spendId()).update();
     audit.write(slot, word.verdict() == Verdict.APPROVE ? "approval.given" : "approval.refused", word.spendId(), actor,
         Json.object().put("spend", Id.SPEND.text(word.spendId())).put("approver", Id.APPROVER.text(word.approverId()))
-            .put("text", said.toString()).put("key", thumbprint).put("signature", signature)
+            .put("text", said.toString()).put("key", thumbprint).put("signature", signature).put("passkey", assertion)
             .put("authorizes", HexFormat.of().formatHex(spend.authorization().leafHash())).build());
   }
 

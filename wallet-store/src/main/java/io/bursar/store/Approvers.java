@@ -11,7 +11,9 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.approval.ApproverKey;
+import io.bursar.approval.Proof;
 import io.bursar.json.Json;
+import io.bursar.permit.Bytes;
 import io.bursar.spend.Id;
 
 /** Who may approve: people, the keys that they sign with, and their groups. Every change is recorded with who made it. */
@@ -28,8 +30,30 @@ public final class Approvers {
    *
    * @param thumbprint its name (RFC 7638)
    * @param jwk the public key as a canonical JSON Web Key
+   * @param passkey what else is known, if an authenticator holds the private half
    */
-  public record Key(String thumbprint, String jwk, Instant registeredAt) {}
+  public record Key(String thumbprint, String jwk, Proof.@Nullable Passkey passkey, Instant registeredAt) {
+    Proof.Registered registered() {
+      return new Proof.Registered(ApproverKey.parse(jwk), passkey);
+    }
+  }
+
+  /**
+   * A key to register.
+   *
+   * @param credentialId of the passkey whose key it is; absent for a key that signs the text itself
+   */
+  public record NewKey(ApproverKey key, @Nullable Bytes credentialId) {
+    public static NewKey of(ApproverKey key) {
+      return new NewKey(key, null);
+    }
+
+    Json.@Nullable Obj passkey() {
+      return credentialId == null
+          ? null
+          : Json.object().put("credentialId", ApproverKey.base64url(credentialId)).build();
+    }
+  }
 
   /**
    * A group of approvers.
@@ -47,7 +71,7 @@ public final class Approvers {
   }
 
   /** Makes an approver; empty if the key is or was somebody's. */
-  public Optional<Approver> create(UUID tenantId, String name, @Nullable ApproverKey key, String actor) {
+  public Optional<Approver> create(UUID tenantId, String name, @Nullable NewKey wanted, String actor) {
     return Directory.unlessTaken(() -> database.inTransaction(() -> {
       var slot = audit.next(tenantId);
       var id = Ids.next(slot.at());
@@ -55,12 +79,14 @@ public final class Approvers {
           .sql("INSERT INTO approver (tenant_id, approver_id, name, created_at) VALUES (:tenant, :id, :name, :at)")
           .param("tenant", tenantId).param("id", id).param("name", name).param("at", Directory.utc(slot.at()))
           .update();
-      if (key != null) {
-        insertKey(slot, id, key);
+      var key = wanted == null ? null : wanted.key();
+      if (wanted != null) {
+        insertKey(slot, id, wanted);
       }
       audit.write(slot, "approver.created", id, actor, Json.object().put("approver", Id.APPROVER.text(id))
           .put("name", name).put("publicKey", key == null ? null : key.toJson())
-          .put("key", key == null ? null : key.thumbprint()).build());
+          .put("key", key == null ? null : key.thumbprint()).put("passkey", wanted == null ? null : wanted.passkey())
+          .build());
       return find(tenantId, id).orElseThrow();
     }));
   }
@@ -72,7 +98,8 @@ public final class Approvers {
    * @return empty if the key is or was somebody's
    * @throws Directory.NothingThere if there is no such approver
    */
-  public Optional<Approver> setKey(UUID tenantId, UUID approverId, ApproverKey key, String actor) {
+  public Optional<Approver> setKey(UUID tenantId, UUID approverId, NewKey wanted, String actor) {
+    var key = wanted.key();
     return Directory.unlessTaken(() -> database.inTransaction(() -> {
       audit.lock(tenantId);
       var before = find(tenantId, approverId).orElseThrow(Directory.NothingThere::new);
@@ -84,10 +111,11 @@ public final class Approvers {
           UPDATE approver_key SET retired_at = :at
           WHERE tenant_id = :tenant AND approver_id = :approver AND retired_at IS NULL
           """).param("at", Directory.utc(slot.at())).param("tenant", tenantId).param("approver", approverId).update();
-      insertKey(slot, approverId, key);
+      insertKey(slot, approverId, wanted);
       audit.write(slot, "approver.key_changed", approverId, actor,
           Json.object().put("approver", Id.APPROVER.text(approverId)).put("publicKey", key.toJson())
-              .put("key", key.thumbprint()).put("before", before.key() == null ? null : before.key().thumbprint())
+              .put("key", key.thumbprint()).put("passkey", wanted.passkey())
+              .put("before", before.key() == null ? null : before.key().thumbprint())
               .build());
       for (var group : database.sql()
           .sql("SELECT group_id FROM approver_group_member WHERE tenant_id = :tenant AND approver_id = :approver")
@@ -98,12 +126,20 @@ public final class Approvers {
     }));
   }
 
-  private void insertKey(AuditEntries.Slot slot, UUID approverId, ApproverKey key) {
+  private void insertKey(AuditEntries.Slot slot, UUID approverId, NewKey wanted) {
+    var credentialId = wanted.credentialId() == null ? null : wanted.credentialId().toByteArray();
     database.sql().sql("""
-        INSERT INTO approver_key (tenant_id, approver_id, thumbprint, public_key, registered_at)
-        VALUES (:tenant, :approver, :thumbprint, :key, :at)
-        """).param("tenant", slot.tenantId()).param("approver", approverId).param("thumbprint", key.thumbprint())
-        .param("key", key.jwk()).param("at", Directory.utc(slot.at())).update();
+        INSERT INTO approver_key (tenant_id, approver_id, thumbprint, public_key, credential_id, registered_at)
+        VALUES (:tenant, :approver, :thumbprint, :key, :credential, :at)
+        """).param("tenant", slot.tenantId()).param("approver", approverId)
+        .param("thumbprint", wanted.key().thumbprint()).param("key", wanted.key().jwk())
+        .param("credential", credentialId, java.sql.Types.BINARY).param("at", Directory.utc(slot.at())).update();
+  }
+
+  /** Notes the counter of a passkey's last assertion, inside a transaction. */
+  void count(UUID tenantId, String thumbprint, long signCount) {
+    database.sql().sql("UPDATE approver_key SET sign_count = :count WHERE tenant_id = :tenant AND thumbprint = :key")
+        .param("count", signCount).param("tenant", tenantId).param("key", thumbprint).update();
   }
 
   public Optional<Approver> find(UUID tenantId, UUID approverId) {
@@ -118,15 +154,21 @@ public final class Approvers {
   }
 
   private static final String SELECT = """
-      SELECT a.approver_id, a.name, a.created_at, k.thumbprint, k.public_key, k.registered_at
+      SELECT a.approver_id, a.name, a.created_at, k.thumbprint, k.public_key, k.credential_id, k.sign_count,
+             k.registered_at
       FROM approver a LEFT JOIN approver_key k
         ON k.tenant_id = a.tenant_id AND k.approver_id = a.approver_id AND k.retired_at IS NULL
       WHERE a.tenant_id = :tenant""";
 
   private static Approver approver(ResultSet row) throws SQLException {
+    byte @Nullable [] credentialId = row.getBytes("credential_id");
+    var passkey = credentialId == null
+        ? null
+        : new Proof.Passkey(Bytes.of(credentialId), row.getLong("sign_count"));
     var key = row.getString("thumbprint") == null
         ? null
-        : new Key(row.getString("thumbprint"), row.getString("public_key"), Directory.instant(row, "registered_at"));
+        : new Key(row.getString("thumbprint"), row.getString("public_key"), passkey,
+            Directory.instant(row, "registered_at"));
     return new Approver(Directory.uuid(row, "approver_id"), row.getString("name"), key,
         Directory.instant(row, "created_at"));
   }

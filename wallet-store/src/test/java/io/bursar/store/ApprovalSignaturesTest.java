@@ -20,12 +20,14 @@ import org.junit.jupiter.api.TestInstance;
 
 import io.bursar.approval.ApprovalText;
 import io.bursar.approval.ApproverKey;
+import io.bursar.approval.Proof;
 import io.bursar.approval.Verdict;
 import io.bursar.json.Json;
 import io.bursar.permit.Bytes;
 import io.bursar.policy.Policy;
 import io.bursar.store.Approvals.Question;
 import io.bursar.store.Approvals.Result;
+import io.bursar.store.Approvers.NewKey;
 
 /** A signature counts for one approver, one verdict and one spend as it stands, and for nothing else. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -89,7 +91,8 @@ class ApprovalSignaturesTest {
 
   private Person person(String name) {
     var pair = newPair();
-    return new Person(fixture.approvers.create(fixture.tenant, name, publicKey(pair), "test").orElseThrow().id(), pair);
+    return new Person(
+        fixture.approvers.create(fixture.tenant, name, NewKey.of(publicKey(pair)), "test").orElseThrow().id(), pair);
   }
 
   private Spend ask(String key, String amount) throws Exception {
@@ -118,7 +121,9 @@ class ApprovalSignaturesTest {
   private Result speak(Spend spend, Person person, Verdict verdict, @Nullable Bytes signature,
       @Nullable ApprovalText said) {
     return fixture.approvals.speak(
-        new Approvals.Word(fixture.tenant, spend.id(), person.id, verdict, signature, said, null), "test");
+        new Approvals.Word(fixture.tenant, spend.id(), person.id, verdict,
+            signature == null ? null : new Proof.OverText(signature), said, null),
+        "test");
   }
 
   private Result approve(Spend spend, Person person) {
@@ -242,7 +247,7 @@ class ApprovalSignaturesTest {
     var spend = ask("a", "60");
     approve(spend, ada);
     var pair = newPair();
-    assertThat(fixture.approvers.setKey(fixture.tenant, ada.id, publicKey(pair), "test")).isPresent();
+    assertThat(fixture.approvers.setKey(fixture.tenant, ada.id, NewKey.of(publicKey(pair)), "test")).isPresent();
     assertThat(fixture.spends.find(fixture.tenant, spend.id()).orElseThrow().approvals()).isEmpty();
     assertThat(approve(spend, ada)).isInstanceOf(Result.InvalidSignature.class);
     assertThat(approve(spend, new Person(ada.id, pair))).isInstanceOf(Result.Taken.class);
@@ -250,10 +255,10 @@ class ApprovalSignaturesTest {
 
   @Test
   void aKeyBelongsToOneApproverForEver() {
-    assertThat(fixture.approvers.create(fixture.tenant, "Twin", publicKey(ada.pair), "test")).isEmpty();
-    assertThat(fixture.approvers.setKey(fixture.tenant, bob.id, publicKey(ada.pair), "test")).isEmpty();
-    fixture.approvers.setKey(fixture.tenant, ada.id, publicKey(newPair()), "test");
-    assertThat(fixture.approvers.setKey(fixture.tenant, ada.id, publicKey(ada.pair), "test")).isEmpty();
+    assertThat(fixture.approvers.create(fixture.tenant, "Twin", NewKey.of(publicKey(ada.pair)), "test")).isEmpty();
+    assertThat(fixture.approvers.setKey(fixture.tenant, bob.id, NewKey.of(publicKey(ada.pair)), "test")).isEmpty();
+    fixture.approvers.setKey(fixture.tenant, ada.id, NewKey.of(publicKey(newPair())), "test");
+    assertThat(fixture.approvers.setKey(fixture.tenant, ada.id, NewKey.of(publicKey(ada.pair)), "test")).isEmpty();
     assertThat(fixture.approvers.find(fixture.tenant, bob.id).orElseThrow().key()).isNotNull()
         .satisfies(key -> assertThat(key.thumbprint()).isEqualTo(publicKey(bob.pair).thumbprint()));
   }

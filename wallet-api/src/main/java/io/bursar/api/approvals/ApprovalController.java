@@ -20,11 +20,10 @@ import io.bursar.api.http.ProblemCode;
 import io.bursar.api.http.Query;
 import io.bursar.api.spends.SpendView;
 import io.bursar.approval.ApprovalText;
-import io.bursar.approval.ApproverKey;
+import io.bursar.approval.Proof;
 import io.bursar.approval.Verdict;
 import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
-import io.bursar.permit.Bytes;
 import io.bursar.spend.Id;
 import io.bursar.store.Approvals;
 import io.bursar.store.Approvals.Question;
@@ -36,15 +35,16 @@ import jakarta.servlet.http.HttpServletRequest;
 @RestController
 public final class ApprovalController {
   private static final int COMMENT_MAX = 512;
-  private static final int SIGNATURE_MAX = 4_096;
 
   private final Approvals approvals;
   private final SpendStore spends;
   private final SpendView view;
+  private final Passkeys passkeys;
   private final Runnable afterCommit;
 
-  ApprovalController(Approvals approvals, SpendStore spends, SpendView view, Runnable afterCommit) {
+  ApprovalController(Approvals approvals, SpendStore spends, SpendView view, Passkeys passkeys, Runnable afterCommit) {
     this.approvals = approvals;
+    this.passkeys = passkeys;
     this.spends = spends;
     this.view = view;
     this.afterCommit = afterCommit;
@@ -90,16 +90,16 @@ public final class ApprovalController {
     return Json.object().put("text", text.toString()).put("sha256", text.hash().toString()).build();
   }
 
-  private record Word(@Nullable Verdict verdict, @Nullable Bytes signature, @Nullable ApprovalText text,
+  private record Word(@Nullable Verdict verdict, @Nullable Proof proof, @Nullable ApprovalText text,
       @Nullable String comment) {}
 
   @PostMapping("/v1/spends/{id}/approvals")
   ResponseEntity<byte[]> speak(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
       HttpServletRequest request) {
     var spendId = Id.SPEND.parse(id).orElseThrow(() -> Problem.notFound("spend"));
-    var word = Bodies.parse(Bodies.read(request), ApprovalController::read);
+    var word = Bodies.parse(Bodies.read(request), this::read);
     var result = approvals.speak(new Approvals.Word(caller.tenantId(), spendId,
-        Objects.requireNonNull(caller.approverId()), Objects.requireNonNull(word.verdict()), word.signature(),
+        Objects.requireNonNull(caller.approverId()), Objects.requireNonNull(word.verdict()), word.proof(),
         word.text(), word.comment()), caller.actor());
     if (result instanceof Result.Taken) {
       afterCommit.run();
@@ -126,6 +126,8 @@ public final class ApprovalController {
       case Result.Unsigned() -> Problem.of(ProblemCode.SIGNATURE_REQUIRED,
           "sign the text of `GET /v1/spends/{id}/approval-text` and send the `signature`");
       case Result.InvalidSignature(var why) -> Problem.of(ProblemCode.SIGNATURE_INVALID, "the signature " + why);
+      case Result.CounterBehind() -> Problem.of(ProblemCode.PASSKEY_COUNTER_BEHIND,
+          "the passkey's counter has not gone on since it was last used: there may be a copy of it; register another key");
       case Result.OtherSpend() -> Problem.of(ProblemCode.SIGNATURE_OF_ANOTHER_SPEND,
           "the signature was made for another spend; every spend is signed by itself");
       case Result.Altered(var lines) -> Problem.of(ProblemCode.APPROVAL_TEXT_ALTERED,
@@ -144,23 +146,13 @@ public final class ApprovalController {
     return Problem.of(ProblemCode.NOT_AWAITING_APPROVAL, "the spend is `" + status + "`");
   }
 
-  private static Word read(JsonReader reader) {
+  private Word read(JsonReader reader) {
     var verdict = reader.requiredParsed("verdict", 16, Verdict::parse);
-    var given = reader.text("signature", SIGNATURE_MAX);
     var text = reader.value("text") instanceof Json.Str(var signed) ? parse(reader, signed) : null;
     if (reader.has("text") && !(reader.value("text") instanceof Json.Str)) {
       reader.fault("text", "must be a text");
     }
-    return new Word(verdict, given == null ? null : signature(given), text, reader.text("comment", COMMENT_MAX));
-  }
-
-  /** What is no base64 is no signature either: the empty one, which nobody's is. */
-  private static Bytes signature(String given) {
-    try {
-      return ApproverKey.signature(given);
-    } catch (IllegalArgumentException notBase64) {
-      return Bytes.of(new byte[0]);
-    }
+    return new Word(verdict, Proofs.read(reader, passkeys), text, reader.text("comment", COMMENT_MAX));
   }
 
   private static @Nullable ApprovalText parse(JsonReader reader, String signed) {

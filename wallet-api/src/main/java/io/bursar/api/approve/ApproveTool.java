@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.approval.ApprovalText;
 import io.bursar.approval.ApproverKey;
+import io.bursar.approval.ChangeText;
+import io.bursar.approval.Signable;
 import io.bursar.approval.Verdict;
 import io.bursar.spend.Id;
 
@@ -121,7 +123,7 @@ public final class ApproveTool {
   private void signText(Path keyFile, @Nullable Path textFile, boolean yes) throws Refused, IOException {
     var key = key(keyFile);
     var bytes = textFile == null ? in.readNBytes(ApprovalText.BYTES_MAX + 1) : read(textFile, ApprovalText.BYTES_MAX);
-    var text = parse(new String(bytes, StandardCharsets.UTF_8));
+    var text = signable(new String(bytes, StandardCharsets.UTF_8));
     show(text, key);
     if (!yes && textFile == null) {
       throw new Refused("the text came from standard input, so nobody can be asked there: read it, then say --yes");
@@ -134,8 +136,8 @@ public final class ApproveTool {
     var key = key(spend.key());
     var api = new ApprovalApi(url(spend.url()), required("BURSAR_API_KEY"));
     var offered = api.text(spend.spendId(), spend.verdict());
-    var text = parse(offered.text());
-    if (!text.spendId().equals(spend.spendId()) || text.verdict() != spend.verdict()) {
+    if (!(signable(offered.text()) instanceof ApprovalText text) || !text.spendId().equals(spend.spendId())
+        || text.verdict() != spend.verdict()) {
       throw new Refused("the service gave the text of another spend or verdict; nothing was signed");
     }
     if (!offered.describes(text)) {
@@ -191,24 +193,28 @@ public final class ApproveTool {
     return Files.readAllBytes(file);
   }
 
-  private static ApprovalText parse(String text) throws Refused {
+  private static Signable signable(String text) throws Refused {
     try {
-      return ApprovalText.parse(text);
+      return Signable.parse(text);
     } catch (IllegalArgumentException e) {
       throw new Refused("this is no approval text, and nothing else is signed: " + e.getMessage());
     }
   }
 
-  private void show(ApprovalText text, ApproverKeyFile key) {
+  private void show(Signable text, ApproverKeyFile key) {
     err.println("This is what will be signed with " + key.publicKey().thumbprint() + ":");
     err.println();
     text.toString().lines().forEach(line -> err.println("  " + line));
     err.println();
-    err.println("To " + text.verdict().text() + ": " + text.money().shown() + " on " + text.money().chain()
-        + " from " + Id.WALLET.text(text.walletId()) + " to " + text.payee());
+    err.println("To " + text.verdict().text() + ": " + switch (text) {
+      case ApprovalText spend -> spend.money().shown() + " on " + spend.money().chain() + " from "
+          + Id.WALLET.text(spend.walletId()) + " to " + spend.payee();
+      case ChangeText change -> "change " + Id.CHANGE.text(change.changeId()) + " of kind `" + change.kind()
+          + "`, whose content you have read and hashed";
+    });
   }
 
-  private void confirm(ApprovalText text, boolean yes) throws Refused, IOException {
+  private void confirm(Signable text, boolean yes) throws Refused, IOException {
     if (yes) {
       return;
     }

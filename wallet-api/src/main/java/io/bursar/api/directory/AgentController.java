@@ -13,6 +13,7 @@ import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RestController;
 
+import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
@@ -21,6 +22,7 @@ import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
 import io.bursar.spend.Id;
 import io.bursar.store.Approvers;
+import io.bursar.store.Change;
 import io.bursar.store.Directory;
 import jakarta.servlet.http.HttpServletRequest;
 
@@ -31,9 +33,11 @@ public final class AgentController {
 
   private final Directory directory;
   private final Approvers approvers;
+  private final ChangeGate gate;
 
-  AgentController(Directory directory, Approvers approvers) {
+  AgentController(Directory directory, Approvers approvers, ChangeGate gate) {
     this.directory = directory;
+    this.gate = gate;
     this.approvers = approvers;
   }
 
@@ -56,8 +60,9 @@ public final class AgentController {
     var agentId = agentId(id);
     var principals = Bodies.parse(Bodies.read(request), AgentController::principals);
     refuseUnknown(caller, principals);
-    return Bodies.ok(view(directory.setPrincipals(caller.tenantId(), agentId, principals, caller.actor())
-        .orElseThrow(() -> Problem.notFound("agent"))));
+    return gate.ask(caller, new Change.Principals(agentId, principals))
+        .orElseGet(() -> Bodies.ok(view(directory.setPrincipals(caller.tenantId(), agentId, principals, caller.actor())
+            .orElseThrow(() -> Problem.notFound("agent")))));
   }
 
   /** An empty array says that it is nobody's. */

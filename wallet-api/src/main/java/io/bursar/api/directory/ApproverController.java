@@ -14,6 +14,8 @@ import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RestController;
 
 import io.bursar.api.Settings;
+import io.bursar.api.approvals.Passkeys;
+import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
@@ -22,8 +24,11 @@ import io.bursar.api.http.Query;
 import io.bursar.approval.ApproverKey;
 import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
+import io.bursar.permit.Bytes;
 import io.bursar.spend.Id;
 import io.bursar.store.Approvers;
+import io.bursar.store.Approvers.NewKey;
+import io.bursar.store.Change;
 import jakarta.servlet.http.HttpServletRequest;
 
 /** {@code /v1/approvers} and {@code /v1/approver-groups}: the people who may approve, and the keys that they sign with. */
@@ -32,19 +37,23 @@ public final class ApproverController {
   private static final int MEMBERS_MAX = 100;
 
   private final Approvers approvers;
+  private final Passkeys passkeys;
+  private final ChangeGate gate;
   private final boolean keysRequired;
 
-  ApproverController(Approvers approvers, Settings settings) {
+  ApproverController(Approvers approvers, Passkeys passkeys, ChangeGate gate, Settings settings) {
     this.approvers = approvers;
+    this.gate = gate;
+    this.passkeys = passkeys;
     this.keysRequired = settings.approverKeysRequired();
   }
 
-  private record Wanted(@Nullable String name, @Nullable ApproverKey key) {}
+  private record Wanted(@Nullable String name, @Nullable NewKey key) {}
 
   @PostMapping("/v1/approvers")
   ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var wanted = Bodies.parse(Bodies.read(request), reader -> {
-      if (keysRequired) {
+      if (keysRequired && !reader.has("passkey")) {
         reader.present("publicKey");
       }
       return new Wanted(reader.requiredText("name", Names.LENGTH_MAX), key(reader));
@@ -58,14 +67,55 @@ public final class ApproverController {
   ResponseEntity<byte[]> setKey(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
       HttpServletRequest request) {
     var approverId = Id.APPROVER.parse(id).orElseThrow(() -> Problem.notFound("approver"));
-    var key = Bodies.parse(Bodies.read(request), reader -> reader.present("publicKey") ? key(reader) : null);
-    return Bodies.ok(view(approvers.setKey(caller.tenantId(), approverId, key, caller.actor())
-        .orElseThrow(ApproverController::keyTaken)));
+    var key = Bodies.parse(Bodies.read(request),
+        reader -> reader.has("passkey") || reader.present("publicKey") ? key(reader) : null);
+    return gate.ask(caller, new Change.Key(approverId, key))
+        .orElseGet(() -> Bodies.ok(view(approvers.setKey(caller.tenantId(), approverId, key, caller.actor())
+            .orElseThrow(ApproverController::keyTaken))));
   }
 
-  private static @Nullable ApproverKey key(JsonReader reader) {
-    var key = reader.object("publicKey");
-    return key == null ? null : ApproverKey.read(key);
+  /** A key that signs the text itself, or a passkey's; null where there is neither, or a fault was noted. */
+  private @Nullable NewKey key(JsonReader reader) {
+    var jwk = reader.object("publicKey");
+    var passkey = reader.object("passkey");
+    if (jwk != null && passkey != null) {
+      reader.fault("passkey", "is given instead of `publicKey`, not beside it: an approver has one key");
+    }
+    if (passkey != null) {
+      return passkey(passkey);
+    }
+    var key = jwk == null ? null : ApproverKey.read(jwk);
+    return key == null ? null : NewKey.of(key);
+  }
+
+  private @Nullable NewKey passkey(JsonReader reader) {
+    var credentialId = reader.requiredParsed("credentialId", Passkeys.CREDENTIAL_ID_MAX * 4 / 3 + 1,
+        ApproverController::bytes);
+    var jwk = reader.object("publicKey");
+    var cose = reader.parsed("coseKey", 1_024, text -> passkeys.readCose(bytes(text).toByteArray()));
+    if (reader.has("publicKey") == reader.has("coseKey")) {
+      reader.fault("publicKey", "is required, or else `coseKey`, and not both");
+    }
+    var key = jwk == null ? cose : ApproverKey.read(jwk);
+    if (key != null && key.curve() != ApproverKey.Curve.P256) {
+      reader.fault("publicKey", "must be on P-256");
+    }
+    reader.refuseUnknown();
+    if (credentialId == null || key == null) {
+      return null;
+    }
+    if (!passkeys.areBelieved()) {
+      throw Problem.of(ProblemCode.PASSKEYS_NOT_SET_UP, "set `BURSAR_PASSKEY_DOMAIN` for the instance");
+    }
+    return new NewKey(key, credentialId);
+  }
+
+  private static Bytes bytes(String base64url) {
+    var bytes = ApproverKey.signature(base64url);
+    if (bytes.size() == 0) {
+      throw new IllegalArgumentException("must not be empty");
+    }
+    return bytes;
   }
 
   private static Problem keyTaken() {
@@ -95,10 +145,11 @@ public final class ApproverController {
   ResponseEntity<byte[]> changeGroup(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
       HttpServletRequest request) {
     var groupId = Id.APPROVER_GROUP.parse(id).orElseThrow(() -> Problem.notFound("group"));
-    var members = Bodies.parse(Bodies.read(request), reader -> ApproverIds.required(reader, "members", MEMBERS_MAX));
-    return Bodies
-        .ok(view(approvers.changeMembers(caller.tenantId(), groupId, known(caller, members), caller.actor())
-            .orElseThrow(() -> Problem.notFound("group"))));
+    var members = known(caller,
+        Bodies.parse(Bodies.read(request), reader -> ApproverIds.required(reader, "members", MEMBERS_MAX)));
+    return gate.ask(caller, new Change.Members(groupId, members))
+        .orElseGet(() -> Bodies.ok(view(approvers.changeMembers(caller.tenantId(), groupId, members, caller.actor())
+            .orElseThrow(() -> Problem.notFound("group")))));
   }
 
   private List<UUID> known(Caller caller, @Nullable List<UUID> members) {
@@ -131,7 +182,11 @@ public final class ApproverController {
     var key = approver.key();
     return Json.object().put("id", Id.APPROVER.text(approver.id())).put("name", approver.name())
         .put("publicKey", key == null ? null : ApproverKey.parse(key.jwk()).toJson())
-        .put("key", key == null ? null : key.thumbprint()).put("createdAt", approver.createdAt().toString()).build();
+        .put("key", key == null ? null : key.thumbprint())
+        .put("passkey", key == null || key.passkey() == null
+            ? null
+            : Json.object().put("credentialId", ApproverKey.base64url(key.passkey().credentialId())).build())
+        .put("createdAt", approver.createdAt().toString()).build();
   }
 
   private static Json view(Approvers.Group group) {

@@ -68,6 +68,12 @@ public class Security {
             .requestMatchers(POST, "/v1/spends/{id}/cancel").hasAnyRole(AGENT, ADMIN, APPROVER)
             .requestMatchers(POST, "/v1/spends/{id}/approvals").hasRole(APPROVER)
             .requestMatchers(GET, "/v1/approvals").hasRole(APPROVER)
+            .requestMatchers(POST, "/v1/change-requests/{id}/approvals").hasRole(APPROVER)
+            .requestMatchers(GET, "/v1/change-requests", "/v1/change-requests/{id}", "/v1/change-control")
+            .hasAnyRole(ADMIN, APPROVER, AUDITOR)
+            .requestMatchers(POST, "/v1/change-requests/{id}/break-glass").hasRole(ADMIN)
+            .requestMatchers(PUT, "/v1/change-control/{scope}").hasRole(ADMIN)
+            .requestMatchers(DELETE, "/v1/change-control/{scope}").hasRole(ADMIN)
             .requestMatchers(GET, "/v1/spends/{id}/approval-text").hasAnyRole(ADMIN, APPROVER, AUDITOR)
             .requestMatchers(GET, "/v1/authorizations", "/v1/authorizations/export",
                 "/v1/authorizations/{id}")

@@ -1,6 +1,7 @@
 package io.bursar.api.policies;
 
 import java.util.Locale;
+import java.util.Objects;
 import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,7 @@ import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RestController;
 
+import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
@@ -20,6 +22,7 @@ import io.bursar.api.http.Query;
 import io.bursar.json.Json;
 import io.bursar.policy.Policy;
 import io.bursar.spend.Id;
+import io.bursar.store.Change;
 import io.bursar.store.PolicyStore;
 import io.bursar.store.PolicyStore.AttachResult;
 import jakarta.servlet.http.HttpServletRequest;
@@ -28,9 +31,11 @@ import jakarta.servlet.http.HttpServletRequest;
 @RestController
 public final class AttachmentController {
   private final PolicyStore policies;
+  private final ChangeGate gate;
 
-  AttachmentController(PolicyStore policies) {
+  AttachmentController(PolicyStore policies, ChangeGate gate) {
     this.policies = policies;
+    this.gate = gate;
   }
 
   private record Wanted(@Nullable UUID policyId, @Nullable String version) {}
@@ -46,24 +51,29 @@ public final class AttachmentController {
                 text -> Id.POLICY.parse(text)
                     .orElseThrow(() -> new IllegalArgumentException("is not the identifier of a policy"))),
             reader.requiredText("version", 80)));
-    return switch (policies.attach(caller.tenantId(), at, targetId, java.util.Objects.requireNonNull(wanted.policyId()),
-        java.util.Objects.requireNonNull(wanted.version()), caller.actor())) {
-      case AttachResult.Attached(var attachment) -> Bodies.ok(view(attachment));
-      case AttachResult.UnknownTarget() -> throw Problem.notFound(target);
-      case AttachResult.UnknownVersion() -> throw Problem.notFound("policy version");
-      case AttachResult.NotPublished() -> throw Problem.of(ProblemCode.POLICY_NOT_PUBLISHED,
-          "publish version `" + wanted.version() + "` first, by `POST /v1/policies/{id}/publish`");
-    };
+    var policyId = Objects.requireNonNull(wanted.policyId());
+    var version = Objects.requireNonNull(wanted.version());
+    return gate.ask(caller, new Change.Attach(at, targetId, policyId, version))
+        .orElseGet(() -> switch (policies.attach(caller.tenantId(), at, targetId, policyId, version, caller.actor())) {
+          case AttachResult.Attached(var attachment) -> Bodies.ok(view(attachment));
+          case AttachResult.UnknownTarget() -> throw Problem.notFound(target);
+          case AttachResult.UnknownVersion() -> throw Problem.notFound("policy version");
+          case AttachResult.NotPublished() -> throw Problem.of(ProblemCode.POLICY_NOT_PUBLISHED,
+              "publish version `" + version + "` first, by `POST /v1/policies/{id}/publish`");
+        });
   }
 
   @DeleteMapping("/v1/policy-attachments/{target}/{id}")
   ResponseEntity<byte[]> detach(@AuthenticationPrincipal Caller caller, @PathVariable("target") String target,
       @PathVariable("id") String id) {
     var at = target(target);
-    if (policies.detach(caller.tenantId(), at, targetId(at, id), caller.actor()).isEmpty()) {
-      throw Problem.notFound("attachment");
-    }
-    return Bodies.noContent();
+    var targetId = targetId(at, id);
+    return gate.ask(caller, new Change.Detach(at, targetId)).orElseGet(() -> {
+      if (policies.detach(caller.tenantId(), at, targetId, caller.actor()).isEmpty()) {
+        throw Problem.notFound("attachment");
+      }
+      return Bodies.noContent();
+    });
   }
 
   @GetMapping("/v1/policy-attachments/{target}/{id}")

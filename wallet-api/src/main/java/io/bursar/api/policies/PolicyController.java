@@ -13,6 +13,7 @@ import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RestController;
 
+import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
@@ -24,6 +25,7 @@ import io.bursar.policy.PolicyContext;
 import io.bursar.policy.PolicyJson;
 import io.bursar.spend.Id;
 import io.bursar.store.Approvers;
+import io.bursar.store.Change;
 import io.bursar.store.Directory;
 import io.bursar.store.Page;
 import io.bursar.store.PolicyDocuments;
@@ -38,11 +40,13 @@ public final class PolicyController {
   private final PolicyStore policies;
   private final Directory directory;
   private final Approvers approvers;
+  private final ChangeGate gate;
 
-  PolicyController(PolicyStore policies, Directory directory, Approvers approvers) {
+  PolicyController(PolicyStore policies, Directory directory, Approvers approvers, ChangeGate gate) {
     this.policies = policies;
     this.directory = directory;
     this.approvers = approvers;
+    this.gate = gate;
   }
 
   private record Checked(Json.Obj document, String name, List<PolicyJson.Warning> warnings) {}
@@ -118,8 +122,10 @@ public final class PolicyController {
   ResponseEntity<byte[]> publish(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
       HttpServletRequest request) {
     var version = Bodies.parse(Bodies.read(request), reader -> reader.requiredText("version", 80));
-    return Bodies.ok(view(policies.publish(caller.tenantId(), policyId(id), version, caller.actor())
-        .orElseThrow(() -> Problem.notFound("policy version")), Optional.empty()));
+    var policyId = policyId(id);
+    return gate.ask(caller, new Change.Publish(policyId, version))
+        .orElseGet(() -> Bodies.ok(view(policies.publish(caller.tenantId(), policyId, version, caller.actor())
+            .orElseThrow(() -> Problem.notFound("policy version")), Optional.empty())));
   }
 
   @GetMapping("/v1/policies")

@@ -283,6 +283,14 @@ final class BadInputTest {
         put("/v1/approvers/" + service.approver + "/key", "{}", "/publicKey"),
         put("/v1/approvers/" + service.approver + "/key", "{\"publicKey\": {\"kty\": \"OKP\", \"crv\": \"Ed25519\","
             + " \"x\": \"" + "A".repeat(43) + "\"}}", "/publicKey/x"),
+        put("/v1/approvers/" + service.approver + "/key",
+            "{\"passkey\": {\"credentialId\": \"!\", \"coseKey\": \"AQ\"},"
+                + " \"publicKey\": {}}",
+            "/passkey", "/passkey/credentialId",
+            "/passkey/coseKey"),
+        put("/v1/change-control/groups", "{\"groupId\": \"x\", \"threshold\": 0}", "/groupId", "/threshold"),
+        post("/v1/change-requests/chg_" + ZEROS + "/approvals", "approver", "{\"verdict\": \"yes\", \"text\": \"x\"}",
+            "/verdict", "/text"),
         put("/v1/approver-groups/" + service.group, "{\"members\": [], \"name\": \"x\"}", "/members", "/name"),
         post("/v1/policies", "admin", "{\"document\": []}", "/document"),
         post("/v1/policies", "admin", "{}", "/document"),
@@ -293,7 +301,7 @@ final class BadInputTest {
             + " [\"USDC\"]}, \"max\": \"1.0000001\", \"window\": {\"rolling\": \"-PT1H\"}}]}",
             "/document/rules/0/max", "/document/rules/0/window/rolling"),
         refusedPolicy("{\"name\": \"x\", \"rules\": [{\"id\": \"a\", \"kind\": \"approval\", \"groups\": [{\"group\":"
-            + " \"finance\", \"threshold\": 2}]}]}", "/document/rules/0/groups/0/threshold"),
+            + " \"finance\", \"threshold\": 9}]}]}", "/document/rules/0/groups/0/threshold"),
         post("/v1/dev/faucet", "admin",
             "{\"walletId\": \"" + service.wallet + "\", \"asset\": \"USDC\", \"amount\": \"0\"}", "/amount"),
         post("/v1/spends/spd_" + ZEROS + "/approvals", "approver", "{\"verdict\": \"maybe\", \"comment\": \""
@@ -449,6 +457,8 @@ final class BadInputTest {
         new Naming("GET", "/v1/spends/ID/approval-text", "approver", null, theirs.spend()),
         new Naming("PUT", "/v1/approvers/ID/key", "admin", "{\"publicKey\": {\"kty\": \"OKP\", \"crv\": \"Ed25519\","
             + " \"x\": \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}}", theirs.approver()),
+        new Naming("PUT", "/v1/change-control/groups", "admin", "{\"groupId\": \"ID\", \"threshold\": 1}",
+            theirs.group()),
         new Naming("PUT", "/v1/approver-groups/ID", "admin", "{\"members\": [\"" + service.approver + "\"]}",
             theirs.group()),
         new Naming("PUT", "/v1/approver-groups/" + service.group, "admin", "{\"members\": [\"ID\"]}",

@@ -11,6 +11,7 @@ import java.util.Map;
 import org.awaitility.Awaitility;
 
 import io.bursar.api.approve.ApproverKeyFile;
+import io.bursar.api.testing.Authenticator;
 import io.bursar.approval.ApproverKey;
 import io.bursar.log.Checkpoint;
 import io.bursar.log.LogProof;
@@ -43,6 +44,7 @@ final class FullTour {
     spends();
     approvals();
     authorizations();
+    changes();
     leave();
   }
 
@@ -98,11 +100,42 @@ final class FullTour {
     expect(200, service.call("PUT", "/v1/approvers/" + second + "/key", "admin", key));
     expect(409, service.call("POST", "/v1/approvers", "admin", "{\"name\": \"Twin\", " + key.substring(1)));
     expect(409, service.call("PUT", "/v1/approvers/" + service.approver + "/key", "admin", key));
+    passkeys(second);
     var group = expect(201, service.call("POST", "/v1/approver-groups", "admin",
         "{\"name\": \"legal\", \"members\": [\"" + second + "\"]}")).text("/id");
     var changed = expect(200, service.call("PUT", "/v1/approver-groups/" + group, "admin",
         "{\"members\": [\"" + second + "\", \"" + service.approver + "\"]}"));
     assertThat(changed.json().path("revision").asInt()).isEqualTo(2);
+  }
+
+  private final Authenticator authenticator = new Authenticator("localhost", "http://localhost:8080");
+  private String passkeyHolder = "";
+
+  private void passkeys(String approver) {
+    var jwk = new Authenticator("localhost", "http://localhost:8080").publicKey().jwk();
+    expect(200, service.call("PUT", "/v1/approvers/" + approver + "/key", "admin", """
+        {"passkey": {"credentialId": "AAAA", "publicKey": {"kid": "1", "use": "sig", "alg": "ES256", %s}}"""
+        .formatted(jwk.substring(1))));
+    passkeyHolder = expect(201, service.call("POST", "/v1/approvers", "admin", """
+        {"name": "Pat", "passkey": {"credentialId": "%s", "coseKey": "%s"}}""".formatted(
+        ApproverKey.base64url(authenticator.credentialId), ApproverKey.base64url(authenticator.coseKey()))))
+        .text("/id");
+    service.keys.put("passkey", service.key("admin", "approver", ", \"approverId\": \"" + passkeyHolder + "\""));
+    expect(200, service.call("PUT", "/v1/approver-groups/" + service.group, "admin",
+        "{\"members\": [\"" + service.approver + "\", \"" + passkeyHolder + "\"]}"));
+  }
+
+  private String assertion(String spend) {
+    return assertion(service.get("/v1/spends/" + spend + "/approval-text", "passkey").text("/approve/sha256"), "");
+  }
+
+  private String assertion(String challenge, String more) {
+    var answer = authenticator.answer(java.util.HexFormat.of().parseHex(challenge));
+    return """
+        {"verdict": "approve", "passkey": {"credentialId": "%s", "authenticatorData": "%s", "clientDataJSON": "%s",
+         "signature": "%s"}%s}""".formatted(ApproverKey.base64url(answer.credentialId()),
+        ApproverKey.base64url(answer.authenticatorData()), ApproverKey.base64url(answer.clientDataJson()),
+        ApproverKey.base64url(answer.signature()), more);
   }
 
   private String otherToken() {
@@ -255,8 +288,54 @@ final class FullTour {
     expect(409, service.call("POST", "/v1/spends/" + canceled.text("/id") + "/approvals", "approver", approve));
     expect(201, service.call("POST", path + "/approvals", "approver", approve));
     expect(409, service.call("POST", path + "/approvals", "approver", approve));
+    authenticator.counter = 2;
+    var byPasskey = expect(201, service.call("POST", "/v1/spends", "agent", body, "Idempotency-Key", "big-3"))
+        .text("/id");
+    expect(201, service.call("POST", "/v1/spends/" + byPasskey + "/approvals", "passkey", assertion(byPasskey)));
+    var again = expect(201, service.call("POST", "/v1/spends", "agent", body, "Idempotency-Key", "big-4")).text("/id");
+    assertThat(expect(403, service.call("POST", "/v1/spends/" + again + "/approvals", "passkey", assertion(again)))
+        .text("/code")).isEqualTo("PASSKEY_COUNTER_BEHIND");
+    expect(200, service.call("POST", "/v1/spends/" + again + "/cancel", "agent", null));
     awaitSettled();
     assertThat(service.get("/v1/spends/" + waiting.text("/id"), "approver").text("/status")).isEqualTo("confirmed");
+  }
+
+  /** Puts groups under control, has a change approved, stops one that breaks the glass, and takes the control away again. */
+  private void changes() {
+    var control = "{\"groupId\": \"" + service.group + "\", \"threshold\": 1}";
+    expect(200, service.call("PUT", "/v1/change-control/groups", "admin", control));
+    assertThat(expect(200, service.get("/v1/change-control", "approver")).json().path("data").size()).isEqualTo(1);
+    expect(202, service.call("PUT", "/v1/change-control/groups", "admin", control));
+    var group = expect(201, service.call("POST", "/v1/approver-groups", "admin",
+        "{\"name\": \"controlled\", \"members\": [\"" + service.approver + "\"]}")).text("/id");
+    var members = "{\"members\": [\"" + service.approver + "\", \"" + passkeyHolder + "\"]}";
+    var asked = expect(202, service.call("PUT", "/v1/approver-groups/" + group, "admin", members));
+    assertThat(asked.json().path("diff").toString()).contains("Pat");
+    authenticator.counter = 3;
+    var approved = expect(201, service.call("POST", change(asked) + "/approvals", "passkey",
+        assertion(asked.text("/approve/sha256"), ", \"comment\": \"agreed\"")));
+    assertThat(approved.text("/status")).isEqualTo("executed");
+    expect(409, service.call("POST", change(asked) + "/break-glass", "admin", null));
+    var stopped = expect(202, service.call("PUT", "/v1/approver-groups/" + group, "admin",
+        "{\"members\": [\"" + service.approver + "\"]}"));
+    expect(403, service.call("POST", change(stopped) + "/approvals", "approver", "{\"verdict\": \"reject\"}"));
+    assertThat(expect(200, service.call("POST", change(stopped) + "/break-glass", "admin", null)).text("/executesAt"))
+        .isNotEmpty();
+    expect(201, service.call("POST", change(stopped) + "/approvals", "approver", signed(stopped, "reject")));
+    var release = expect(202, service.call("DELETE", "/v1/change-control/groups", "admin", null));
+    assertThat(expect(201, service.call("POST", change(release) + "/approvals", "approver",
+        signed(release, "approve"))).text("/status")).isEqualTo("executed");
+    expect(200, service.get(change(release), "auditor"));
+    expect(200, service.get("/v1/change-requests", "auditor"));
+  }
+
+  private static String change(Service.Reply request) {
+    return "/v1/change-requests/" + request.text("/id");
+  }
+
+  private String signed(Service.Reply request, String verdict) {
+    return service.json(Map.of("verdict", verdict, "signature", service.approverKey.sign(
+        request.text("/" + verdict + "/text").getBytes(StandardCharsets.US_ASCII))));
   }
 
   private void authorizations() {

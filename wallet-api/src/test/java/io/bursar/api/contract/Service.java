@@ -41,7 +41,9 @@ final class Service {
   final TestDatabase database = TestDatabase.create();
   final AnvilProcess chain = AnvilProcess.startMiningAtOnce();
   final SignerProcess signer = SignerProcess.start();
-  final ApiProcess api = ApiProcess.on(database.settings()).with(signer, chain).start();
+  final ApiProcess api = ApiProcess.on(database.settings()).with(signer, chain)
+      .setting("BURSAR_PASSKEY_DOMAIN", "localhost").setting("BURSAR_PASSKEY_ORIGINS", "http://localhost:8080")
+      .start();
   final Map<String, String> keys = new HashMap<>();
   final Set<String> seen = new TreeSet<>();
   final Set<String> accepted = new TreeSet<>();

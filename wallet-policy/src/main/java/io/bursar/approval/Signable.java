@@ -1,0 +1,25 @@
+package io.bursar.approval;
+
+import io.bursar.permit.Digest32;
+
+/** A text that an approver signs, in its one form. */
+public sealed interface Signable permits ApprovalText, ChangeText {
+  Verdict verdict();
+
+  /** The bytes that are signed. */
+  byte[] bytes();
+
+  /** SHA-256 of the bytes; the challenge of a passkey. */
+  default Digest32 hash() {
+    return Digest32.sha256(bytes());
+  }
+
+  /**
+   * Reads a text of either kind.
+   *
+   * @throws IllegalArgumentException if it is neither, or not in its one form
+   */
+  static Signable parse(String text) {
+    return text.startsWith(ChangeText.HEAD + "\n") ? ChangeText.parse(text) : ApprovalText.parse(text);
+  }
+}
