@@ -15,6 +15,7 @@ import io.bursar.api.chain.Chains;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.dev.Development;
 import io.bursar.api.http.Authentication;
+import io.bursar.api.policies.NamedPolicies;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.SettlementMetrics;
@@ -34,6 +35,7 @@ import io.bursar.store.Directory;
 import io.bursar.store.Lanes;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.PolicyStore;
+import io.bursar.store.RecordedDecisions;
 import io.bursar.store.Reservations;
 import io.bursar.store.SpendStore;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -104,6 +106,16 @@ public class Wiring {
   @Bean
   AuthorizationQuery authorizationQuery(Database database) {
     return new AuthorizationQuery(database);
+  }
+
+  @Bean
+  RecordedDecisions recordedDecisions(Database database) {
+    return new RecordedDecisions(database);
+  }
+
+  @Bean
+  NamedPolicies namedPolicies(PolicyStore policies, Directory directory, Approvers approvers) {
+    return new NamedPolicies(policies, directory, approvers);
   }
 
   @Bean
