@@ -15,7 +15,6 @@ import io.bursar.api.chain.Chains;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.dev.Development;
 import io.bursar.api.http.Authentication;
-import io.bursar.api.policies.NamedPolicies;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.SettlementMetrics;
@@ -114,8 +113,8 @@ public class Wiring {
   }
 
   @Bean
-  NamedPolicies namedPolicies(PolicyStore policies, Directory directory, Approvers approvers) {
-    return new NamedPolicies(policies, directory, approvers);
+  io.bursar.api.policies.NamedPolicies namedPolicies(PolicyStore policies, Directory directory, Approvers approvers) {
+    return new io.bursar.api.policies.NamedPolicies(policies, directory, approvers);
   }
 
   @Bean

@@ -89,15 +89,20 @@ public final class RecordedDecisions {
   }
 
   private List<Row> page(UUID tenantId, long after, long until, Optional<UUID> agentId) {
+    // Row by row, however many rows the planner expects: joined as a whole, each page would read all payments.
     return database.sql().sql("""
         SELECT e.seq, e.subject, e.payload, p.updated_at, t.purpose, t.reference, t.metadata
         FROM audit_entry e
-        LEFT JOIN payment p ON p.tenant_id = e.tenant_id AND p.spend_id = e.subject
-          AND p.state IN ('rejected', 'expired', 'canceled', 'denied', 'failed')
-        LEFT JOIN spend_text t ON t.tenant_id = e.tenant_id AND t.spend_id = e.subject
+        LEFT JOIN LATERAL (
+          SELECT updated_at FROM payment WHERE tenant_id = e.tenant_id AND spend_id = e.subject
+            AND state IN ('rejected', 'expired', 'canceled', 'denied', 'failed') ORDER BY spend_id LIMIT 1) p ON true
+        LEFT JOIN LATERAL (
+          SELECT purpose, reference, metadata FROM spend_text WHERE tenant_id = e.tenant_id AND spend_id = e.subject
+          ORDER BY spend_id LIMIT 1) t ON true
+        LEFT JOIN LATERAL (
+          SELECT agent_id FROM spend WHERE tenant_id = e.tenant_id AND spend_id = e.subject ORDER BY spend_id LIMIT 1) s ON true
         WHERE e.tenant_id = :tenant AND e.seq > :after AND e.seq <= :until AND e.kind = 'authorization'
-          AND (:agent::uuid IS NULL OR EXISTS (SELECT FROM spend s WHERE s.tenant_id = e.tenant_id AND s.spend_id = e.subject
-                                               AND s.agent_id = :agent::uuid))
+          AND (:agent::uuid IS NULL OR s.agent_id = :agent::uuid)
         ORDER BY e.seq
         """).param("tenant", tenantId).param("after", after).param("until", until)
         .param("agent", agentId.orElse(null), java.sql.Types.OTHER)
