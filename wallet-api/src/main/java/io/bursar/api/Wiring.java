@@ -40,6 +40,7 @@ import io.bursar.store.Directory;
 import io.bursar.store.Lanes;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.PolicyStore;
+import io.bursar.store.RecordedDecisions;
 import io.bursar.store.Reservations;
 import io.bursar.store.SpendStore;
 import io.bursar.store.log.Log;
@@ -128,6 +129,16 @@ public class Wiring {
   @Bean
   AuthorizationQuery authorizationQuery(Database database) {
     return new AuthorizationQuery(database);
+  }
+
+  @Bean
+  RecordedDecisions recordedDecisions(Database database) {
+    return new RecordedDecisions(database);
+  }
+
+  @Bean
+  io.bursar.api.policies.NamedPolicies namedPolicies(PolicyStore policies, Directory directory, Approvers approvers) {
+    return new io.bursar.api.policies.NamedPolicies(policies, directory, approvers);
   }
 
   @Bean

@@ -143,7 +143,7 @@ public final class SpendStore {
         Directory.instant(row, "updated_at"));
   }
 
-  private static Spend.Text text(ResultSet row) throws SQLException {
+  static Spend.Text text(ResultSet row) throws SQLException {
     var metadata = row.getString("metadata");
     return new Spend.Text(row.getString("purpose"), row.getString("reference"),
         metadata == null ? null : entry(metadata.getBytes(StandardCharsets.UTF_8)));

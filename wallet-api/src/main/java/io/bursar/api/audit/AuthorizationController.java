@@ -18,8 +18,12 @@ import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
 import io.bursar.api.http.Query;
 import io.bursar.json.Json;
+import io.bursar.policy.Replay;
+import io.bursar.rehearsal.DecisionText;
 import io.bursar.spend.Id;
 import io.bursar.store.AuthorizationQuery;
+import io.bursar.store.PolicyDocuments;
+import io.bursar.store.PolicyStore;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 
@@ -30,10 +34,12 @@ public final class AuthorizationController {
   private static final int EXPORT_PAGE = 2_000;
 
   private final AuthorizationQuery authorizations;
+  private final PolicyStore policies;
   private final Clock clock;
 
-  AuthorizationController(AuthorizationQuery authorizations, Clock clock) {
+  AuthorizationController(AuthorizationQuery authorizations, PolicyStore policies, Clock clock) {
     this.authorizations = authorizations;
+    this.policies = policies;
     this.clock = clock;
   }
 
@@ -75,10 +81,18 @@ public final class AuthorizationController {
   }
 
   @GetMapping("/v1/authorizations/{id}")
-  ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    return Bodies.ok(
-        view(Id.AUTHORIZATION.parse(id).flatMap(authorization -> authorizations.find(caller.tenantId(), authorization))
-            .orElseThrow(() -> Problem.notFound("authorization"))));
+  ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
+      HttpServletRequest request) {
+    var query = new Query(request);
+    boolean asText = query.get("as", Bodies::textOrJson).orElse(false);
+    query.refuseFaults();
+    var found = Id.AUTHORIZATION.parse(id).flatMap(known -> authorizations.find(caller.tenantId(), known))
+        .orElseThrow(() -> Problem.notFound("authorization"));
+    return asText
+        ? Bodies.text(DecisionText.of(found.entry(), (policyId, version) -> Id.POLICY.parse(policyId)
+            .flatMap(policy -> policies.find(caller.tenantId(), policy, version))
+            .map(policy -> Replay.policy(version, policy.document(), PolicyDocuments.environment()))))
+        : Bodies.ok(view(found));
   }
 
   static Json view(AuthorizationQuery.Authorization authorization) {

@@ -1,6 +1,7 @@
 package io.bursar.api.http;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -104,6 +105,21 @@ public final class Bodies {
     response.setContentType(MediaType.APPLICATION_JSON_VALUE);
     response.setContentLength(bytes.length);
     response.getOutputStream().write(bytes);
+  }
+
+  /** A text for people. */
+  public static ResponseEntity<byte[]> text(String text) {
+    return ResponseEntity.ok().contentType(new MediaType(MediaType.TEXT_PLAIN, StandardCharsets.UTF_8))
+        .body(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Reads the parameter {@code as}: whether a text is wanted instead of JSON. */
+  public static boolean textOrJson(String as) {
+    return switch (as) {
+      case "text" -> true;
+      case "json" -> false;
+      default -> throw new IllegalArgumentException("must be `text` or `json`");
+    };
   }
 
   private static ResponseEntity<byte[]> answer(int status, Json body) {

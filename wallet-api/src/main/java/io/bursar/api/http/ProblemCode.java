@@ -46,6 +46,8 @@ public enum ProblemCode {
       "The spend can no longer be canceled"),
   UNSUPPORTED_MEDIA_TYPE(415,
       "The body must be JSON"),
+  ANALYSIS_TOO_LARGE(422,
+      "The policy is too large to be seen through"),
   IDEMPOTENCY_KEY_REUSED(422,
       "The Idempotency-Key was used for another request"),
   RATE_LIMITED(429,

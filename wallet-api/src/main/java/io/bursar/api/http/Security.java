@@ -81,7 +81,9 @@ public class Security {
             .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances")
             .hasAnyRole(ADMIN, AGENT, AUDITOR)
             .requestMatchers(GET, "/v1/assets").authenticated()
-            .requestMatchers(POST, "/v1/policies/validate").hasAnyRole(ADMIN, AUDITOR)
+            .requestMatchers(POST, "/v1/policies/validate", "/v1/policies/{id}/backtest", "/v1/policies/{id}/analysis",
+                "/v1/replay")
+            .hasAnyRole(ADMIN, AUDITOR)
             .requestMatchers(GET, "/v1/policies", "/v1/policies/{id}", "/v1/policy-attachments",
                 "/v1/policy-attachments/{target}/{id}", "/v1/agents", "/v1/agents/{id}", "/v1/approvers",
                 "/v1/approver-groups")

@@ -1,7 +1,6 @@
 package io.bursar.api.policies;
 
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -17,35 +16,29 @@ import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
-import io.bursar.api.http.ProblemCode;
 import io.bursar.api.http.Query;
 import io.bursar.json.Json;
-import io.bursar.json.JsonReader.Fault;
-import io.bursar.policy.PolicyContext;
+import io.bursar.policy.Policy;
 import io.bursar.policy.PolicyJson;
+import io.bursar.rehearsal.IdleRules;
+import io.bursar.rehearsal.PolicyText;
 import io.bursar.spend.Id;
-import io.bursar.store.Approvers;
 import io.bursar.store.Change;
-import io.bursar.store.Directory;
-import io.bursar.store.Page;
-import io.bursar.store.PolicyDocuments;
 import io.bursar.store.PolicyStore;
 import jakarta.servlet.http.HttpServletRequest;
 
 /** {@code /v1/policies}: drafts, versions, publication. */
 @RestController
 public final class PolicyController {
-  private static final int BODY_BYTES_MAX = 4 * 1024 * 1024;
+  private static final int BODY_BYTES_MAX = NamedPolicies.BODY_BYTES_MAX;
 
   private final PolicyStore policies;
-  private final Directory directory;
-  private final Approvers approvers;
+  private final NamedPolicies documents;
   private final ChangeGate gate;
 
-  PolicyController(PolicyStore policies, Directory directory, Approvers approvers, ChangeGate gate) {
+  PolicyController(PolicyStore policies, NamedPolicies documents, ChangeGate gate) {
     this.policies = policies;
-    this.directory = directory;
-    this.approvers = approvers;
+    this.documents = documents;
     this.gate = gate;
   }
 
@@ -72,10 +65,10 @@ public final class PolicyController {
   @PostMapping("/v1/policies/validate")
   ResponseEntity<byte[]> validate(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var document = document(Bodies.read(request, BODY_BYTES_MAX));
-    return Bodies.ok(switch (PolicyJson.parse(document, context(caller.tenantId()))) {
-      case PolicyJson.Parsed(var policy, var warnings) ->
-        Json.object().put("valid", true).put("version", policy.version())
-            .put("errors", new Json.Arr(List.of())).put("warnings", warnings(warnings)).build();
+    return Bodies.ok(switch (PolicyJson.parse(document, documents.context(caller.tenantId()))) {
+      case PolicyJson.Parsed parsed ->
+        Json.object().put("valid", true).put("version", parsed.policy().version())
+            .put("errors", new Json.Arr(List.of())).put("warnings", warnings(warnings(caller, parsed))).build();
       case PolicyJson.Refused(var faults) -> Json.object().put("valid", false)
           .put("errors", new Json.Arr(faults.stream()
               .<Json>map(fault -> Json.object().put("pointer", "/document" + fault.pointer())
@@ -87,11 +80,23 @@ public final class PolicyController {
 
   private Checked check(Caller caller, Json body) {
     var document = document(body);
-    return switch (PolicyJson.parse(document, context(caller.tenantId()))) {
-      case PolicyJson.Parsed(var policy, var warnings) -> new Checked(document, policy.name(), warnings);
-      case PolicyJson.Refused(var faults) -> throw Problem.of(ProblemCode.POLICY_REFUSED,
-          faults.stream().map(fault -> new Fault("/document" + fault.pointer(), fault.message())).toList());
-    };
+    var parsed = documents.check(caller.tenantId(), document);
+    return new Checked(document, parsed.policy().name(), warnings(caller, parsed));
+  }
+
+  /** What its author may not have meant: what the document shows by itself, and what follows from all rules together. */
+  private List<PolicyJson.Warning> warnings(Caller caller, PolicyJson.Parsed parsed) {
+    var warnings = new ArrayList<>(parsed.warnings());
+    try {
+      IdleRules.of(parsed.policy(), Policy.Target.WALLET, documents.context(caller.tenantId()).assets()).stream()
+          .filter(idle -> warnings.stream()
+              .noneMatch(known -> (known.pointer() + "/").startsWith("/rules/" + idle.index() + "/")))
+          .forEach(idle -> warnings.add(
+              new PolicyJson.Warning("/rules/" + idle.index(), "this rule never matters: " + idle.why())));
+    } catch (IllegalArgumentException tooManyKinds) {
+      // It is too large to be seen through while somebody waits; what the document shows by itself is still said.
+    }
+    return warnings;
   }
 
   private static Json.Obj document(Json body) {
@@ -103,26 +108,14 @@ public final class PolicyController {
     });
   }
 
-  /** What documents may name: the tenant's assets and groups. */
-  private PolicyContext context(UUID tenantId) {
-    var groups = new HashMap<String, Integer>();
-    var page = new Page.Request(Optional.empty(), Page.LIMIT_MAX);
-    while (true) {
-      var found = approvers.groups(tenantId, page);
-      found.items().forEach(group -> groups.put(group.name(), group.members().size()));
-      if (found.nextAfter().isEmpty()) {
-        return new PolicyContext(directory.assets(tenantId).stream().map(Directory.RegisteredAsset::asset).toList(),
-            groups, PolicyDocuments.environment());
-      }
-      page = new Page.Request(found.nextAfter(), Page.LIMIT_MAX);
-    }
-  }
-
   @PostMapping("/v1/policies/{id}/publish")
   ResponseEntity<byte[]> publish(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
       HttpServletRequest request) {
     var version = Bodies.parse(Bodies.read(request), reader -> reader.requiredText("version", 80));
     var policyId = policyId(id);
+    // What a draft names may have gone since it was written; a version that is published already stays what it is.
+    policies.find(caller.tenantId(), policyId, version).filter(draft -> draft.publishedAt() == null)
+        .ifPresent(draft -> documents.check(caller.tenantId(), draft.document()));
     return gate.ask(caller, new Change.Publish(policyId, version))
         .orElseGet(() -> Bodies.ok(view(policies.publish(caller.tenantId(), policyId, version, caller.actor())
             .orElseThrow(() -> Problem.notFound("policy version")), Optional.empty())));
@@ -136,22 +129,38 @@ public final class PolicyController {
     return Bodies.ok(Query.list(policies.list(caller.tenantId(), page), policy -> view(policy, Optional.empty())));
   }
 
-  /** A policy with all its versions, the newest first. */
+  /** A policy with all its versions or one of them, the newest first; as text, the newest of them in plain English. */
   @GetMapping("/v1/policies/{id}")
-  ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    var versions = policies.versions(caller.tenantId(), policyId(id));
+  ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
+      HttpServletRequest request) {
+    var query = new Query(request);
+    boolean asText = query.get("as", Bodies::textOrJson).orElse(false);
+    var wanted = query.get("version", PolicyController::version);
+    query.refuseFaults();
+    var versions = policies.versions(caller.tenantId(), policyId(id)).stream()
+        .filter(version -> wanted.map(version.version()::equals).orElse(true)).toList();
     if (versions.isEmpty()) {
-      throw Problem.notFound("policy");
+      throw Problem.notFound(wanted.isPresent() ? "policy version" : "policy");
     }
     var newest = versions.getFirst();
+    if (asText) {
+      return Bodies.text(PolicyText.of(documents.stored(caller.tenantId(), newest.policyId(), newest.version())));
+    }
     List<Json> views = new ArrayList<>();
     versions.forEach(version -> views.add(view(version, Optional.empty())));
     return Bodies.ok(Json.object().put("id", Id.POLICY.text(newest.policyId())).put("name", newest.name())
         .put("versions", new Json.Arr(views)).build());
   }
 
+  private static String version(String text) {
+    if (!text.matches("sha256:[0-9a-f]{64}")) {
+      throw new IllegalArgumentException("must be a version such as `sha256:…`, with 64 hexadecimal digits");
+    }
+    return text;
+  }
+
   private static UUID policyId(String text) {
-    return Id.POLICY.parse(text).orElseThrow(() -> Problem.notFound("policy"));
+    return NamedPolicies.policyId(text);
   }
 
   private static Json view(PolicyStore.PolicyVersion version, Optional<List<PolicyJson.Warning>> warnings) {

@@ -27,6 +27,8 @@ public final class PolicyTool {
         test FILE...      play the scenarios of YAML files against their policies
         validate FILE...  say all that is wrong with policy documents (JSON), and what is odd about them
         explain FILE...   policy documents as plain English sentences
+        analyse FILE...   the most that can leave one wallet, without approvers and with them, and rules that never matter
+        compare OLD NEW   what the second policy newly permits, with example requests
 
       Exit code 0 if all is well, 1 if a scenario did not go as written or a policy is not valid, 2 if something could not
       be read. No server is needed. Unless a file of scenarios lists `assets`, `groups` and `sets`, those that the
@@ -74,6 +76,10 @@ public final class PolicyTool {
       case "test" -> test(files);
       case "validate" -> validate(files);
       case "explain" -> explain(files);
+      case "analyse" -> new PolicyReport(out, err).analyse(files);
+      case "compare" -> files.size() == 2
+          ? new PolicyReport(out, err).compare(files.getFirst(), files.getLast())
+          : badUsage("`compare` needs two files, the old policy and the new one");
       default -> badUsage("there is no command `" + arguments.getFirst() + "`");
     };
   }

@@ -38,6 +38,11 @@ final class ContractTest {
 
   private final Contract contract = new Contract();
 
+  /** The same of rehearsals: a stream that breaks off, and a record that was altered. */
+  private static final List<String> NOT_SEEN_OF_REHEARSALS = List.of("BacktestLine.detail", "ReplayLine.detail",
+      "ReplayExample.spend", "ReplayExample.seq", "ReplayExample.pointer", "ReplayExample.recorded",
+      "ReplayExample.again", "ReplayExample.why");
+
   @Test
   void passesItsLinter() throws IOException, InterruptedException {
     assertThat(Contract.FOLDER.resolve("node_modules/@redocly/openapi-core"))
@@ -165,9 +170,10 @@ final class ContractTest {
           .map(parameter -> parameter.path("name").asString() + "="
               + URLEncoder.encode(parameter.path("example").asString(), StandardCharsets.UTF_8))
           .collect(Collectors.joining("&"));
-      assertThat(service.get(operation.path() + "?" + query, role).status()).as("%s ?%s", operation, query)
-          .isEqualTo(200);
-      assertThat(service.get(operation.path() + "?surprise=1&" + query, role).pointers())
+      var path = withUnknownIds(operation);
+      assertThat(service.get(path + "?" + query, role).status()).as("%s ?%s", operation, query)
+          .isEqualTo(path.equals(operation.path()) ? 200 : 404);
+      assertThat(service.get(path + "?surprise=1&" + query, role).pointers())
           .as("%s", operation).containsExactly("?surprise");
     }
   }
@@ -187,6 +193,8 @@ final class ContractTest {
       }
     }
     inAnswers.removeAll(service.seen);
+    assertThat(inAnswers).containsAll(NOT_SEEN_OF_REHEARSALS);
+    NOT_SEEN_OF_REHEARSALS.forEach(inAnswers::remove);
     assertThat(inAnswers).as("fields that no answer had").isEqualTo(new TreeSet<>(NOT_SEEN.keySet()));
     inRequests.removeAll(service.accepted);
     assertThat(inRequests).as("fields that no accepted request had").isEmpty();

@@ -29,6 +29,7 @@ final class FullTour {
       + "60003560e01c6395d89b411460145760206000f35b602060005260016020526042" + "60f81b60405260606000f3";
 
   private final Service service;
+  private final Instant began = Instant.now();
   private int number;
 
   FullTour(Service service) {
@@ -42,6 +43,7 @@ final class FullTour {
         "{\"walletId\": \"" + service.wallet + "\", \"asset\": \"USDC\", \"amount\": \"1000\"}");
     policies();
     spends();
+    rehearsals();
     approvals();
     authorizations();
     changes();
@@ -163,6 +165,9 @@ final class FullTour {
     expect(200, service.call("PUT", at, "admin", attachment));
     expect(200, service.get(at, "auditor"));
     expect(200, service.get("/v1/policies/" + policy, "auditor"));
+    assertThat(expect(200, service.get("/v1/policies/" + policy + "?as=text&version=" + version, "auditor")).text())
+        .contains("[daily] Limits spends of any asset in USD to 100 USD in any 24 hours");
+    analysis(policy, version);
     expect(200, service.get("/v1/policies", "auditor"));
     expect(200, service.get("/v1/policy-attachments", "auditor"));
     observe();
@@ -179,6 +184,40 @@ final class FullTour {
         "{\"version\": \"" + made.text("/version") + "\"}"));
     expect(200, service.call("PUT", "/v1/policy-attachments/tenant/" + service.tenant, "admin",
         "{\"policyId\": \"" + made.text("/id") + "\", \"version\": \"" + made.text("/version") + "\"}"));
+  }
+
+  private void analysis(String policy, String version) {
+    var path = "/v1/policies/" + policy + "/analysis";
+    var first = service.get("/v1/policies/" + policy, "auditor").text("/versions/1/version");
+    var compared = expect(200, service.call("POST", path, "auditor",
+        "{\"version\": \"" + first + "\", \"attachedTo\": \"wallet\", \"comparedWith\": \"" + version + "\"}"));
+    assertThat(compared.text("/comparison/newlyPermitted/0/after")).isEqualTo("allow");
+    var idle = expect(200, service.call("POST", path, "auditor", fullDocument().replace("{\"id\": \"never\"", """
+            {"id": "hard", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "100", "window": "spend"},
+            {"id": "idle", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "101", "window": "spend"},
+            {"id": "never\"""")));
+    assertThat(idle.json().path("neverMatter").toString()).contains("idle");
+  }
+
+  private void rehearsals() {
+    var policy = service.get("/v1/policy-attachments/wallet/" + service.wallet, "admin");
+    var path = "/v1/policies/" + policy.text("/policyId") + "/backtest";
+    var period = "\"target\": {\"kind\": \"wallet\", \"id\": \"" + service.wallet
+        + "\"}, \"from\": \"" + began + "\", \"to\": \"2100-01-01T00:00:00Z\"}";
+    var same = expect(200, service.call("POST", path, "auditor",
+        "{\"version\": \"" + policy.text("/version") + "\", " + period)).values().getLast();
+    assertThat(same.path("changes")).as("%s", same).isEmpty();
+    var document = """
+        {"document": {"name": "stricter", "rules": [{"id": "all", "kind": "permit"},
+          {"id": "tiny", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "1", "window": "spend"}]},""";
+    var stricter = expect(200, service.call("POST", path, "auditor", document + period)).values().getLast();
+    assertThat(stricter.at("/changes/0/candidate").asString()).as("%s", stricter).isEqualTo("deny");
+    assertThat(stricter.at("/rules/0/rule").asString()).isEqualTo("tiny");
+    var replayed = expect(200, service.call("POST", "/v1/replay", "auditor", """
+        {"from": "2020-01-01T00:00:00Z", "to": "2100-01-01T00:00:00Z", "agentId": "%s"}""".formatted(service.agent)))
+        .values().getLast();
+    assertThat(replayed.path("decisions").asInt()).isGreaterThan(5);
+    assertThat(replayed.path("same")).as("%s", replayed).isEqualTo(replayed.path("decisions"));
   }
 
   /** A policy with every field that there is; it permits everything and asks for an approver above 20. */
@@ -346,6 +385,10 @@ final class FullTour {
       assertThat(export.text().lines().count())
           .isEqualTo(list.json().path("data").size() + (format.equals("csv") ? 1 : 0));
     }
+    assertThat(expect(200, service.get("/v1/authorizations/" + list.text("/data/0/id") + "?as=text", "auditor")).text())
+        .contains("Asked for: ", "Decided:   ", "[daily] ");
+    var all = expect(200, service.call("POST", "/v1/replay", "auditor", "{}")).values().getLast();
+    assertThat(all.path("same")).as("%s", all).isEqualTo(all.path("decisions"));
     log();
   }
 

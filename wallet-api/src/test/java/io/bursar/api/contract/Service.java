@@ -128,6 +128,13 @@ final class Service {
       return json.at(pointer).asString();
     }
 
+    /** What the answer holds: one value, one on each line, or none where it is not JSON. */
+    List<JsonNode> values() {
+      return mediaType.equals("application/x-ndjson")
+          ? text.lines().map(JSON::readTree).toList()
+          : json.isMissingNode() ? List.of() : List.of(json);
+    }
+
     List<String> pointers() {
       return json.path("errors").valueStream().map(fault -> fault.path("pointer").asString()).toList();
     }
@@ -193,12 +200,13 @@ final class Service {
   /** Holds an answer against the contract, and notes what was seen. */
   private void hold(Contract.Operation operation, String path, byte @Nullable [] body, Reply reply) {
     var schema = contract.responseSchema(operation, reply.status(), reply.mediaType());
-    if (schema.isPresent() && !reply.json().isMissingNode()) {
-      var faults = contract.faults(schema.get(), reply.json());
+    boolean isText = schema.isPresent() && schema.get().path("type").asString("").equals("string");
+    for (var answer : isText ? List.<JsonNode>of() : reply.values()) {
+      var faults = contract.faults(schema.orElseThrow(), answer);
       if (!faults.isEmpty()) {
         throw new AssertionError(operation + " answered what is not in the contract: " + faults + "\n" + reply.text());
       }
-      contract.addPresent(schema.get(), reply.json(), seen);
+      contract.addPresent(schema.orElseThrow(), answer, seen);
     }
     var request = contract.requestSchema(operation);
     if (body != null && request.isPresent() && reply.status() < 300) {

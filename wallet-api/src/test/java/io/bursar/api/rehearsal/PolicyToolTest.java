@@ -151,6 +151,21 @@ class PolicyToolTest {
   }
 
   @Test
+  void saysTheMostThatCanLeaveAndWhatAnotherVersionNewlyPermits() throws IOException {
+    var small = write("small.json", POLICY);
+    var ran = run("analyse", small);
+    assertThat(ran.code()).isZero();
+    assertThat(ran.out().lines().filter(line -> line.contains("USD")).findFirst().orElseThrow().strip().split(" +"))
+        .containsExactly("USD", "without", "approvers", "100", "100", "100", "3000");
+    var larger = write("larger.json", POLICY.replace("\"100\"", "\"101\""));
+    assertThat(run("compare", small, larger).out()).contains("deny → allow, such as 101 USDC");
+    assertThat(run("compare", larger, small).out()).contains("Nothing that the old policy does not permit");
+    assertThat(run("compare", small).code()).isEqualTo(2);
+    assertThat(run("analyse", EXAMPLES.resolve("customer-refunds.json").toString()).out())
+        .contains("conditions of orders-only were not seen through");
+  }
+
+  @Test
   void saysHowItIsUsed() {
     assertThat(run("--help").code()).isZero();
     assertThat(run("test", "--help").out()).startsWith("usage: deploy/bursar policy");
