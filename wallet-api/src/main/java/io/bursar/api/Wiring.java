@@ -35,6 +35,7 @@ import io.bursar.store.PaymentStore;
 import io.bursar.store.PolicyStore;
 import io.bursar.store.Reservations;
 import io.bursar.store.SpendStore;
+import io.bursar.store.ValueSets;
 import io.micrometer.core.instrument.MeterRegistry;
 
 /** Every part of the service and what it is given. */
@@ -77,6 +78,11 @@ public class Wiring {
   @Bean
   PolicyStore policyStore(Database database, AuditEntries audit, CounterKeeping counters) {
     return new PolicyStore(database, audit, counters);
+  }
+
+  @Bean
+  ValueSets valueSets(Database database, AuditEntries audit) {
+    return new ValueSets(database, audit);
   }
 
   @Bean

@@ -322,7 +322,8 @@ public final class Directory {
         .list(), page.limit(), ApproverGroup::id);
   }
 
-  private static <T> Optional<T> unlessTaken(java.util.function.Supplier<T> work) {
+  /** What work comes to; empty where a name that it gives is taken. */
+  static <T> Optional<T> unlessTaken(java.util.function.Supplier<T> work) {
     try {
       return Optional.of(work.get());
     } catch (DuplicateKeyException taken) {

@@ -54,7 +54,8 @@ public class Security {
             .requestMatchers(POST, "/v1/policies/validate").hasAnyRole(ADMIN, AUDITOR)
             .requestMatchers(GET, "/v1/policies", "/v1/policies/{id}", "/v1/policy-attachments",
                 "/v1/policy-attachments/{target}/{id}", "/v1/agents", "/v1/agents/{id}", "/v1/approvers",
-                "/v1/approver-groups")
+                "/v1/approver-groups", "/v1/value-sets", "/v1/value-sets/{name}",
+                "/v1/value-sets/{name}/versions/{version}/values")
             .hasAnyRole(ADMIN, AUDITOR)
             .requestMatchers("/v1/tenants").hasRole(OPERATOR)
             .requestMatchers(GET, "/v1/api-keys").hasRole(ADMIN)
@@ -62,7 +63,8 @@ public class Security {
                 "/v1/wallets",
                 "/v1/wallets/{id}/freeze", "/v1/wallets/{id}/unfreeze", "/v1/assets", "/v1/policies",
                 "/v1/policies/{id}/versions",
-                "/v1/policies/{id}/publish", "/v1/approvers", "/v1/approver-groups", "/v1/dev/faucet")
+                "/v1/policies/{id}/publish", "/v1/approvers", "/v1/approver-groups", "/v1/value-sets",
+                "/v1/value-sets/{name}/versions", "/v1/dev/faucet")
             .hasRole(ADMIN)
             .requestMatchers(DELETE, "/v1/api-keys/{id}", "/v1/policy-attachments/{target}/{id}").hasRole(ADMIN)
             .requestMatchers(PUT, "/v1/policy-attachments/{target}/{id}").hasRole(ADMIN)

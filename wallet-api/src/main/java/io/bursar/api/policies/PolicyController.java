@@ -25,7 +25,6 @@ import io.bursar.policy.PolicyJson;
 import io.bursar.spend.Id;
 import io.bursar.store.Directory;
 import io.bursar.store.Page;
-import io.bursar.store.PolicyDocuments;
 import io.bursar.store.PolicyStore;
 import jakarta.servlet.http.HttpServletRequest;
 
@@ -105,7 +104,7 @@ public final class PolicyController {
       found.items().forEach(group -> groups.put(group.name(), group.members().size()));
       if (found.nextAfter().isEmpty()) {
         return new PolicyContext(directory.assets(tenantId).stream().map(Directory.RegisteredAsset::asset).toList(),
-            groups, PolicyDocuments.environment());
+            groups, policies.environment(tenantId));
       }
       page = new Page.Request(found.nextAfter(), Page.LIMIT_MAX);
     }

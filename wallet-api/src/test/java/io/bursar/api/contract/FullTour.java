@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Locale;
 
 import org.awaitility.Awaitility;
 
@@ -84,6 +85,7 @@ final class FullTour {
   private void policies() {
     var simple = "{\"document\": {\"name\": \"first\", \"rules\": [{\"id\": \"all\", \"kind\": \"permit\"}]}}";
     var policy = expect(201, service.call("POST", "/v1/policies", "admin", simple)).text("/id");
+    valueSets();
     var full = fullDocument();
     expect(200, service.call("POST", "/v1/policies/validate", "auditor",
         "{\"document\": {\"name\": \"x\", \"rules\": [{\"id\": \"a\", \"kind\": \"deny\", \"mach\": {}}]}}"));
@@ -105,6 +107,23 @@ final class FullTour {
     var agent = "/v1/policy-attachments/agent/" + service.agent;
     expect(200, service.call("PUT", agent, "admin", attachment));
     expect(204, service.call("DELETE", agent, "admin", null));
+  }
+
+  private void valueSets() {
+    expect(201, service.call("POST", "/v1/value-sets", "admin",
+        "{\"name\": \"vendors\", \"kind\": \"addresses\", \"values\": [\"" + PAYEE.toLowerCase(Locale.ROOT) + "\"]}"));
+    expect(409, service.call("POST", "/v1/value-sets", "admin",
+        "{\"name\": \"vendors\", \"kind\": \"strings\", \"values\": [\"a\"]}"));
+    var second = expect(201, service.call("POST", "/v1/value-sets/vendors/versions", "admin",
+        "{\"values\": [\"" + PAYEE + "\", \"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]}"));
+    assertThat(second.text("/reference")).isEqualTo("vendors@2");
+    expect(200, service.get("/v1/value-sets", "auditor"));
+    expect(200, service.get("/v1/value-sets/vendors", "auditor"));
+    var values = expect(200, service.get("/v1/value-sets/vendors/versions/2/values?limit=1", "auditor"));
+    assertThat(values.text("/data/0")).isEqualTo("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed");
+    values = expect(200, service.get("/v1/value-sets/vendors/versions/2/values?cursor=" + values.text("/nextCursor"),
+        "auditor"));
+    assertThat(values.text("/data/0")).isEqualTo(PAYEE);
   }
 
   /** A policy that would deny everything watches over the whole tenant. */
@@ -131,6 +150,7 @@ final class FullTour {
             "payees": {"in": ["%1$s"]}, "amount": {"from": "1", "to": "5"}, "methods": ["transfer"],
             "hosts": ["api.example.com"], "categories": ["api"], "agents": ["%2$s"], "wallets": ["%3$s"]},
             "active": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"}},
+          {"id": "vendors", "kind": "permit", "match": {"payees": {"in": "vendors@2"}}},
           {"id": "night", "kind": "deny", "match": {"payees": {"notIn": ["%1$s"]}, "assets": ["OTHER"]},
             "active": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"},
             "unless": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"}},
