@@ -23,6 +23,7 @@ import io.bursar.json.JsonReader.Fault;
 import io.bursar.policy.PolicyContext;
 import io.bursar.policy.PolicyJson;
 import io.bursar.spend.Id;
+import io.bursar.store.Approvers;
 import io.bursar.store.Directory;
 import io.bursar.store.Page;
 import io.bursar.store.PolicyStore;
@@ -35,10 +36,12 @@ public final class PolicyController {
 
   private final PolicyStore policies;
   private final Directory directory;
+  private final Approvers approvers;
 
-  PolicyController(PolicyStore policies, Directory directory) {
+  PolicyController(PolicyStore policies, Directory directory, Approvers approvers) {
     this.policies = policies;
     this.directory = directory;
+    this.approvers = approvers;
   }
 
   private record Checked(Json.Obj document, String name, List<PolicyJson.Warning> warnings) {}
@@ -100,7 +103,7 @@ public final class PolicyController {
     var groups = new HashMap<String, Integer>();
     var page = new Page.Request(Optional.empty(), Page.LIMIT_MAX);
     while (true) {
-      var found = directory.groups(tenantId, page);
+      var found = approvers.groups(tenantId, page);
       found.items().forEach(group -> groups.put(group.name(), group.members().size()));
       if (found.nextAfter().isEmpty()) {
         return new PolicyContext(directory.assets(tenantId).stream().map(Directory.RegisteredAsset::asset).toList(),

@@ -2,11 +2,16 @@ package io.bursar.api.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Locale;
+import java.util.Map;
 
 import org.awaitility.Awaitility;
+
+import io.bursar.api.approve.ApproverKeyFile;
+import io.bursar.approval.ApproverKey;
 
 /** Calls every operation such that every field is in some request or answer. */
 final class FullTour {
@@ -49,7 +54,11 @@ final class FullTour {
   }
 
   private void directory() {
-    var agent = expect(201, service.call("POST", "/v1/agents", "admin", "{\"name\": \"second\"}")).text("/id");
+    var agent = expect(201, service.call("POST", "/v1/agents", "admin", """
+        {"name": "second", "principals": ["%s"]}""".formatted(service.approver))).text("/id");
+    expect(200, service.call("PUT", "/v1/agents/" + agent + "/principals", "admin", "{\"principals\": []}"));
+    expect(200, service.call("PUT", "/v1/agents/" + agent + "/principals", "admin",
+        "{\"principals\": [\"" + service.approver + "\"]}"));
     assertThat(expect(200, service.call("POST", "/v1/agents/" + agent + "/suspend", "admin", null)).text("/status"))
         .isEqualTo("suspended");
     expect(200, service.call("POST", "/v1/agents/" + agent + "/resume", "admin", null));
@@ -59,6 +68,7 @@ final class FullTour {
     expect(201, service.call("POST", "/v1/api-keys", "admin", """
         {"role": "agent", "name": "second", "agentId": "%s"}""".formatted(agent)));
     expect(204, service.call("DELETE", "/v1/api-keys/" + key, "admin", null));
+    approvers();
     var wallet = "/v1/wallets/" + service.wallet;
     assertThat(expect(200, service.call("POST", wallet + "/freeze", "admin", null)).text("/status"))
         .isEqualTo("frozen");
@@ -73,6 +83,20 @@ final class FullTour {
     for (var list : new String[]{"agents", "api-keys", "wallets", "assets", "approvers", "approver-groups"}) {
       expect(200, service.get("/v1/" + list, "admin"));
     }
+  }
+
+  private void approvers() {
+    var second = expect(201, service.call("POST", "/v1/approvers", "admin", "{\"name\": \"Bob\"}")).text("/id");
+    var jwk = ApproverKeyFile.generate(ApproverKey.Curve.ED25519).publicKey().jwk();
+    var key = "{\"publicKey\": " + jwk + "}";
+    expect(200, service.call("PUT", "/v1/approvers/" + second + "/key", "admin", key));
+    expect(409, service.call("POST", "/v1/approvers", "admin", "{\"name\": \"Twin\", " + key.substring(1)));
+    expect(409, service.call("PUT", "/v1/approvers/" + service.approver + "/key", "admin", key));
+    var group = expect(201, service.call("POST", "/v1/approver-groups", "admin",
+        "{\"name\": \"legal\", \"members\": [\"" + second + "\"]}")).text("/id");
+    var changed = expect(200, service.call("PUT", "/v1/approver-groups/" + group, "admin",
+        "{\"members\": [\"" + second + "\", \"" + service.approver + "\"]}"));
+    assertThat(changed.json().path("revision").asInt()).isEqualTo(2);
   }
 
   private String otherToken() {
@@ -232,9 +256,18 @@ final class FullTour {
     var waiting = expect(201, service.call("POST", "/v1/spends", "agent", body, "Idempotency-Key", "big-2"));
     assertThat(expect(200, service.get("/v1/approvals", "approver")).json().path("data").size()).isEqualTo(2);
     expect(200, service.call("POST", "/v1/spends/" + canceled.text("/id") + "/cancel", "agent", null));
-    var word = "{\"verdict\": \"approve\", \"signature\": \"c2ln\", \"comment\": \"known vendor\"}";
-    expect(409, service.call("POST", "/v1/spends/" + canceled.text("/id") + "/approvals", "approver", word));
-    expect(201, service.call("POST", "/v1/spends/" + waiting.text("/id") + "/approvals", "approver", word));
+    var path = "/v1/spends/" + waiting.text("/id");
+    expect(409, service.get("/v1/spends/" + canceled.text("/id") + "/approval-text", "approver"));
+    var text = expect(200, service.get(path + "/approval-text", "approver")).text("/approve/text");
+    var plain = service.call("GET", path + "/approval-text", "approver", null, "Accept", "text/plain");
+    assertThat(plain.text()).isEqualTo(text);
+    var approve = service.json(Map.of("verdict", "approve", "comment", "known vendor", "text", text, "signature",
+        service.approverKey.sign(text.getBytes(StandardCharsets.US_ASCII))));
+    expect(403, service.call("POST", path + "/approvals", "approver", approve.replace("approve\"", "reject\"")));
+    expect(403, service.call("POST", path + "/approvals", "approver", "{\"verdict\": \"approve\"}"));
+    expect(409, service.call("POST", "/v1/spends/" + canceled.text("/id") + "/approvals", "approver", approve));
+    expect(201, service.call("POST", path + "/approvals", "approver", approve));
+    expect(409, service.call("POST", path + "/approvals", "approver", approve));
     awaitSettled();
     assertThat(service.get("/v1/spends/" + waiting.text("/id"), "approver").text("/status")).isEqualTo("confirmed");
   }
