@@ -2,9 +2,11 @@ package io.bursar.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 
 import org.junit.jupiter.api.Test;
 
@@ -42,6 +44,27 @@ class DifferentialTest {
     assertThat(effects).containsOnlyKeys(Effect.values());
   }
 
+  /** A policy of more than 64 rules is indexed. */
+  @Test
+  void theEngineDecidesAsTheDefinitionReadsOfLargePolicies() {
+    int left = 0;
+    for (long seed = 1; seed <= WORLDS / 40; seed++) {
+      var world = new RandomWorld(seed, true);
+      var rules = new ArrayList<Rule>();
+      for (int i = 0; i < 80; i++) {
+        rules.add(i % 2 == 0 ? world.rule("r" + i) : world.restricting("r" + i));
+      }
+      var large = List
+          .of(new Policy.InForce(new UUID(3, 0), new Policy("large", rules, "sha256:0"), Policy.Target.WALLET));
+      var decision = PolicyEngine.decide(large, world.facts, new LoggedCounters(), world.now);
+
+      assertThat(NaiveInterpreter.verdicts(decision)).as("seed %d", seed)
+          .isEqualTo(new NaiveInterpreter(List.of(), world.facts, world.now).decide(large));
+      left += rules.size() - decision.trace().size();
+    }
+    assertThat(left).as("rules left out").isGreaterThan(WORLDS / 40);
+  }
+
   @Test
   void aDecisionWithConditionsIsMadeAgainWithoutTheWords() {
     int read = 0;
@@ -50,7 +73,7 @@ class DifferentialTest {
       var decision = PolicyEngine.decide(world.policies, world.facts, world.counters, world.now);
       var advice = Advice.of(world.policies, world.facts, world.counters, world.now);
       var wordless = world.facts.withText(SpendText.NONE);
-      var readings = new java.util.ArrayList<>(decision.readings());
+      var readings = new ArrayList<>(decision.readings());
       readings.addAll(advice.readings());
       var recorded = RecordedCounters.of(world.policies, wordless, readings,
           DecisionJson.conditions(DecisionJson.conditions(decision)));
@@ -81,9 +104,9 @@ class DifferentialTest {
   /** The policies with one more rule in the first of those that are enforced. */
   private static List<Policy.InForce> restricted(RandomWorld world, List<Policy.InForce> enforced) {
     var first = enforced.getFirst();
-    var rules = new java.util.ArrayList<>(first.policy().rules());
+    var rules = new ArrayList<>(first.policy().rules());
     rules.add(world.restricting("extra"));
-    var more = new java.util.ArrayList<>(world.policies);
+    var more = new ArrayList<>(world.policies);
     more.set(more.indexOf(first), new Policy.InForce(first.policyId(),
         new Policy(first.policy().name(), rules, first.policy().version(), first.policy().mode()), first.attachedTo()));
     return more;

@@ -124,7 +124,8 @@ final class NaiveInterpreter {
       return matches;
     }
     var when = rule.when();
-    var meant = RandomCondition.ALL.stream().filter(condition -> condition.when() == when).findFirst().orElseThrow();
+    var meant = RandomCondition.ALL.stream().filter(condition -> condition.when().equals(when)).findFirst()
+        .orElseThrow();
     return meant.meaning().apply(new RandomCondition.Seen(
         new Condition.Inputs(facts, units(facts), now, java.util.Map.of()), limit -> spent(limit, inForce)));
   }

@@ -205,7 +205,9 @@ public final class ValueSets {
       statement.setObject(2, key.setId());
       statement.setInt(3, key.version());
       try (var row = statement.executeQuery()) {
-        row.next();
+        if (!row.next()) {
+          throw new IllegalStateException("the set `" + reference + "` is gone, and sets are never deleted");
+        }
         return ValueSet.of(reference, kind, List.of((String[]) Objects.requireNonNull(row.getArray(1)).getArray()));
       }
     }
