@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.UUID;
 
@@ -39,7 +40,7 @@ class ValueSetsTest {
     fixture.close();
   }
 
-  private static TreeSet<String> addresses(int... numbers) {
+  private static SortedSet<String> addresses(int... numbers) {
     var addresses = new TreeSet<String>();
     for (int number : numbers) {
       addresses.add(Fixture.address(number).toString());
@@ -164,7 +165,8 @@ class ValueSetsTest {
 
     assertThat(spend.status()).isEqualTo("denied");
     assertThat(spend.authorization().decision().get("maxAmountNow")).isEqualTo(new Json.Str("5"));
-    var payload = (byte[]) fixture.value("SELECT payload FROM audit_entry WHERE kind = 'authorization'");
+    var payload = (byte[]) java.util.Objects
+        .requireNonNull(fixture.value("SELECT payload FROM audit_entry WHERE kind = 'authorization'"));
     assertThat(new String(payload, java.nio.charset.StandardCharsets.UTF_8)).doesNotContain("refund of yours")
         .contains("\"outcomes\":[\"fails\",\"fails\",\"holds\"]");
     var replay = new Replay((policyId, version) -> fixture.policies.find(fixture.tenant, policyId, version)
