@@ -185,7 +185,8 @@ final class RandomWorld {
         maybe(rarity * 3, () -> Set.of(Scenario.CHAIN)),
         maybe(rarity, () -> new Match.Payees(random.nextBoolean(), Set.of(Scenario.payee("A")))),
         maybe(rarity, this::range),
-        maybe(rarity * 3, () -> Set.of(SpendFacts.TRANSFER)), maybe(rarity * 8, () -> Set.of("a.com", "*.b.com")),
+        maybe(rarity * 3, () -> Set.of(SpendFacts.TRANSFER)),
+        maybe(rarity * 8, () -> oneOf(List.of(Set.of("a.com", "*.b.com"), Set.of("a.com")))),
         maybe(rarity * 8, () -> Set.of("x")), maybe(rarity * 3, () -> Set.of(Scenario.agent(0))),
         maybe(rarity * 3, () -> Set.of(Scenario.wallet(0))));
   }
