@@ -58,6 +58,11 @@ public class Security {
                 "/v1/approver-groups", "/v1/value-sets", "/v1/value-sets/{name}",
                 "/v1/value-sets/{name}/versions/{version}/values")
             .hasAnyRole(ADMIN, AUDITOR)
+            .requestMatchers(GET, "/log/**").permitAll() // the tenant may have published it; LogController asks
+            .requestMatchers(GET, "/v1/log", "/v1/authorizations/{id}/proof").hasAnyRole(AUDITOR, ADMIN)
+            .requestMatchers(POST, "/v1/log/publish", "/v1/log/unpublish", "/v1/log/resume",
+                "/v1/spends/{id}/erase-text")
+            .hasRole(ADMIN)
             .requestMatchers("/v1/tenants").hasRole(OPERATOR)
             .requestMatchers(GET, "/v1/api-keys").hasRole(ADMIN)
             .requestMatchers(POST, "/v1/agents", "/v1/agents/{id}/suspend", "/v1/agents/{id}/resume", "/v1/api-keys",
