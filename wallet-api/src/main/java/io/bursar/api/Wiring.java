@@ -26,11 +26,13 @@ import io.bursar.api.spends.SpendView;
 import io.bursar.store.ApiKeys;
 import io.bursar.store.Approvals;
 import io.bursar.store.AuditEntries;
+import io.bursar.store.AuditQuestions;
 import io.bursar.store.AuthorizationQuery;
 import io.bursar.store.CounterKeeping;
 import io.bursar.store.Database;
 import io.bursar.store.Directory;
 import io.bursar.store.Lanes;
+import io.bursar.store.LimitsAsOf;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.PolicyStore;
 import io.bursar.store.Reservations;
@@ -98,6 +100,16 @@ public class Wiring {
   @Bean
   AuthorizationQuery authorizationQuery(Database database) {
     return new AuthorizationQuery(database);
+  }
+
+  @Bean
+  AuditQuestions auditQuestions(Database database) {
+    return new AuditQuestions(database);
+  }
+
+  @Bean
+  LimitsAsOf limitsAsOf(Database database) {
+    return new LimitsAsOf(database);
   }
 
   @Bean

@@ -48,6 +48,10 @@ public class Security {
             .requestMatchers(GET, "/v1/authorizations", "/v1/authorizations/export",
                 "/v1/authorizations/{id}")
             .hasAnyRole(AUDITOR, ADMIN)
+            .requestMatchers(GET, "/v1/audit/activity", "/v1/audit/denials", "/v1/audit/limits",
+                "/v1/audit/policy-changes", "/v1/audit/unbroadcast", "/v1/audit/unauthorized-transactions",
+                "/v1/audit/reserves")
+            .hasAnyRole(AUDITOR, ADMIN)
             .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances")
             .hasAnyRole(ADMIN, AGENT, AUDITOR)
             .requestMatchers(GET, "/v1/assets").authenticated()

@@ -7,6 +7,8 @@ import java.time.Instant;
 
 import org.awaitility.Awaitility;
 
+import tools.jackson.databind.JsonNode;
+
 /** Calls every operation such that every field is in some request or answer. */
 final class FullTour {
   private static final String PAYEE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
@@ -31,6 +33,7 @@ final class FullTour {
     spends();
     approvals();
     authorizations();
+    audit();
     leave();
   }
 
@@ -211,6 +214,60 @@ final class FullTour {
       assertThat(export.text().lines().count())
           .isEqualTo(list.json().path("data").size() + (format.equals("csv") ? 1 : 0));
     }
+  }
+
+  private void audit() {
+    var activity = expect(200, service.get("/v1/audit/activity?agentId=" + service.agent, "auditor")).json();
+    assertThat(activity.path("data").size()).isGreaterThan(5);
+    assertThat(activity.path("changes").findValuesAsString("kind")).contains("agent.created", "wallet.frozen");
+    var denial = expect(200, service.get("/v1/audit/denials?agentId=" + service.agent, "auditor"));
+    assertThat(denial.text("/data/0/reasons/0/code")).isEqualTo("LIMIT_EXCEEDED");
+    var limits = expect(200, service.get("/v1/audit/limits?walletId=" + service.wallet, "auditor")).json();
+    assertThat(limits.path("data").findValuesAsString("used")).contains("89.5");
+    expect(200, service.get("/v1/audit/limits", "auditor"));
+    var changes = expect(200, service.get("/v1/audit/policy-changes", "auditor")).json().path("data");
+    assertThat(changes.findValuesAsString("pointer")).contains("/rules/all", "/name");
+    expect(200, service.get("/v1/audit/policy-changes?limit=1&cursor="
+        + expect(200, service.get("/v1/audit/policy-changes?limit=1", "auditor")).text("/nextCursor"), "auditor"));
+    unbroadcast();
+    var robbed = rob();
+    for (var wallet : expect(200, service.get("/v1/audit/unauthorized-transactions", "auditor")).json().path("data")) {
+      boolean isRobbed = wallet.path("walletId").asString().equals(robbed);
+      assertThat(wallet.path("noncesWithoutPayment").size()).isEqualTo(isRobbed ? 1 : 0);
+      assertThat(wallet.path("transfersWithoutAuthorization").size()).isEqualTo(isRobbed ? 1 : 0);
+    }
+    var reserves = expect(200, service.get("/v1/audit/reserves", "auditor")).json();
+    assertThat(reserves.path("data").findValues("covered")).allMatch(JsonNode::asBoolean);
+  }
+
+  /** A spend from a wallet without money is authorized, and can never be sent. */
+  private void unbroadcast() {
+    var policy = service.get("/v1/policy-attachments/wallet/" + service.wallet, "admin");
+    var wallet = expect(201, service.call("POST", "/v1/wallets", "admin", """
+        {"agentId": "%s", "chain": "eip155:31337", "name": "empty"}""".formatted(service.agent))).text("/id");
+    expect(200, service.call("PUT", "/v1/policy-attachments/wallet/" + wallet, "admin",
+        "{\"policyId\": \"" + policy.text("/policyId") + "\", \"version\": \"" + policy.text("/version") + "\"}"));
+    expect(201, service.call("POST", "/v1/spends", "agent", body("1").replace(service.wallet, wallet),
+        "Idempotency-Key", "empty-1"));
+    Awaitility.await().atMost(Duration.ofSeconds(30)).until(() -> {
+      var found = service.get("/v1/audit/unbroadcast", "auditor").json().path("data");
+      return !found.isEmpty() && found.findValuesAsString("failure").size() > 0;
+    });
+    expect(204, service.call("DELETE", "/v1/policy-attachments/wallet/" + wallet, "admin", null));
+  }
+
+  /** A transfer that was signed by nobody here, as if the key had been stolen. */
+  private String rob() {
+    var wallet = expect(201, service.call("POST", "/v1/wallets", "admin", """
+        {"agentId": "%s", "chain": "eip155:31337", "name": "robbed"}""".formatted(service.agent)));
+    expect(200, service.call("POST", "/v1/dev/faucet", "admin",
+        "{\"walletId\": \"" + wallet.text("/id") + "\", \"asset\": \"USDC\", \"amount\": \"5\"}"));
+    var chain = service.chain;
+    chain.rpc("anvil_impersonateAccount", wallet.text("/address"));
+    chain.rpc("eth_sendTransaction", chain.chain().newObject().put("from", wallet.text("/address"))
+        .put("to", chain.usdc().toString()).put("data", "0xa9059cbb" + "0".repeat(24) + PAYEE.substring(2)
+            + "0".repeat(63) + "1"));
+    return wallet.text("/id");
   }
 
   /** So that whatever other tests spend from the wallet is denied. */
