@@ -108,7 +108,7 @@ run_api() {
   local extra=()
   read -ra extra <<<"${BURSAR_JAVA_OPTS:-}"
   # bursar.home is there to be seen: it tells the processes of one home from those of another.
-  hold api 20 "$JDK/bin/java" -Xms128m -Xmx320m -XX:+UseParallelGC -XX:+UseCompactObjectHeaders -XX:+ExitOnOutOfMemoryError \
+  hold api 20 "$JDK/bin/java" -Xms128m -Xmx320m -XX:+UseParallelGC -XX:+UseCompactObjectHeaders -XX:+ExitOnOutOfMemoryError --sun-misc-unsafe-memory-access=allow \
     --enable-native-access=ALL-UNNAMED "${extra[@]}" -Dbursar.home="$HOME_DIR" -cp "$(api_class_path)" io.bursar.api.WalletApi
 }
 

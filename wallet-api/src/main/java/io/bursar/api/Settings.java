@@ -21,12 +21,13 @@ import io.bursar.store.Database;
  * @param chain the one chain, or none: then spends are decided but not settled
  * @param embeddedChain whether the chain is the development chain, which has a faucet
  * @param settle whether this process settles payments; another may
+ * @param approverKeysRequired whether nobody may approve without a key to sign with; always in production
  * @param requestsPerSecond the most requests of one API key in a second
  */
 public record Settings(Path home, String address, int port, boolean production, Database.Settings database,
     Database.Secret adminKey, Path signerSocket,
     Path permitKey, Optional<ChainSettings> chain, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
-    boolean settle,
+    boolean settle, boolean approverKeysRequired,
     int requestsPerSecond) {
 
   /**
@@ -75,11 +76,23 @@ public record Settings(Path home, String address, int port, boolean production, 
         Optional.ofNullable(environment.get("BURSAR_STABLECOIN_ARTIFACTS")).filter(text -> !text.isEmpty())
             .map(Path::of),
         read.choice("BURSAR_SETTLEMENT", "on", List.of("on", "off")).equals("on"),
+        approverKeysRequired(read, production),
         read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000));
     if (!read.faults.isEmpty()) {
       throw new Wrong(read.faults);
     }
     return settings;
+  }
+
+  private static boolean approverKeysRequired(Reader read, boolean production) {
+    boolean required = read
+        .choice("BURSAR_APPROVER_KEYS", production ? "required" : "optional", List.of("required", "optional"))
+        .equals("required");
+    if (production && !required) {
+      read.faults
+          .add("`BURSAR_APPROVER_KEYS=optional` is refused with `BURSAR_MODE=production`: an approval is a signature");
+    }
+    return required;
   }
 
   private static Optional<ChainSettings> chain(Reader read, boolean embeddedChain) {

@@ -25,6 +25,7 @@ import io.bursar.api.spends.LaneQueue;
 import io.bursar.api.spends.SpendView;
 import io.bursar.store.ApiKeys;
 import io.bursar.store.Approvals;
+import io.bursar.store.Approvers;
 import io.bursar.store.AuditEntries;
 import io.bursar.store.AuditQuestions;
 import io.bursar.store.AuthorizationQuery;
@@ -92,9 +93,14 @@ public class Wiring {
   }
 
   @Bean
+  Approvers approvers(Database database, AuditEntries audit) {
+    return new Approvers(database, audit);
+  }
+
+  @Bean
   Approvals approvals(Database database, AuditEntries audit, SpendStore spends, Reservations reservations,
-      CounterKeeping counters) {
-    return new Approvals(database, audit, spends, reservations, counters);
+      CounterKeeping counters, Settings settings) {
+    return new Approvals(database, audit, spends, reservations, counters, settings.approverKeysRequired());
   }
 
   @Bean

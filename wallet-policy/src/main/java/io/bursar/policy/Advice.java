@@ -1,5 +1,6 @@
 package io.bursar.policy;
 
+import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,23 +36,34 @@ public record Advice(@Nullable String maxAmountNow, @Nullable Instant retryAt, L
 
   /**
    * The counters that a decision leaves unread and {@link Headroom} does not: those of limits on other amounts (another amount
-   * might meet them) and at other times (the same request might meet them later).
+   * might meet them), at other times (the same request might meet them later), and under conditions that do not hold for this
+   * amount.
    */
   private static List<Decision.Reading> readings(List<Policy.InForce> policies, SpendFacts facts, Counters counters,
       Instant now) {
     List<Decision.Reading> readings = new ArrayList<>(0);
     var parts = Counter.parts(facts.asset(), facts.amount());
     for (var inForce : PolicyEngine.inOrder(policies)) {
-      for (var rule : inForce.rules()) {
+      for (var rule : inForce.rules(facts)) {
         var counter = rule.bounds == null ? null : rule.bounds.counter();
         if (counter != null && rule.rule instanceof Rule.Limit limit
-            && rule.matcher.takesAmount(parts) != rule.inEffect(now)
-            && rule.matcher.matchesApartFromAmount(facts) == Matcher.Result.YES) {
+            && rule.matcher.matchesApartFromAmount(facts) == Matcher.Result.YES
+            && isUnread(rule, parts, facts, counters, now)) {
           read(rule, counter, limit, facts, counters, now, readings);
         }
       }
     }
     return readings;
+  }
+
+  private static boolean isUnread(RuleInForce rule, BigInteger parts, SpendFacts facts, Counters counters,
+      Instant now) {
+    if (rule.matcher.takesAmount(parts) != rule.inEffect(now)) {
+      return true;
+    }
+    var condition = rule.condition;
+    return rule.matcher.takesAmount(parts) && condition != null
+        && condition.of(condition.know(facts, counters, now), facts, now) != Decision.ConditionOutcome.HOLDS;
   }
 
   private static void read(RuleInForce rule, Counter counter, Rule.Limit limit, SpendFacts facts, Counters counters,

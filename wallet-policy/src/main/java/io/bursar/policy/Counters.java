@@ -3,6 +3,9 @@ package io.bursar.policy;
 import java.math.BigInteger;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
 
 /**
  * What has been spent, as a decision sees it: allowed and pending spends of the past, each counted once. An answer never
@@ -33,4 +36,20 @@ public interface Counters {
    * @param countMax at least zero; {@link Long#MAX_VALUE} where only amounts are
    */
   Optional<Instant> fitsAt(Counter counter, long key, Window window, Instant now, BigInteger sumMax, long countMax);
+
+  /** What a condition read when the decision was made before; null for a decision that is being made for the first time. */
+  default @Nullable Recorded recorded() {
+    return null;
+  }
+
+  /** What the conditions of a decision read when it was made before. */
+  @FunctionalInterface
+  interface Recorded {
+    /**
+     * What the condition of a rule read.
+     *
+     * @throws RuntimeException if nothing is recorded of it
+     */
+    Decision.ConditionReading of(UUID policyId, Policy.Target attachedTo, String rule);
+  }
 }

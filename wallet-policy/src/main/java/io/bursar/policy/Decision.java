@@ -1,8 +1,10 @@
 package io.bursar.policy;
 
+import java.math.BigInteger;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
@@ -17,10 +19,13 @@ import org.jspecify.annotations.Nullable;
  * @param charges the counters that the spend takes from if it is allowed or pending
  * @param readings what was read from the counters; with the facts, the policies and {@code now} it suffices to decide again
  * @param approval what people must do, for {@link Effect#REQUIRE_APPROVAL}
+ * @param observed what the policies that only observe would have said, in the order of {@code policies}
+ * @param conditions what conditions read that stands nowhere else; part of the readings
  */
 public record Decision(Effect effect, boolean implicit, List<PolicyVersion> policies, List<Reason> reasons,
     List<RuleTrace> trace,
-    List<Charge> charges, List<Reading> readings, @Nullable ApprovalNeeded approval) {
+    List<Charge> charges, List<Reading> readings, @Nullable ApprovalNeeded approval, List<Observation> observed,
+    List<ConditionReading> conditions) {
   /** The version of the decision function; another one may decide the same inputs differently. */
   public static final String ENGINE = "1";
 
@@ -85,6 +90,38 @@ public record Decision(Effect effect, boolean implicit, List<PolicyVersion> poli
    * @param fitsAt when the request would have fitted, for a limit that it broke; absent where never or not asked
    */
   public record Reading(UUID policyId, String rule, Counters.Usage usage, @Nullable Instant fitsAt) {}
+
+  /**
+   * What a policy that only observes would have said, had it been the only one.
+   *
+   * @param effect what it would have come to
+   * @param reasons and {@code trace}: as of a decision
+   */
+  public record Observation(PolicyVersion policy, Effect effect, List<Reason> reasons, List<RuleTrace> trace) {}
+
+  /**
+   * What the condition of a rule read beside the facts: the agent's own words, of which only the outcome is kept, and what
+   * limits had been used of. It is taken whenever the rule looks at such a spend, whatever its amount and the time.
+   *
+   * @param outcomes what the condition came to, for one that reads the agent's words; see {@link ConditionInForce} for whose
+   *        amounts; empty for one that does not
+   * @param spent by the id of a limit, the sum in its window in parts of 10^-18; absent where it could not be read
+   */
+  public record ConditionReading(UUID policyId, Policy.Target attachedTo, String rule, List<ConditionOutcome> outcomes,
+      Map<String, BigInteger> spent) {
+    public ConditionReading {
+      outcomes = List.copyOf(outcomes);
+      spent = Map.copyOf(spent);
+    }
+  }
+
+  /** What a condition came to. */
+  public enum ConditionOutcome {
+    HOLDS,
+    FAILS,
+    /** It could not be evaluated. */
+    ERROR
+  }
 
   /**
    * Which groups must approve.

@@ -4,8 +4,11 @@ import java.math.BigInteger;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
@@ -48,29 +51,51 @@ public final class DecisionJson {
   /** The decision as the API shows it to administrators and auditors. */
   public static Json.Obj decision(Decision decision, Advice advice) {
     var policies = new ArrayList<Json>();
-    decision.policies().forEach(policy -> policies.add(Json.object().put("id", Id.POLICY.text(policy.policyId()))
-        .put("version", policy.version()).put("attachedTo", text(policy.attachedTo())).build()));
+    decision.policies().forEach(policy -> policies.add(policy(policy).build()));
+    var approval = decision.approval();
+    return Json.object().put("effect", text(decision.effect())).put("implicit", decision.implicit())
+        .put("engine", Decision.ENGINE)
+        .put("policies", new Json.Arr(policies)).put("reasons", reasons(decision.reasons()))
+        .put("maxAmountNow", advice.maxAmountNow())
+        .put("retryAt", advice.retryAt() == null ? null : advice.retryAt().toString())
+        .put("approval", approval == null ? null : approval(approval)).put("trace", trace(decision.trace()))
+        .put("observed", decision.observed().isEmpty() ? null : observed(decision)).build();
+  }
+
+  private static Json.Builder policy(Decision.PolicyVersion policy) {
+    return Json.object().put("id", Id.POLICY.text(policy.policyId())).put("version", policy.version())
+        .put("attachedTo", text(policy.attachedTo()));
+  }
+
+  private static Json reasons(List<Decision.Reason> of) {
     var reasons = new ArrayList<Json>();
-    for (var reason : decision.reasons()) {
+    for (var reason : of) {
       reasons.add(Json.object().put("code", reason.code().name())
           .put("policy", reason.policyId() == null ? null : Id.POLICY.text(reason.policyId()))
           .put("rule", reason.rule())
           .put("message", reason.message()).put("observed", reason.observed()).put("bound", reason.bound())
           .put("headroom", reason.headroom()).build());
     }
+    return new Json.Arr(reasons);
+  }
+
+  private static Json trace(List<Decision.RuleTrace> of) {
     var trace = new ArrayList<Json>();
-    for (var rule : decision.trace()) {
+    for (var rule : of) {
       trace.add(
           Json.object().put("policy", Id.POLICY.text(rule.policyId())).put("rule", rule.rule()).put("kind", rule.kind())
               .put("outcome", rule.outcome().name().toLowerCase(Locale.ROOT)).build());
     }
-    var approval = decision.approval();
-    return Json.object().put("effect", text(decision.effect())).put("implicit", decision.implicit())
-        .put("engine", Decision.ENGINE)
-        .put("policies", new Json.Arr(policies)).put("reasons", new Json.Arr(reasons))
-        .put("maxAmountNow", advice.maxAmountNow())
-        .put("retryAt", advice.retryAt() == null ? null : advice.retryAt().toString())
-        .put("approval", approval == null ? null : approval(approval)).put("trace", new Json.Arr(trace)).build();
+    return new Json.Arr(trace);
+  }
+
+  private static Json observed(Decision decision) {
+    var observed = new ArrayList<Json>();
+    for (var observation : decision.observed()) {
+      observed.add(policy(observation.policy()).put("effect", text(observation.effect()))
+          .put("reasons", reasons(observation.reasons())).put("trace", trace(observation.trace())).build());
+    }
+    return new Json.Arr(observed);
   }
 
   private static Json approval(Decision.ApprovalNeeded approval) {
@@ -94,6 +119,66 @@ public final class DecisionJson {
     return Json.object().put("policy", Id.POLICY.text(reading.policyId())).put("rule", reading.rule())
         .put("sum", reading.usage().sum()).put("count", reading.usage().count())
         .put("fitsAt", reading.fitsAt() == null ? null : reading.fitsAt().toString()).build();
+  }
+
+  /** What conditions read beside the facts; null where none did. */
+  public static Json.@Nullable Arr conditions(Decision decision) {
+    if (decision.conditions().isEmpty()) {
+      return null;
+    }
+    var conditions = new ArrayList<Json>();
+    for (var reading : decision.conditions()) {
+      var spent = Json.object();
+      new TreeMap<>(reading.spent()).forEach(spent::put);
+      conditions.add(Json.object().put("policy", Id.POLICY.text(reading.policyId()))
+          .put("attachedTo", text(reading.attachedTo())).put("rule", reading.rule())
+          .put("outcomes", reading.outcomes().isEmpty()
+              ? null
+              : Json.strings(
+                  reading.outcomes().stream().map(outcome -> outcome.name().toLowerCase(Locale.ROOT)).toList()))
+          .put("spent", reading.spent().isEmpty() ? null : spent.build()).build());
+    }
+    return new Json.Arr(conditions);
+  }
+
+  /**
+   * Reads back what {@link #conditions(Decision)} wrote.
+   *
+   * @param conditions null where no condition read anything
+   * @throws IllegalArgumentException if it is something else
+   */
+  public static List<Decision.ConditionReading> conditions(@Nullable Json conditions) {
+    if (conditions == null) {
+      return List.of();
+    }
+    if (!(conditions instanceof Json.Arr(var items))) {
+      throw new IllegalArgumentException("has `conditions` that are no array");
+    }
+    List<Decision.ConditionReading> read = new ArrayList<>(items.size());
+    for (var item : items) {
+      var reading = object(item, "conditions");
+      List<Decision.ConditionOutcome> outcomes = new ArrayList<>();
+      if (reading.get("outcomes") != null) {
+        for (var outcome : array(reading, "outcomes").items()) {
+          if (!(outcome instanceof Json.Str(var name))) {
+            throw new IllegalArgumentException("has an outcome of a condition that is no text");
+          }
+          outcomes.add(Decision.ConditionOutcome.valueOf(name.toUpperCase(Locale.ROOT)));
+        }
+      }
+      Map<String, BigInteger> spent = new HashMap<>();
+      if (reading.get("spent") != null) {
+        var sums = object(reading.get("spent"), "spent");
+        sums.members().keySet().forEach(limit -> spent.put(limit, new BigInteger(text(sums, limit))));
+      }
+      read.add(new Decision.ConditionReading(id(Id.POLICY, reading, "policy"), target(reading),
+          text(reading, "rule"), outcomes, spent));
+    }
+    return read;
+  }
+
+  private static Policy.Target target(Json.Obj object) {
+    return Policy.Target.valueOf(text(object, "attachedTo").toUpperCase(Locale.ROOT));
   }
 
   /**
@@ -123,7 +208,7 @@ public final class DecisionJson {
     for (var item : array(decision, "policies").items()) {
       var policy = object(item, "policies");
       policies.add(new Decision.PolicyVersion(id(Id.POLICY, policy, "id"), text(policy, "version"),
-          Policy.Target.valueOf(text(policy, "attachedTo").toUpperCase(Locale.ROOT))));
+          target(policy)));
     }
     return policies;
   }

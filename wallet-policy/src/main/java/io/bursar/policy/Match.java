@@ -1,6 +1,7 @@
 package io.bursar.policy;
 
 import java.math.BigDecimal;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 
@@ -40,10 +41,33 @@ public record Match(@Nullable Set<String> assets, @Nullable String currency, @Nu
   /** Matches every spend. */
   public static final Match ALL = new Match(null, null, null, null, null, null, null, null, null, null);
 
-  /** Whom the money goes to: one of a list ({@code in}), or anyone but those ({@code notIn}). */
-  public record Payees(boolean listed, Set<Address> addresses) {
+  /**
+   * Whom the money goes to: one of a list ({@code in}), or anyone but those ({@code notIn}).
+   *
+   * @param addresses the list; that of the set where one is named
+   * @param set the set that the policy names, as {@code name@version}; null for a list of its own
+   * @param known whether the list is known; a rule that names a set which nobody knows cannot be evaluated
+   */
+  public record Payees(boolean listed, Set<Address> addresses, @Nullable String set, boolean known) {
     public Payees {
       addresses = Set.copyOf(addresses);
+    }
+
+    /** A list that stands in the policy itself. */
+    public Payees(boolean listed, Set<Address> addresses) {
+      this(listed, addresses, null, true);
+    }
+
+    /** A named set is told by its name alone: its version never changes, and it may be large. */
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Payees payees && listed == payees.listed && Objects.equals(set, payees.set)
+          && (set != null || addresses.equals(payees.addresses));
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(listed, set == null ? addresses : set);
     }
   }
 

@@ -22,15 +22,17 @@ final class MatchReader {
   private static final int AMOUNT_LENGTH_MAX = 160;
 
   private static final Set<String> METHODS = Set.of("transfer", "transfer_authorization", "x402");
-  private static final Pattern HOST = Pattern
+  static final Pattern HOST = Pattern
       .compile(
           "(?:\\*\\.)?[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*(?::[0-9]{1,5})?");
 
   private final @Nullable PolicyContext context;
+  private final PolicyEnvironment environment;
   private final List<Fault> faults;
 
-  MatchReader(@Nullable PolicyContext context, List<Fault> faults) {
+  MatchReader(@Nullable PolicyContext context, PolicyEnvironment environment, List<Fault> faults) {
     this.context = context;
+    this.environment = environment;
     this.faults = faults;
   }
 
@@ -104,23 +106,40 @@ final class MatchReader {
     if (reader == null) {
       return null;
     }
-    var in = addresses(reader, "in");
-    var notIn = addresses(reader, "notIn");
+    var in = payees(reader, "in", true);
+    var notIn = payees(reader, "notIn", false);
     reader.refuseUnknown();
     if (reader.has("in") == reader.has("notIn")) {
       reader.fault("in", "or else `notIn` must be there, and not both");
       return null;
     }
-    var addresses = in == null ? notIn : in;
-    return addresses == null ? null : new Match.Payees(in != null, addresses);
+    return in == null ? notIn : in;
   }
 
-  private static @Nullable Set<Address> addresses(JsonReader reader, String name) {
-    if (reader.has(name) && !(reader.value(name) instanceof Json.Arr)) {
-      reader.fault(name, "must be a list of addresses");
+  /** A list of addresses, or the name of a set of them. */
+  private Match.@Nullable Payees payees(JsonReader reader, String name, boolean listed) {
+    var value = reader.value(name);
+    if (value instanceof Json.Str) {
+      return reader.parsed(name, 80, text -> named(text, listed));
+    }
+    if (value != null && !(value instanceof Json.Arr)) {
+      reader.fault(name, "must be a list of addresses, or a set of them such as `vendors@3`");
       return null;
     }
-    return RuleReader.set(reader, name, PAYEES_MAX, 64, Address::parse);
+    var addresses = RuleReader.set(reader, name, PAYEES_MAX, 64, Address::parse);
+    return addresses == null ? null : new Match.Payees(listed, addresses);
+  }
+
+  private Match.Payees named(String text, boolean listed) {
+    RuleReader.matching(ValueSet.REFERENCE, text, "must be a list of addresses, or a set of them such as `vendors@3`");
+    var set = environment.sets().apply(text);
+    if (set.isEmpty() && context != null) {
+      throw new IllegalArgumentException("`" + text + "` is not a version of a set");
+    }
+    if (set.isPresent() && set.get().kind() != ValueSet.Kind.ADDRESSES) {
+      throw new IllegalArgumentException("`" + text + "` is not a set of addresses");
+    }
+    return new Match.Payees(listed, set.map(ValueSet::addresses).orElse(Set.of()), text, set.isPresent());
   }
 
   private static Match.@Nullable AmountRange range(@Nullable JsonReader reader, Scope scope) {

@@ -19,7 +19,9 @@ final class Matcher {
     NO,
     YES,
     /** Everything else holds, but the request lacks what the match asks about. */
-    LACKING
+    LACKING,
+    /** Everything else holds or is lacking, but nobody knows the set that the match names. */
+    UNKNOWN_SET
   }
 
   private final Match match;
@@ -74,7 +76,8 @@ final class Matcher {
         || !has(match.methods(), facts.method())
         || !has(match.wallets(), facts.walletId())
         || !has(match.agents(), facts.agentId())
-        || (match.payees() != null && match.payees().addresses().contains(facts.payee()) != match.payees().listed())) {
+        || (match.payees() != null && match.payees().addresses().contains(facts.payee()) != match.payees().listed()
+            && match.payees().known())) {
       return Result.NO;
     }
     var host = facts.host();
@@ -82,6 +85,9 @@ final class Matcher {
     if ((match.hosts() != null && host != null && !takesHost(host))
         || (match.categories() != null && category != null && !match.categories().contains(category))) {
       return Result.NO;
+    }
+    if (match.payees() != null && !match.payees().known()) {
+      return Result.UNKNOWN_SET;
     }
     boolean lacking = (match.hosts() != null && host == null) || (match.categories() != null && category == null);
     return lacking ? Result.LACKING : Result.YES;

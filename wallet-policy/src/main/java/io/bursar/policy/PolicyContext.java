@@ -13,8 +13,14 @@ import io.bursar.money.Asset;
  *
  * @param assets the registered assets of all chains
  * @param groups the approver groups by name, with the number of their members
+ * @param environment the sets, and who understands conditions
  */
-public record PolicyContext(List<Asset> assets, Map<String, Integer> groups) {
+public record PolicyContext(List<Asset> assets, Map<String, Integer> groups, PolicyEnvironment environment) {
+  /** A tenant without sets, whose policies have no conditions. */
+  public PolicyContext(List<Asset> assets, Map<String, Integer> groups) {
+    this(assets, groups, PolicyEnvironment.NONE);
+  }
+
   public PolicyContext {
     assets = List.copyOf(assets);
     groups = Map.copyOf(groups);

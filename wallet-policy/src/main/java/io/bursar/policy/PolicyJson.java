@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
 
 import org.jspecify.annotations.Nullable;
@@ -57,7 +58,7 @@ public final class PolicyJson {
   public static Result parse(Json document, PolicyContext context) {
     List<Fault> faults = new ArrayList<>();
     refuseNulls(document, "", faults);
-    var policy = read(document, context, faults);
+    var policy = read(document, context, context.environment(), faults);
     if (policy == null || !faults.isEmpty()) {
       return new Refused(faults);
     }
@@ -66,27 +67,39 @@ public final class PolicyJson {
 
   /**
    * Reads a document that {@link #parse} has accepted before. Whether the assets and groups that it names still are what they
-   * were is not looked at: a published policy stays what it is.
+   * were is not looked at: a published policy stays what it is. A set that is not known, and a condition that is not understood,
+   * leave a rule that can never be evaluated.
    *
    * @throws IllegalArgumentException if the document is none
    */
-  public static Policy load(Json document) {
+  public static Policy load(Json document, PolicyEnvironment environment) {
     List<Fault> faults = new ArrayList<>();
-    var policy = read(document, null, faults);
+    var policy = read(document, null, environment, faults);
     if (policy == null || !faults.isEmpty()) {
       throw new IllegalArgumentException("not a policy: " + faults);
     }
     return policy;
   }
 
-  private static @Nullable Policy read(Json document, @Nullable PolicyContext context, List<Fault> faults) {
+  /**
+   * As {@link #load(Json, PolicyEnvironment)}, for a document that needs nothing beside itself.
+   *
+   * @throws IllegalArgumentException also if it has conditions
+   */
+  public static Policy load(Json document) {
+    return load(document, PolicyEnvironment.NONE);
+  }
+
+  private static @Nullable Policy read(Json document, @Nullable PolicyContext context, PolicyEnvironment environment,
+      List<Fault> faults) {
     var reader = JsonReader.of(document, "", faults);
     var name = reader.requiredText("name", NAME_MAX);
     reader.text("description", DESCRIPTION_MAX); // for people: part of the version, but no rule
+    var mode = reader.parsed("mode", 16, PolicyJson::mode);
     var items = reader.present("rules") ? reader.array("rules", Policy.RULES_MAX) : null;
     List<Rule> rules = new ArrayList<>();
     Set<String> ids = new HashSet<>();
-    var ruleReader = new RuleReader(context, faults);
+    var ruleReader = new RuleReader(context, environment, faults);
     for (int i = 0; items != null && i < items.size(); i++) {
       var rule = ruleReader.read(items.get(i), "/rules/" + i);
       if (items.get(i) instanceof Json.Obj object && object.get("id") instanceof Json.Str(var id) && !ids.add(id)) {
@@ -97,7 +110,38 @@ public final class PolicyJson {
       }
     }
     reader.refuseUnknown();
-    return name == null || !faults.isEmpty() ? null : new Policy(name, rules, version(document));
+    if (name == null || !faults.isEmpty()) {
+      return null;
+    }
+    refuseUnknownLimits(rules, faults);
+    return new Policy(name, rules, version(document), mode == null ? Policy.Mode.ENFORCE : mode);
+  }
+
+  private static Policy.Mode mode(String text) {
+    return switch (text) {
+      case "enforce" -> Policy.Mode.ENFORCE;
+      case "observe" -> Policy.Mode.OBSERVE;
+      default -> throw new IllegalArgumentException("must be `enforce` or `observe`");
+    };
+  }
+
+  /** A condition can ask what has been spent only of a limit that sums amounts. */
+  private static void refuseUnknownLimits(List<Rule> rules, List<Fault> faults) {
+    Set<String> summed = new HashSet<>();
+    for (var rule : rules) {
+      if (rule instanceof Rule.Limit limit && limit.max() != null && !(limit.window() instanceof Window.Spend)) {
+        summed.add(limit.id());
+      }
+    }
+    for (int i = 0; i < rules.size(); i++) {
+      var when = rules.get(i).when();
+      for (var limit : when == null ? Set.<String>of() : new TreeSet<>(when.condition().reads().limits())) {
+        if (!summed.contains(limit)) {
+          faults.add(new Fault("/rules/" + i + "/when", "asks what was spent of `" + limit
+              + "`, which is not a limit of this policy with `max` and a window of more than one spend"));
+        }
+      }
+    }
   }
 
   private static void refuseNulls(Json value, String pointer, List<Fault> faults) {
@@ -134,7 +178,9 @@ public final class PolicyJson {
         .put("chains", sorted(match.chains(), Function.identity()))
         .put("payees", payees == null
             ? null
-            : Json.object().put(payees.listed() ? "in" : "notIn", sorted(payees.addresses(), Object::toString)).build())
+            : Json.object().put(payees.listed() ? "in" : "notIn", payees.set() != null
+                ? new Json.Str(payees.set())
+                : sorted(payees.addresses(), Object::toString)).build())
         .put("amount", amount == null
             ? null
             : Json.object().put("from", number(amount.from())).put("to", number(amount.to()))

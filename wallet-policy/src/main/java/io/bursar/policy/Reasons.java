@@ -16,6 +16,8 @@ import io.bursar.spend.SpendFacts;
 /** The reasons of decisions, in words and numbers for people. */
 final class Reasons {
   static final String FAILED = "could not be evaluated, and so does not let the spend through";
+  static final String CONDITION = "has a condition that could not be evaluated, and so does not let the spend through";
+  static final String UNKNOWN_SET = "names a set that is not known, and so does not let the spend through";
   static final String LACKING = "looks at a host or category, which the request does not name";
 
   private Reasons() {}
@@ -26,6 +28,13 @@ final class Reasons {
 
   static Reason of(RuleInForce rule, Code code, String message) {
     return new Reason(code, rule.policyId, rule.rule.id(), message, null, null, null);
+  }
+
+  /** @param observed whether some policy at least observes */
+  static Reason noPolicy(boolean observed) {
+    return of(Code.NO_POLICY, observed
+        ? "no policy is in force for the wallet, its agent or its tenant but such that only observe"
+        : "no policy is in force for the wallet, its agent or its tenant");
   }
 
   static Reason noPermit(Policy.InForce inForce, boolean offHours) {

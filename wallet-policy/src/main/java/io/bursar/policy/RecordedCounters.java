@@ -29,6 +29,10 @@ public final class RecordedCounters implements Counters {
   private final Map<Key, Usage> usages = new HashMap<>();
   private final Map<Question, Optional<Instant>> fits = new HashMap<>();
 
+  private record ConditionName(UUID policyId, Policy.Target attachedTo, String rule) {}
+
+  private final Map<ConditionName, Decision.ConditionReading> conditions = new HashMap<>();
+
   private RecordedCounters() {}
 
   /**
@@ -37,7 +41,17 @@ public final class RecordedCounters implements Counters {
    * @param policies what was in force, in any order
    * @param facts what was asked for
    * @param readings of the decision
+   * @param conditions of the decision
    */
+  public static RecordedCounters of(List<InForce> policies, SpendFacts facts, List<Decision.Reading> readings,
+      List<Decision.ConditionReading> conditions) {
+    var recorded = of(policies, facts, readings);
+    conditions.forEach(reading -> recorded.conditions
+        .put(new ConditionName(reading.policyId(), reading.attachedTo(), reading.rule()), reading));
+    return recorded;
+  }
+
+  /** As {@link #of(List, SpendFacts, List, List)}, for a decision in which no condition read anything beside the facts. */
   public static RecordedCounters of(List<InForce> policies, SpendFacts facts, List<Decision.Reading> readings) {
     Map<RuleName, List<Decision.Reading>> byRule = new HashMap<>();
     for (var reading : readings) {
@@ -79,6 +93,11 @@ public final class RecordedCounters implements Counters {
       return Optional.of(now);
     }
     return found(fits.get(new Question(new Key(counter, key, window), sumMax, countMax)));
+  }
+
+  @Override
+  public Recorded recorded() {
+    return (policyId, attachedTo, rule) -> found(conditions.get(new ConditionName(policyId, attachedTo, rule)));
   }
 
   private static <T> T found(@Nullable T value) {

@@ -76,7 +76,16 @@ public final class Replay {
    * @throws IllegalArgumentException if the document is none, or is not the version that it is said to be
    */
   public static Policy policy(String version, Json document) {
-    var policy = PolicyJson.load(document);
+    return policy(version, document, PolicyEnvironment.NONE);
+  }
+
+  /**
+   * As {@link #policy(String, Json)}, for a document that may name sets and have conditions.
+   *
+   * @throws IllegalArgumentException if the document is none, or is not the version that it is said to be
+   */
+  public static Policy policy(String version, Json document, PolicyEnvironment environment) {
+    var policy = PolicyJson.load(document, environment);
     if (!policy.version().equals(version)) {
       throw new IllegalArgumentException("the document is version `" + policy.version() + "`, not `" + version + "`");
     }
@@ -128,7 +137,7 @@ public final class Replay {
       inForceThen.add(inForce(version));
     }
     var counters = RecordedCounters.of(inForceThen, facts,
-        DecisionJson.readings(DecisionJson.array(entry, "readings")));
+        DecisionJson.readings(DecisionJson.array(entry, "readings")), DecisionJson.conditions(entry.get("conditions")));
     var decision = PolicyEngine.decide(inForceThen, facts, counters, now);
     // The first decision of a spend shares its identifier; only it is an answer to the agent, and comes with advice.
     boolean first = Id.SPEND.parse(DecisionJson.text(entry, "spend"))
@@ -139,7 +148,8 @@ public final class Replay {
     var again = Json.object();
     entry.members().forEach(again::put);
     return again.put("facts", DecisionJson.facts(facts)).put("decision", DecisionJson.decision(decision, advice))
-        .put("readings", DecisionJson.readings(decision, advice)).build();
+        .put("readings", DecisionJson.readings(decision, advice))
+        .put("conditions", DecisionJson.conditions(decision)).build();
   }
 
   private InForce inForce(Decision.PolicyVersion version) {

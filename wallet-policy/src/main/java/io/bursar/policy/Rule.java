@@ -15,6 +15,10 @@ public sealed interface Rule {
 
   Schedule schedule();
 
+  /** The condition under which it speaks; null for one that always does. */
+  @Nullable
+  When when();
+
   /**
    * When a rule is in effect: within {@code active} if it is given, and outside {@code unless} if it is given.
    */
@@ -23,10 +27,20 @@ public sealed interface Rule {
   }
 
   /** Grants what it matches. */
-  record Permit(String id, Match match, Schedule schedule) implements Rule {}
+  record Permit(String id, Match match, Schedule schedule, @Nullable When when) implements Rule {
+    /** One without a condition. */
+    public Permit(String id, Match match, Schedule schedule) {
+      this(id, match, schedule, null);
+    }
+  }
 
   /** Denies what it matches. */
-  record Deny(String id, Match match, Schedule schedule) implements Rule {}
+  record Deny(String id, Match match, Schedule schedule, @Nullable When when) implements Rule {
+    /** One without a condition. */
+    public Deny(String id, Match match, Schedule schedule) {
+      this(id, match, schedule, null);
+    }
+  }
 
   /**
    * Denies what would bring the spends that it matches above a maximum, or one spend below a minimum.
@@ -38,9 +52,15 @@ public sealed interface Rule {
    */
   record Limit(String id, Match match, Schedule schedule, @Nullable BigDecimal min, @Nullable BigDecimal max,
       @Nullable Long maxCount,
-      Window window, Set<Counter.Dimension> per) implements Rule {
+      Window window, Set<Counter.Dimension> per, @Nullable When when) implements Rule {
     public Limit {
       per = Set.copyOf(per);
+    }
+
+    /** One without a condition. */
+    public Limit(String id, Match match, Schedule schedule, @Nullable BigDecimal min, @Nullable BigDecimal max,
+        @Nullable Long maxCount, Window window, Set<Counter.Dimension> per) {
+      this(id, match, schedule, min, max, maxCount, window, per, null);
     }
   }
 
@@ -52,14 +72,14 @@ public sealed interface Rule {
    * @param delay how long the spend still waits once they have approved, up to 30 days; zero for not at all
    */
   record Approval(String id, Match match, Schedule schedule, List<GroupThreshold> groups, Duration expiresAfter,
-      Duration delay) implements Rule {
+      Duration delay, @Nullable When when) implements Rule {
     public Approval {
       groups = List.copyOf(groups);
     }
 
-    /** One that does not wait any longer when it has been approved. */
+    /** One without a condition that does not wait any longer when it has been approved. */
     public Approval(String id, Match match, Schedule schedule, List<GroupThreshold> groups, Duration expiresAfter) {
-      this(id, match, schedule, groups, expiresAfter, Duration.ZERO);
+      this(id, match, schedule, groups, expiresAfter, Duration.ZERO, null);
     }
   }
 

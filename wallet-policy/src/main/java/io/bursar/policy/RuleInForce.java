@@ -21,6 +21,11 @@ final class RuleInForce {
   final Rule rule;
   final Matcher matcher;
   final @Nullable Bounds bounds;
+
+  /** Its condition, once {@link #bindCondition} has been called. */
+  @Nullable
+  ConditionInForce condition;
+
   private final @Nullable SpanMemo active;
   private final @Nullable SpanMemo unless;
   private final EnumMap<Outcome, Decision.RuleTrace> traces = new EnumMap<>(Outcome.class);
@@ -57,6 +62,12 @@ final class RuleInForce {
     for (var outcome : Outcome.values()) {
       traces.put(outcome, new Decision.RuleTrace(policyId, rule.id(), kind(rule), outcome));
     }
+  }
+
+  /** Makes its condition ready, which may look at the other rules of the policy. */
+  void bindCondition(RuleInForce[] rules, Policy.Target attachedTo) {
+    var when = rule.when();
+    condition = when == null ? null : new ConditionInForce(this, when.condition(), rules, attachedTo);
   }
 
   Decision.RuleTrace trace(Outcome outcome) {

@@ -37,13 +37,15 @@ final class RuleReader {
   private static final Set<String> ZONES = Set.copyOf(ZoneId.getAvailableZoneIds());
 
   private final @Nullable PolicyContext context;
+  private final PolicyEnvironment environment;
   private final MatchReader matches;
   private final List<Fault> faults;
 
   /** @param context null for a document that was checked before */
-  RuleReader(@Nullable PolicyContext context, List<Fault> faults) {
+  RuleReader(@Nullable PolicyContext context, PolicyEnvironment environment, List<Fault> faults) {
     this.context = context;
-    this.matches = new MatchReader(context, faults);
+    this.environment = environment;
+    this.matches = new MatchReader(context, environment, faults);
     this.faults = faults;
   }
 
@@ -56,12 +58,13 @@ final class RuleReader {
     var kind = reader.requiredText("kind", 64);
     var scope = matches.read(reader);
     var schedule = new Rule.Schedule(span(reader.object("active")), span(reader.object("unless")));
-    var rule = id == null ? "" : id;
+    var when = reader.parsed("when", Condition.EXPRESSION_MAX, this::when);
+    var head = new Head(id == null ? "" : id, scope, schedule, when);
     var result = kind == null ? unknownKind(reader) : switch (kind) {
-      case "permit" -> new Rule.Permit(rule, scope.match(), schedule);
-      case "deny" -> new Rule.Deny(rule, scope.match(), schedule);
-      case "limit" -> limit(rule, scope, schedule, reader);
-      case "approval" -> approval(rule, scope, schedule, reader);
+      case "permit" -> new Rule.Permit(head.id, scope.match(), schedule, when);
+      case "deny" -> new Rule.Deny(head.id, scope.match(), schedule, when);
+      case "limit" -> limit(head, reader);
+      case "approval" -> approval(head, reader);
       default -> {
         reader.fault("kind", "must be `permit`, `limit`, `approval` or `deny`");
         yield unknownKind(reader);
@@ -71,15 +74,33 @@ final class RuleReader {
     return faults.size() == faultsBefore ? result : null;
   }
 
+  /** What every rule has. */
+  private record Head(String id, MatchReader.Scope scope, Rule.Schedule schedule, @Nullable When when) {}
+
+  private When when(String expression) {
+    var conditions = environment.conditions();
+    if (conditions == null) {
+      throw new IllegalArgumentException("is a condition, and nobody here understands conditions");
+    }
+    try {
+      return new When(expression, conditions.compile(expression, environment.sets()));
+    } catch (IllegalArgumentException e) {
+      if (context == null) {
+        return When.broken(expression);
+      }
+      throw e;
+    }
+  }
+
   /** Nobody can say which fields a rule of unknown kind may have: those of any kind are let pass. */
   private static @Nullable Rule unknownKind(JsonReader reader) {
     List.of("min", "max", "maxCount", "window", "per", "groups", "expiresAfter", "delay").forEach(reader::has);
     return null;
   }
 
-  private @Nullable Rule limit(String id, MatchReader.Scope scope, Rule.Schedule schedule, JsonReader reader) {
-    var min = limitAmount(reader, "min", scope);
-    var max = limitAmount(reader, "max", scope);
+  private @Nullable Rule limit(Head head, JsonReader reader) {
+    var min = limitAmount(reader, "min", head.scope);
+    var max = limitAmount(reader, "max", head.scope);
     var maxCount = reader.number("maxCount", 1, COUNT_MAX);
     boolean counting = reader.has("max") || reader.has("maxCount");
     if (!counting && !reader.has("min")) {
@@ -100,7 +121,9 @@ final class RuleReader {
       reader.fault("per", "is of no use for a limit that looks at each spend alone");
     }
     Set<Dimension> dimensions = per == null || per.isEmpty() ? Set.of() : EnumSet.copyOf(per);
-    return window == null ? null : new Rule.Limit(id, scope.match(), schedule, min, max, maxCount, window, dimensions);
+    return window == null
+        ? null
+        : new Rule.Limit(head.id, head.scope.match(), head.schedule, min, max, maxCount, window, dimensions, head.when);
   }
 
   private @Nullable BigDecimal limitAmount(JsonReader reader, String name, MatchReader.Scope scope) {
@@ -146,7 +169,7 @@ final class RuleReader {
     return window;
   }
 
-  private @Nullable Rule approval(String id, MatchReader.Scope scope, Rule.Schedule schedule, JsonReader reader) {
+  private @Nullable Rule approval(Head head, JsonReader reader) {
     List<Rule.GroupThreshold> groups = new ArrayList<>();
     Set<String> names = new HashSet<>();
     var items = reader.present("groups") ? reader.array("groups", GROUPS_MAX) : null;
@@ -160,8 +183,8 @@ final class RuleReader {
         text -> within(duration(text), EXPIRES_MIN, EXPIRES_MAX, "must be from 1 minute to 30 days"));
     var delay = reader.parsed("delay", 32,
         text -> within(duration(text), DELAY_MIN, DELAY_MAX, "must be from 1 second to 30 days"));
-    return new Rule.Approval(id, scope.match(), schedule, groups, expires == null ? EXPIRES_DEFAULT : expires,
-        delay == null ? Duration.ZERO : delay);
+    return new Rule.Approval(head.id, head.scope.match(), head.schedule, groups,
+        expires == null ? EXPIRES_DEFAULT : expires, delay == null ? Duration.ZERO : delay, head.when);
   }
 
   private Rule.@Nullable GroupThreshold group(JsonReader reader, Set<String> names) {

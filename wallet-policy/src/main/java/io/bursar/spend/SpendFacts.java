@@ -19,10 +19,11 @@ import io.bursar.money.Asset;
  * @param host the origin that is paid, lower case, such as {@code api.example.com}
  * @param walletFrozen whether the wallet was frozen when the request was decided
  * @param agentSuspended whether the agent was suspended when the request was decided
+ * @param text the agent's own words; only conditions can see them
  */
 public record SpendFacts(UUID tenantId, UUID agentId, UUID walletId, Asset asset, BigInteger amount, Address payee,
     String method,
-    @Nullable String category, @Nullable String host, boolean walletFrozen, boolean agentSuspended) {
+    @Nullable String category, @Nullable String host, boolean walletFrozen, boolean agentSuspended, SpendText text) {
 
   /** The only way to move money that exists now: an ERC-20 {@code transfer} sent by the wallet itself. */
   public static final String TRANSFER = "transfer";
@@ -33,9 +34,23 @@ public record SpendFacts(UUID tenantId, UUID agentId, UUID walletId, Asset asset
     }
   }
 
+  /** A request without any words, or one whose words are not at hand. */
+  public SpendFacts(UUID tenantId, UUID agentId, UUID walletId, Asset asset, BigInteger amount, Address payee,
+      String method,
+      @Nullable String category, @Nullable String host, boolean walletFrozen, boolean agentSuspended) {
+    this(tenantId, agentId, walletId, asset, amount, payee, method, category, host, walletFrozen, agentSuspended,
+        SpendText.NONE);
+  }
+
   /** The same request for another amount. */
   public SpendFacts withAmount(BigInteger other) {
     return new SpendFacts(tenantId, agentId, walletId, asset, other, payee, method, category, host, walletFrozen,
-        agentSuspended);
+        agentSuspended, text);
+  }
+
+  /** The same request in other words. */
+  public SpendFacts withText(SpendText other) {
+    return new SpendFacts(tenantId, agentId, walletId, asset, amount, payee, method, category, host, walletFrozen,
+        agentSuspended, other);
   }
 }

@@ -119,7 +119,7 @@ class PolicyJsonTest {
       {'name':'n','rules':[]}             | /rules              | must have 1 to 10000
       {'name':'n','rules':[1]}            | /rules/0            | must be an object
       {'name':'n','rules':[P,P]}          | /rules/1/id         | is the id of another rule
-      {'name':'n','rules':[P],'mode':'observe'} | /mode         | is not a known field
+      {'name':'n','rules':[P],'mode':'off'}     | /mode         | must be `enforce` or `observe`
       {'name':'n','rules':[P],'changeGroup':'g'} | /changeGroup | is not a known field
       {'name':'n','rules':[P],'description':null} | /description | must not be null
       {'name':'n','rules':[P],'description':7} | /description   | must be a text
@@ -136,7 +136,7 @@ class PolicyJsonTest {
       {'id':'x'}                                         | /kind     | is required
       {'id':'x','kind':'allow'}                          | /kind     | must be `permit`, `limit`, `approval` or `deny`
       {'id':'x','kind':7}                                | /kind     | must be a text
-      {'id':'x','kind':'permit','when':'true'}           | /when     | is not a known field
+      {'id':'x','kind':'permit','when':'spend.amount'}   | /when     | expected type 'bool'
       {'id':'x','kind':'permit','max':'1'}               | /max      | is not a known field
       {'id':'x','kind':'deny','groups':[]}               | /groups   | is not a known field
       {'id':'x','kind':'deny','delay':'PT1H'}            | /delay    | is not a known field
@@ -172,8 +172,11 @@ class PolicyJsonTest {
       {'chains':['8453']}                   | /chains/0     | must be a CAIP-2 name
       {'payees':'vendors@3'}                | /payees       | must be an object
       {'payees':{}}                         | /payees/in    | or else `notIn` must be there
-      {'payees':{'in':'vendors@3'}}         | /payees/in    | must be a list of addresses
-      {'payees':{'notIn':'vendors@3'}}      | /payees/notIn | must be a list of addresses
+      {'payees':{'in':'vendors@3'}}         | /payees/in    | is not a version of a set
+      {'payees':{'in':'vendors'}}           | /payees/in    | such as `vendors@3`
+      {'payees':{'in':'sites@1'}}           | /payees/in    | is not a set of addresses
+      {'payees':{'notIn':'vendors@0'}}      | /payees/notIn | such as `vendors@3`
+      {'payees':{'notIn':7}}                | /payees/notIn | must be a list of addresses
       {'payees':{'in':['vendors@3']}}       | /payees/in/0  | 40 hexadecimal digits
       {'payees':{'in':['0x5AAeb6053F3E94C9b9A09f33669435E7Ef1BeAed']}} | /payees/in/0 | wrong EIP-55 checksum
       {'payees':{'in':['A'],'notIn':['A']}} | /payees/in    | not both

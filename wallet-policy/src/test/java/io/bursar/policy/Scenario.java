@@ -10,8 +10,10 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 
@@ -20,19 +22,23 @@ import io.bursar.json.JsonText;
 import io.bursar.money.Address;
 import io.bursar.money.Amount;
 import io.bursar.money.Asset;
+import io.bursar.policy.cel.CelConditions;
 import io.bursar.spend.SpendFacts;
+import io.bursar.spend.SpendText;
 
 /**
  * Plays a ledger against policies and compares what is decided. A line is
  *
  * <pre>
- * TIME spend AMOUNT [ASSET] [to PAYEE] [by AGENT] [from WALLET] [on CHAIN] [at HOST] [for CATEGORY] → EFFECT [CODE ...] [max AMOUNT|none] [retry TIME|never]
+ * TIME spend AMOUNT [ASSET] [to PAYEE] [by AGENT] [from WALLET] [on CHAIN] [at HOST] [for CATEGORY] [saying PURPOSE]
+ *     [about REFERENCE] [noting NUMBER] → EFFECT [CODE ...] [max AMOUNT|none] [retry TIME|never]
  * TIME void N
  * </pre>
  *
  * with TIME a time of the first day ({@code 10:00}), a whole one ({@code 2026-11-23T10:00:00Z}) or a step ({@code +1h}), and
- * N the number of a line that was allowed. Absent words mean USDC, payee A, agent 1 and wallet 1 on the first chain. Spends
- * that are not denied are counted. Every decision is also decided again from its own readings.
+ * N the number of a line that was allowed. A purpose has {@code _} for a blank; the number noted is {@code metadata.n}. Absent
+ * words mean USDC, payee A, agent 1 and wallet 1 on the first chain. Spends
+ * that are not denied are counted. Every decision is also decided again from its own readings, without the agent's words.
  */
 final class Scenario {
   static final UUID TENANT = new UUID(0x0192_0000_0000_7000L, 0x8000_0000_0000_0001L);
@@ -40,7 +46,16 @@ final class Scenario {
   static final List<Asset> ASSETS = List.of(asset(CHAIN, "USDC", 6, "USD"), asset("eip155:8453", "USDC", 6, "USD"),
       asset(CHAIN, "DAI", 18, "USD"), asset("eip155:56", "USDT", 18, "USD"), asset(CHAIN, "USDT", 6, "USD"),
       asset(CHAIN, "EURC", 6, "EUR"), asset(CHAIN, "POINT", 0, null));
-  static final PolicyContext CONTEXT = new PolicyContext(ASSETS, Map.of("finance", 3, "legal", 2));
+  /** The sets {@code vendors@1} (A and B), {@code vendors@2} (A), {@code sites@1} and {@code words@1}. */
+  static final PolicyEnvironment ENVIRONMENT = new PolicyEnvironment(
+      reference -> Optional.ofNullable(switch (reference) {
+        case "vendors@1" -> addresses(reference, "A", "B");
+        case "vendors@2" -> addresses(reference, "A");
+        case "sites@1" -> ValueSet.of(reference, ValueSet.Kind.HOSTS, List.of("a.com", "*.b.com"));
+        case "words@1" -> ValueSet.of(reference, ValueSet.Kind.STRINGS, List.of("x", "y"));
+        default -> null;
+      }), CelConditions.INSTANCE);
+  static final PolicyContext CONTEXT = new PolicyContext(ASSETS, Map.of("finance", 3, "legal", 2), ENVIRONMENT);
 
   private static final Instant DAY = Instant.parse("2026-11-23T00:00:00Z"); // a Monday
 
@@ -79,6 +94,29 @@ final class Scenario {
     return this;
   }
 
+  /** A policy that only observes. */
+  Scenario observing(Policy.Target attachedTo, String... rules) {
+    var policy = policy(rules);
+    policies.add(new Policy.InForce(new UUID(7, policies.size() + 1L),
+        new Policy(policy.name(), policy.rules(), policy.version(), Policy.Mode.OBSERVE), attachedTo));
+    return this;
+  }
+
+  /** How many spends the counter of the only limit with a counter has, for the one policy that is attached so. */
+  long charged(Policy.Target attachedTo) {
+    var policy = policies.stream().filter(inForce -> inForce.attachedTo() == attachedTo).findFirst().orElseThrow();
+    var counted = PolicyEngine.counted(policy.policy(), attachedTo).getFirst();
+    return counters
+        .usage(counted.counter(), counted.counter().key(facts(new ArrayList<>(List.of("1")))), counted.window(),
+            now)
+        .count();
+  }
+
+  private static ValueSet addresses(String reference, String... letters) {
+    return ValueSet.of(reference, ValueSet.Kind.ADDRESSES,
+        Stream.of(letters).map(letter -> payee(letter).toString()).toList());
+  }
+
   static Policy policy(String... rules) {
     var text = "{\"name\": \"test\", \"rules\": [" + String.join(",", rules) + "]}";
     var result = PolicyJson.parse(json(text), CONTEXT);
@@ -86,10 +124,10 @@ final class Scenario {
     return ((PolicyJson.Parsed) result).policy();
   }
 
-  /** JSON with single quotes for double ones. */
+  /** JSON with single quotes for double ones, and back quotes for single ones. */
   static Json json(String text) {
     try {
-      return JsonText.parse(text.replace('\'', '"').getBytes(StandardCharsets.UTF_8));
+      return JsonText.parse(text.replace('\'', '"').replace('`', '\'').getBytes(StandardCharsets.UTF_8));
     } catch (JsonText.Malformed e) {
       throw new AssertionError(text, e);
     }
@@ -120,7 +158,9 @@ final class Scenario {
     var told = words.subList(arrow + 1, words.size());
     assertThat(text(decision, facts, told)).as("line " + number + ": " + line + "\n" + decision.reasons())
         .isEqualTo(String.join(" ", told));
-    assertThat(PolicyEngine.decide(policies, facts, RecordedCounters.of(policies, facts, decision.readings()), now))
+    var wordless = facts.withText(SpendText.NONE);
+    assertThat(PolicyEngine.decide(policies, wordless,
+        RecordedCounters.of(policies, wordless, decision.readings(), decision.conditions()), now))
         .as("decided again: " + line).isEqualTo(decision);
     if (decision.effect() != Decision.Effect.DENY) {
       counters.charge(decision, facts, now);
@@ -137,6 +177,13 @@ final class Scenario {
     });
     text.addAll(
         decision.reasons().stream().map(reason -> reason.code().name()).distinct().collect(Collectors.toList()));
+    if (told.contains("observed")) {
+      text.add("observed");
+      decision.observed().forEach(observation -> {
+        text.add(observation.effect().name().toLowerCase(java.util.Locale.ROOT));
+        observation.reasons().stream().map(reason -> reason.code().name()).distinct().forEach(text::add);
+      });
+    }
     if (told.contains("max")) {
       text.add("max");
       text.add(Headroom.maxAmountNow(policies, facts, counters, now)
@@ -173,7 +220,14 @@ final class Scenario {
     var asset = asset(named.getOrDefault("on", CHAIN), next == 2 ? words.get(1) : "USDC");
     return facts(asset, Amount.parse(words.getFirst(), asset.decimals()), named.getOrDefault("to", "A"),
         Integer.parseInt(named.getOrDefault("by", "1")), Integer.parseInt(named.getOrDefault("from", "1")),
-        named.get("for"), named.get("at"));
+        named.get("for"), named.get("at")).withText(text(named));
+  }
+
+  private static SpendText text(Map<String, String> named) {
+    var saying = named.get("saying");
+    var number = named.get("noting");
+    return new SpendText(saying == null ? null : saying.replace('_', ' '), named.get("about"),
+        number == null ? null : Json.object().put("n", Long.parseLong(number)).build());
   }
 
   private SpendFacts facts(Asset asset, BigInteger amount, String payee, int agent, int wallet,

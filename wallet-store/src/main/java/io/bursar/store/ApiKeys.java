@@ -8,6 +8,7 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.UUID;
@@ -46,7 +47,8 @@ public final class ApiKeys {
    * A key without its secret.
    *
    * @param agentId the agent that the key acts for; only and always for {@link Role#AGENT}
-   * @param approverId the approver that the key acts for; only and always for {@link Role#APPROVER}
+   * @param approverId the approver that the key acts for, always for {@link Role#APPROVER}; for {@link Role#ADMIN} the approver
+   *     who holds it, where that was said
    */
   public record ApiKey(UUID id, UUID tenantId, Role role, String name, @Nullable UUID agentId,
       @Nullable UUID approverId,
@@ -66,6 +68,7 @@ public final class ApiKeys {
     this.audit = audit;
   }
 
+  /** Issues a key. Who holds the key that issues one for an agent is a principal of the agent from then on. */
   public Issued issue(UUID tenantId, Role role, String name, @Nullable UUID agentId, @Nullable UUID approverId,
       String actor) {
     var random = new byte[32];
@@ -81,6 +84,9 @@ public final class ApiKeys {
           .param("name", name)
           .param("agent", agentId, java.sql.Types.OTHER).param("approver", approverId, java.sql.Types.OTHER)
           .param("hash", hash(secret)).param("at", Directory.utc(slot.at())).update();
+      if (agentId != null) {
+        Principals.add(database, tenantId, agentId, List.of(), actor);
+      }
       audit.write(slot, "api_key.issued", key.id(), actor, Json.object().put("key", Id.API_KEY.text(key.id()))
           .put("role", role.text()).put("name", name).put("agent", agentId == null ? null : Id.AGENT.text(agentId))
           .put("approver", approverId == null ? null : Id.APPROVER.text(approverId)).build());

@@ -29,11 +29,16 @@ public final class AuditEntries {
   /** What an entry needs from its lane: the next number, and the database's clock. */
   public record Slot(UUID tenantId, long seq, Instant at) {}
 
-  /** Locks the tenant's lane until the end of the transaction, for who must look before deciding what to record. */
-  public void lock(UUID tenantId) {
+  /**
+   * Locks the tenant's lane until the end of the transaction, for who must look before deciding what to record.
+   *
+   * @return the time by the database's clock, as {@link Slot} would have it
+   */
+  public Instant lock(UUID tenantId) {
     database.sql().sql("SELECT tenant_id FROM lane WHERE tenant_id = :tenant FOR UPDATE").param("tenant", tenantId)
-        .query(UUID.class)
-        .single();
+        .query(UUID.class).single();
+    return database.sql().sql("SELECT greatest(clock_timestamp(), last_at) AS at FROM lane WHERE tenant_id = :tenant")
+        .param("tenant", tenantId).query((row, n) -> Directory.instant(row, "at")).single();
   }
 
   /**

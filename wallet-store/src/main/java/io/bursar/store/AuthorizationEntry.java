@@ -26,6 +26,7 @@ final class AuthorizationEntry {
         .put("facts", DecisionJson.facts(facts))
         .put("text", textCommitment == null ? null : HexFormat.of().formatHex(textCommitment))
         .put("decision", DecisionJson.decision(decision, advice))
-        .put("readings", DecisionJson.readings(decision, advice)).build();
+        .put("readings", DecisionJson.readings(decision, advice))
+        .put("conditions", DecisionJson.conditions(decision)).build();
   }
 }

@@ -29,7 +29,6 @@ import io.bursar.money.Asset;
 import io.bursar.policy.Counter;
 import io.bursar.policy.Policy;
 import io.bursar.policy.PolicyEngine;
-import io.bursar.policy.PolicyJson;
 import io.bursar.policy.Window;
 import io.bursar.spend.Id;
 import io.bursar.spend.SpendFacts;
@@ -156,7 +155,7 @@ public final class CounterKeeping {
         JOIN policy_version v ON v.tenant_id = a.tenant_id AND v.policy_id = a.policy_id AND v.version = a.version
         WHERE c.tenant_id = :tenant AND c.counter_no = :no LIMIT 1
         """).param("tenant", tenantId).param("no", counterNo).query((row, n) -> {
-      var policy = PolicyJson.load(SpendStore.entry(row.getBytes("document")));
+      var policy = PolicyDocuments.load(SpendStore.entry(row.getBytes("document")));
       var definition = row.getString("definition");
       var counter = PolicyEngine.counted(policy, PoliciesInForce.target(row.getString("target"))).stream()
           .map(PolicyEngine.Counted::counter).filter(counted -> counted.id().equals(definition)).findFirst()

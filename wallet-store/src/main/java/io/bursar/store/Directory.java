@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
-import org.jspecify.annotations.Nullable;
 import org.springframework.dao.DuplicateKeyException;
 
 import io.bursar.json.Json;
@@ -16,25 +15,21 @@ import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.spend.Id;
 
-/** Who is who: tenants, agents, wallets, assets, approvers and their groups. Every change is recorded with who made it. */
+/** Who is who: tenants, agents, wallets and assets. Every change is recorded with who made it. */
 public final class Directory {
   public record Tenant(UUID id, String name, Instant createdAt) {}
 
-  public record Agent(UUID id, String name, boolean suspended, Instant createdAt) {}
+  /**
+   * A program that spends.
+   *
+   * @param principals the approvers whose agent it is: they never count for its spends
+   */
+  public record Agent(UUID id, String name, boolean suspended, List<UUID> principals, Instant createdAt) {}
 
   public record Wallet(UUID id, UUID agentId, String chain, Address address, String name, boolean frozen,
       Instant createdAt) {}
 
   public record RegisteredAsset(UUID id, Asset asset, Instant createdAt) {}
-
-  /**
-   * A person who may approve.
-   *
-   * @param publicKey a JSON Web Key, as canonical JSON; absent until signatures are asked for
-   */
-  public record Approver(UUID id, String name, @Nullable String publicKey, Instant createdAt) {}
-
-  public record ApproverGroup(UUID id, String name, List<UUID> members, Instant createdAt) {}
 
   /** The tenant that a fresh instance has. */
   public static final String DEFAULT_TENANT = "default";
@@ -81,35 +76,57 @@ public final class Directory {
   }
 
   public Agent createAgent(UUID tenantId, String name, String actor) {
+    return createAgent(tenantId, name, List.of(), actor);
+  }
+
+  /** Makes an agent. Beside {@code principals}, the person who holds the API key that makes it is one. */
+  public Agent createAgent(UUID tenantId, String name, List<UUID> principals, String actor) {
     return database.inTransaction(() -> {
       var slot = audit.next(tenantId);
-      var agent = new Agent(Ids.next(slot.at()), name, false, slot.at());
+      var id = Ids.next(slot.at());
       database.sql()
           .sql(
               """
                   INSERT INTO agent (tenant_id, agent_id, name, status, created_at) VALUES (:tenant, :id, :name, 'active', :at)
                   """)
-          .param("tenant", tenantId).param("id", agent.id()).param("name", name).param("at", utc(slot.at())).update();
-      audit.write(slot, "agent.created", agent.id(), actor,
-          Json.object().put("agent", Id.AGENT.text(agent.id())).put("name", name).build());
+          .param("tenant", tenantId).param("id", id).param("name", name).param("at", utc(slot.at())).update();
+      Principals.add(database, tenantId, id, principals, actor);
+      var agent = agent(tenantId, id).orElseThrow();
+      audit.write(slot, "agent.created", id, actor, Json.object().put("agent", Id.AGENT.text(id)).put("name", name)
+          .put("principals", Json.strings(agent.principals().stream().map(Id.APPROVER::text).toList())).build());
       return agent;
     });
   }
 
   public Optional<Agent> agent(UUID tenantId, UUID agentId) {
-    return database.sql()
-        .sql("""
-            SELECT agent_id, name, status, created_at FROM agent WHERE tenant_id = :tenant AND agent_id = :id
-            """).param("tenant", tenantId).param("id", agentId).query((row, n) -> agent(row)).optional();
+    return database.sql().sql(SELECT_AGENT + " AND agent_id = :id").param("tenant", tenantId).param("id", agentId)
+        .query((row, n) -> agent(row)).optional();
   }
 
   public Page<Agent> agents(UUID tenantId, Page.Request page) {
-    return Page.of(database.sql().sql("""
-        SELECT agent_id, name, status, created_at FROM agent
-        WHERE tenant_id = :tenant AND agent_id > :after ORDER BY agent_id LIMIT :limit
-        """).param("tenant", tenantId).param("after", after(page))
-        .param("limit", page.limit() + 1).query((row, n) -> agent(row))
-        .list(), page.limit(), Agent::id);
+    return Page.of(database.sql().sql(SELECT_AGENT + " AND agent_id > :after ORDER BY agent_id LIMIT :limit")
+        .param("tenant", tenantId).param("after", after(page)).param("limit", page.limit() + 1)
+        .query((row, n) -> agent(row)).list(), page.limit(), Agent::id);
+  }
+
+  private static final String SELECT_AGENT = """
+      SELECT agent_id, name, status, created_at,
+             ARRAY(SELECT p.approver_id FROM agent_principal p
+                   WHERE p.tenant_id = agent.tenant_id AND p.agent_id = agent.agent_id ORDER BY 1) AS principals
+      FROM agent WHERE tenant_id = :tenant""";
+
+  /** Says whose agent it is, in place of what was said before. Empty if there is no such agent. */
+  public Optional<Agent> setPrincipals(UUID tenantId, UUID agentId, List<UUID> principals, String actor) {
+    database.inTransaction(() -> {
+      var slot = audit.next(tenantId);
+      var _ = agent(tenantId, agentId).orElseThrow(NothingThere::new);
+      database.sql().sql("DELETE FROM agent_principal WHERE tenant_id = :tenant AND agent_id = :agent")
+          .param("tenant", tenantId).param("agent", agentId).update();
+      Principals.add(database, tenantId, agentId, principals, "");
+      audit.write(slot, "agent.principals_changed", agentId, actor, Json.object().put("agent", Id.AGENT.text(agentId))
+          .put("principals", Json.strings(principals.stream().sorted().map(Id.APPROVER::text).toList())).build());
+    });
+    return agent(tenantId, agentId);
   }
 
   /** Suspends or resumes an agent: from the next decision on. Empty if there is no such agent. */
@@ -131,7 +148,7 @@ public final class Directory {
 
   private static Agent agent(ResultSet row) throws SQLException {
     return new Agent(uuid(row, "agent_id"), row.getString("name"), row.getString("status").equals("suspended"),
-        instant(row, "created_at"));
+        List.of((UUID[]) row.getArray("principals").getArray()), instant(row, "created_at"));
   }
 
   /** Notes a wallet whose key the signer has made under {@code walletId}. */
@@ -251,78 +268,7 @@ public final class Directory {
         instant(row, "created_at"));
   }
 
-  public Approver createApprover(UUID tenantId, String name, @Nullable String publicKey, String actor) {
-    return database.inTransaction(() -> {
-      var slot = audit.next(tenantId);
-      var approver = new Approver(Ids.next(slot.at()), name, publicKey, slot.at());
-      database.sql()
-          .sql(
-              """
-                  INSERT INTO approver (tenant_id, approver_id, name, public_key, created_at) VALUES (:tenant, :id, :name, :key, :at)
-                  """)
-          .param("tenant", tenantId).param("id", approver.id()).param("name", name).param("key", publicKey)
-          .param("at", utc(slot.at())).update();
-      audit.write(slot, "approver.created", approver.id(), actor,
-          Json.object().put("approver", Id.APPROVER.text(approver.id()))
-              .put("name", name).put("publicKey", publicKey).build());
-      return approver;
-    });
-  }
-
-  public Page<Approver> approvers(UUID tenantId, Page.Request page) {
-    return Page.of(database.sql()
-        .sql("""
-            SELECT approver_id, name, public_key, created_at FROM approver
-            WHERE tenant_id = :tenant AND approver_id > :after ORDER BY approver_id LIMIT :limit
-            """).param("tenant", tenantId).param("after", after(page)).param("limit", page.limit() + 1)
-        .query((row, n) -> new Approver(uuid(row, "approver_id"), row.getString("name"), row.getString("public_key"),
-            instant(row, "created_at")))
-        .list(), page.limit(), Approver::id);
-  }
-
-  public boolean approverExists(UUID tenantId, UUID approverId) {
-    return database.sql().sql("SELECT count(*) FROM approver WHERE tenant_id = :tenant AND approver_id = :id")
-        .param("tenant", tenantId).param("id", approverId).query(Long.class).single() == 1;
-  }
-
-  /** Makes a group of existing approvers; empty if the name is taken. */
-  public Optional<ApproverGroup> createGroup(UUID tenantId, String name, List<UUID> members, String actor) {
-    return unlessTaken(() -> database.inTransaction(() -> {
-      var slot = audit.nextChanging(tenantId, false, true);
-      var group = new ApproverGroup(Ids.next(slot.at()), name, List.copyOf(members), slot.at());
-      database.sql()
-          .sql("""
-              INSERT INTO approver_group (tenant_id, group_id, name, created_at) VALUES (:tenant, :id, :name, :at)
-              """).param("tenant", tenantId).param("id", group.id()).param("name", name).param("at", utc(slot.at()))
-          .update();
-      for (var member : group.members()) {
-        database.sql().sql(
-            """
-                INSERT INTO approver_group_member (tenant_id, group_id, approver_id) VALUES (:tenant, :group, :approver)
-                """).param("tenant", tenantId).param("group", group.id()).param("approver", member).update();
-      }
-      audit.write(slot, "approver_group.created", group.id(), actor,
-          Json.object().put("group", Id.APPROVER_GROUP.text(group.id()))
-              .put("name", name).put("members", Json.strings(members.stream().map(Id.APPROVER::text).toList()))
-              .build());
-      return group;
-    }));
-  }
-
-  public Page<ApproverGroup> groups(UUID tenantId, Page.Request page) {
-    return Page.of(database.sql()
-        .sql("""
-            SELECT g.group_id, g.name, g.created_at,
-                   ARRAY(SELECT m.approver_id FROM approver_group_member m
-                         WHERE m.tenant_id = g.tenant_id AND m.group_id = g.group_id ORDER BY 1) AS members
-            FROM approver_group g WHERE g.tenant_id = :tenant AND g.group_id > :after ORDER BY g.group_id LIMIT :limit
-            """).param("tenant", tenantId).param("after", after(page)).param("limit", page.limit() + 1)
-        .query((row, n) -> new ApproverGroup(uuid(row, "group_id"), row.getString("name"),
-            List.of((UUID[]) row.getArray("members").getArray()), instant(row, "created_at")))
-        .list(), page.limit(), ApproverGroup::id);
-  }
-
-  private static <T> Optional<T> unlessTaken(java.util.function.Supplier<T> work) {
+  static <T> Optional<T> unlessTaken(java.util.function.Supplier<T> work) {
     try {
       return Optional.of(work.get());
     } catch (DuplicateKeyException taken) {

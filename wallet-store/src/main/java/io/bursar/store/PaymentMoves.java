@@ -167,21 +167,26 @@ final class PaymentMoves {
     if (expiresAt != null && !now.isBefore(expiresAt)) {
       throw new NotMoved(new Held("the request has expired"));
     }
-    record Account(boolean frozen, boolean suspended, long nextNonce, int inFlight, boolean prepared) {}
+    record Account(boolean frozen, boolean suspended, boolean delayed, long nextNonce, int inFlight,
+        boolean prepared) {}
     var account = sql(
         """
-        SELECT w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, w.next_nonce, f.in_flight, f.prepared
+        SELECT w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, w.next_nonce, f.in_flight, f.prepared,
+          EXISTS (SELECT FROM payment d WHERE d.tenant_id = w.tenant_id AND d.spend_id = :spend AND d.not_before > :now) AS delayed
         FROM wallet w JOIN agent a USING (tenant_id, agent_id) CROSS JOIN LATERAL (
           SELECT count(*) AS in_flight, coalesce(bool_or(p.state = 'prepared'), false) AS prepared FROM payment p
           WHERE p.tenant_id = w.tenant_id AND p.wallet_id = w.wallet_id AND p.state IN %s) AS f
         WHERE w.tenant_id = :tenant AND w.wallet_id = :wallet FOR UPDATE OF w
         """.formatted(PaymentStore.IN_FLIGHT)).param("tenant", payment.tenantId())
-        .param("wallet", payment.wallet().walletId())
-        .query((row, n) -> new Account(row.getBoolean("frozen"), row.getBoolean("suspended"),
+        .param("wallet", payment.wallet().walletId()).param("spend", payment.spendId()).param("now", time(now))
+        .query((row, n) -> new Account(row.getBoolean("frozen"), row.getBoolean("suspended"), row.getBoolean("delayed"),
             row.getLong("next_nonce"), row.getInt("in_flight"), row.getBoolean("prepared")))
         .single();
     if (account.frozen || account.suspended) {
       throw new NotMoved(new Held(account.frozen ? "the wallet is frozen" : "the agent is suspended"));
+    }
+    if (account.delayed) {
+      throw new NotMoved(new Held("its delay after the approval is not over"));
     }
     if (account.prepared || account.inFlight >= settings.unconfirmedMax()) {
       throw new NotMoved(new Held(account.inFlight + " earlier payments of the wallet are not confirmed yet"));
@@ -258,6 +263,7 @@ final class PaymentMoves {
         UPDATE payment SET due_at = now() WHERE (tenant_id, spend_id) IN (
           SELECT tenant_id, spend_id FROM payment
           WHERE tenant_id = :tenant AND wallet_id = :wallet AND state = 'authorized' AND due_at > now()
+            AND (not_before IS NULL OR not_before <= now())
           ORDER BY spend_id LIMIT :most)
         """).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
         .param("most", settings.unconfirmedMax()).update();

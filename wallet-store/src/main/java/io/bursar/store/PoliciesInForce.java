@@ -13,7 +13,6 @@ import java.util.concurrent.ConcurrentHashMap;
 
 import io.bursar.json.JsonText;
 import io.bursar.policy.Policy;
-import io.bursar.policy.PolicyJson;
 
 /**
  * Which policies decide over a wallet, read from the database. A version never changes, so its compiled form is kept for all
@@ -87,7 +86,7 @@ final class PoliciesInForce {
         if (!result.next()) {
           throw new IllegalStateException("policy version `" + version + "` is attached but not there");
         }
-        var policy = PolicyJson.load(JsonText.parse(result.getBytes(1)));
+        var policy = PolicyDocuments.load(JsonText.parse(result.getBytes(1)));
         if (compiled.size() >= CACHED_MAX) {
           compiled.clear();
         }

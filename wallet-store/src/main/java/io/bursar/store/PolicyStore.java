@@ -173,7 +173,7 @@ public final class PolicyStore {
           DO UPDATE SET policy_id = excluded.policy_id, version = excluded.version, attached_at = excluded.attached_at
           """).param("tenant", tenantId).param("target", PoliciesInForce.text(target)).param("targetId", targetId)
           .param("policy", policyId).param("version", version).param("at", Directory.utc(slot.at())).update();
-      counters.keep(slot, target, targetId, Optional.of(PolicyJson.load(found.get().document())));
+      counters.keep(slot, target, targetId, Optional.of(PolicyDocuments.load(found.get().document())));
       audit.write(slot, "policy.attached", policyId, actor, described(policyId, version, target, targetId));
       return new AttachResult.Attached(new Attachment(target, targetId, policyId, version, slot.at()));
     });

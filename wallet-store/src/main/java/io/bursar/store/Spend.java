@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.json.Json;
 import io.bursar.money.Address;
 import io.bursar.spend.SpendFacts;
+import io.bursar.spend.SpendText;
 
 /**
  * An agent's request to move money, the decision on it, and what became of it.
@@ -34,8 +35,7 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
 
     SpendFacts facts(UUID tenantId, boolean walletFrozen, boolean agentSuspended) {
       return new SpendFacts(tenantId, agentId, walletId, asset.asset(), amount, payee, SpendFacts.TRANSFER, category,
-          host,
-          walletFrozen, agentSuspended);
+          host, walletFrozen, agentSuspended, new SpendText(text.purpose(), text.reference(), text.metadata()));
     }
   }
 
@@ -67,9 +67,10 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
    *
    * @param state as {@code payment.state} has it
    * @param expiresAt until when approvers may speak, while it waits for them
+   * @param notBefore until when an approved spend still waits, and can be canceled
    * @param failure why it does not go on, or failed
    */
-  public record Payment(String state, @Nullable Instant expiresAt, @Nullable Long nonce,
+  public record Payment(String state, @Nullable Instant expiresAt, @Nullable Instant notBefore, @Nullable Long nonce,
       byte @Nullable [] transactionHash,
       @Nullable Long blockNumber, int attempts, @Nullable String failure, Instant updatedAt) {
 
@@ -79,7 +80,13 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
     }
   }
 
-  public record Approval(UUID approverId, String verdict, @Nullable String comment, Instant at) {}
+  /**
+   * One approver's verdict.
+   *
+   * @param thumbprint of the key that signed it; absent where no signature was asked for
+   */
+  public record Approval(UUID approverId, String verdict, @Nullable String thumbprint, @Nullable String comment,
+      Instant at) {}
 
   /** {@code denied}, or the state of the payment. */
   public String status() {

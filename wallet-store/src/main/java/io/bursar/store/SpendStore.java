@@ -24,7 +24,8 @@ public final class SpendStore {
    * Which spends; what is absent matches all.
    *
    * @param status {@code denied} or a state of a payment
-   * @param waitingFor an approver: only spends that wait for a group that the approver is in and has not spoken on
+   * @param waitingFor an approver: only spends that wait for a group that the approver is in and has not spoken on, and
+   *     not those of the approver's own agents
    */
   public record Filter(Optional<UUID> agentId, Optional<UUID> walletId, Optional<String> status,
       Optional<Address> payee,
@@ -38,7 +39,7 @@ public final class SpendStore {
       SELECT s.tenant_id, s.spend_id, s.agent_id, s.wallet_id, s.idempotency_key, s.fingerprint, s.amount, s.payee, s.category, s.host,
              s.decided_at, a.asset_id, a.chain, a.contract, a.symbol, a.decimals, a.currency, a.created_at,
              t.purpose, t.reference, t.metadata,
-             p.state, p.expires_at, p.request_expires_at, p.nonce, p.transaction_hash, p.block_number, p.attempts, p.failure,
+             p.state, p.expires_at, p.not_before, p.request_expires_at, p.nonce, p.transaction_hash, p.block_number, p.attempts, p.failure,
              p.updated_at, e.payload, e.leaf_hash,
              (SELECT r.authorization_id FROM redecision r
               WHERE r.tenant_id = s.tenant_id AND r.spend_id = s.spend_id AND r.audit_seq = e.seq) AS authorization_id
@@ -78,6 +79,8 @@ public final class SpendStore {
          AND p.state = 'awaiting_approval' AND p.expires_at > now()
          AND NOT EXISTS (SELECT FROM approval v WHERE v.tenant_id = s.tenant_id AND v.spend_id = s.spend_id AND v.round = p.round
                          AND v.approver_id = :approver)
+         AND NOT EXISTS (SELECT FROM agent_principal o WHERE o.tenant_id = s.tenant_id AND o.agent_id = s.agent_id
+                         AND o.approver_id = :approver)
          AND EXISTS (SELECT FROM jsonb_array_elements(convert_from(e.payload, 'UTF8')::jsonb #> '{decision,approval,groups}') g
                      JOIN approver_group w ON w.tenant_id = s.tenant_id AND w.name = g ->> 'group'
                      JOIN approver_group_member m ON m.tenant_id = w.tenant_id AND m.group_id = w.group_id AND m.approver_id = :approver)
@@ -101,13 +104,14 @@ public final class SpendStore {
     }
     record Given(UUID spendId, Spend.Approval approval) {}
     var given = database.sql().sql("""
-        SELECT v.spend_id, v.approver_id, v.verdict, v.comment, v.at
+        SELECT v.spend_id, v.approver_id, v.verdict, v.thumbprint, v.comment, v.at
         FROM approval v JOIN payment p ON p.tenant_id = v.tenant_id AND p.spend_id = v.spend_id AND p.round = v.round
         WHERE v.tenant_id = :tenant AND v.spend_id IN (:ids) ORDER BY v.at
         """).param("tenant", tenantId).param("ids", ids)
         .query((row, n) -> new Given(Directory.uuid(row, "spend_id"),
             new Spend.Approval(Directory.uuid(row, "approver_id"),
-                row.getString("verdict"), row.getString("comment"), Directory.instant(row, "at"))))
+                row.getString("verdict"), row.getString("thumbprint"), row.getString("comment"),
+                Directory.instant(row, "at"))))
         .list().stream()
         .collect(Collectors.groupingBy(Given::spendId, Collectors.mapping(Given::approval, Collectors.toList())));
     return spends.stream().map(spend -> new Spend(spend.tenantId(), spend.id(), spend.request(), spend.authorization(),
@@ -133,7 +137,7 @@ public final class SpendStore {
       return null;
     }
     return new Spend.Payment(row.getString("state"), nullableInstant(row, "expires_at"),
-        row.getObject("nonce", Long.class),
+        nullableInstant(row, "not_before"), row.getObject("nonce", Long.class),
         row.getBytes("transaction_hash"), row.getObject("block_number", Long.class), row.getInt("attempts"),
         row.getString("failure"),
         Directory.instant(row, "updated_at"));

@@ -9,9 +9,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
+import io.bursar.approval.Verdict;
 import io.bursar.policy.Policy;
 import io.bursar.store.Approvals.Result;
-import io.bursar.store.Approvals.Verdict;
 
 class ApprovalsTest {
   private static final String RULES = """
@@ -30,10 +30,10 @@ class ApprovalsTest {
   void open() {
     fixture = new Fixture();
     lane = fixture.lanes.open(fixture.tenant);
-    ada = fixture.directory.createApprover(fixture.tenant, "Ada", null, "test").id();
-    bob = fixture.directory.createApprover(fixture.tenant, "Bob", null, "test").id();
-    eve = fixture.directory.createApprover(fixture.tenant, "Eve", null, "test").id();
-    assertThat(fixture.directory.createGroup(fixture.tenant, "finance", List.of(ada, bob), "test")).isPresent();
+    ada = fixture.approvers.create(fixture.tenant, "Ada", null, "test").orElseThrow().id();
+    bob = fixture.approvers.create(fixture.tenant, "Bob", null, "test").orElseThrow().id();
+    eve = fixture.approvers.create(fixture.tenant, "Eve", null, "test").orElseThrow().id();
+    assertThat(fixture.approvers.createGroup(fixture.tenant, "finance", List.of(ada, bob), "test")).isPresent();
     fixture.attach(Policy.Target.WALLET, fixture.wallet, RULES);
   }
 
@@ -48,7 +48,7 @@ class ApprovalsTest {
   }
 
   private Result speak(Spend spend, UUID approver, Verdict verdict) {
-    return fixture.approvals.speak(new Approvals.Word(fixture.tenant, spend.id(), approver, verdict, null, null),
+    return fixture.approvals.speak(new Approvals.Word(fixture.tenant, spend.id(), approver, verdict, null, null, null),
         "test");
   }
 
@@ -66,7 +66,10 @@ class ApprovalsTest {
     assertThat(speak(spend, eve, Verdict.APPROVE)).isInstanceOf(Result.NotAsked.class);
     assertThat(speak(spend, bob, Verdict.APPROVE)).isInstanceOf(Result.Taken.class);
     assertThat(status(spend)).isEqualTo("authorized");
-    assertThat(speak(spend, bob, Verdict.REJECT)).isInstanceOf(Result.NotAwaiting.class);
+    assertThat(speak(spend, bob, Verdict.REJECT)).isInstanceOf(Result.AlreadySpoken.class);
+    var other = ask("o", "21");
+    speak(other, ada, Verdict.REJECT);
+    assertThat(speak(other, bob, Verdict.REJECT)).isEqualTo(new Result.NotAwaiting("rejected"));
   }
 
   @Test
@@ -110,7 +113,7 @@ class ApprovalsTest {
     var spend = ask("a", "60");
     speak(spend, ada, Verdict.APPROVE);
     fixture.attach(Policy.Target.WALLET, fixture.wallet, RULES.replace("\"above\":\"20\"", "\"above\":\"30\""));
-    assertThat(speak(spend, bob, Verdict.APPROVE)).isInstanceOf(Result.Dismissed.class);
+    assertThat(speak(spend, bob, Verdict.APPROVE)).isInstanceOf(Result.DismissedByPolicy.class);
     assertThat(status(spend)).isEqualTo("awaiting_approval");
     assertThat(fixture.spends.find(fixture.tenant, spend.id()).orElseThrow().approvals()).isEmpty();
     speak(spend, bob, Verdict.APPROVE);

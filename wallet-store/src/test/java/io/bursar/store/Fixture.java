@@ -28,7 +28,8 @@ public final class Fixture implements AutoCloseable {
   public final PolicyStore policies = new PolicyStore(database, audit, counters);
   public final SpendStore spends = new SpendStore(database);
   public final Reservations reservations = new Reservations(database);
-  public final Approvals approvals = new Approvals(database, audit, spends, reservations, counters);
+  public final Approvers approvers = new Approvers(database, audit);
+  public final Approvals approvals = new Approvals(database, audit, spends, reservations, counters, false);
   public final Lanes lanes = new Lanes(database);
 
   public final UUID tenant = directory.createTenant("acme", "test").orElseThrow().id();

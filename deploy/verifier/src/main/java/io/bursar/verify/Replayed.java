@@ -90,8 +90,13 @@ final class Replayed implements EntryCheck {
   private void inForce(long index, Json.Obj entry) throws BadLog {
     var facts = (Json.Obj) member(entry, "facts");
     var recorded = new TreeMap<String, String>();
-    for (var policy : ((Json.Arr) member((Json.Obj) member(entry, "decision"), "policies")).items()) {
-      recorded.put(text((Json.Obj) policy, "attachedTo"), text((Json.Obj) policy, "version"));
+    var decision = (Json.Obj) member(entry, "decision");
+    // Policies that only observe have no say, and stand apart.
+    for (var list : new String[]{"policies", "observed"}) {
+      if (decision.get(list) instanceof Json.Arr policies) {
+        policies.items().forEach(policy -> recorded.put(text((Json.Obj) policy, "attachedTo"),
+            text((Json.Obj) policy, "version")));
+      }
     }
     var expected = new TreeMap<String, String>();
     put(expected, "tenant", text(entry, "tenant"));

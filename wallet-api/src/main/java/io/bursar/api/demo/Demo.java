@@ -12,7 +12,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
+import io.bursar.api.approve.ApproverKeyFile;
 import io.bursar.api.demo.Client.Answer;
+import io.bursar.approval.ApproverKey;
 import io.bursar.json.Json;
 import io.bursar.money.Address;
 import io.bursar.money.Amount;
@@ -74,7 +76,8 @@ public final class Demo {
   }
 
   /** What the platform team has made. */
-  private record Stage(String agentKey, String approverKey, String auditorKey, String agentId, String walletId,
+  private record Stage(String agentKey, String approverKey, ApproverKeyFile signingKey, String auditorKey,
+      String agentId, String walletId,
       String token, String shop,
       String data) {}
 
@@ -96,7 +99,8 @@ public final class Demo {
     expect(big, 201, "awaiting_approval");
     row("above 20 a person must agree", "24 USDC to the data vendor", big, balance(stage, stage.data(), "0"));
     var approved = approve(stage, big.text("id"));
-    row("the approver approves", big.text("id").substring(0, 12) + "…", approved, balance(stage, stage.data(), "24"));
+    row("the approver signs exactly this", big.text("id").substring(0, 12) + "…", approved,
+        balance(stage, stage.data(), "24"));
 
     var tooMuch = spend(stage, UUID.randomUUID().toString(), "90", stage.shop());
     expect(tooMuch, 201, "denied");
@@ -122,13 +126,15 @@ public final class Demo {
   }
 
   private Stage provision() throws Failed, IOException, InterruptedException {
-    say("A platform team makes an agent, a wallet whose key only the signer has, an approver and an auditor.");
+    say("A platform team makes an agent, a wallet whose key only the signer has, an approver with a signing key, and an auditor.");
     var agentId = made("/v1/agents", Json.object().put("name", "research-agent").build()).text("id");
     var agentKey = key(
         Json.object().put("role", "agent").put("name", "research-agent").put("agentId", agentId).build());
     var wallet = made("/v1/wallets",
         Json.object().put("agentId", agentId).put("chain", chain()).put("name", "research").build());
-    var approverId = made("/v1/approvers", Json.object().put("name", "Ada").build()).text("id");
+    var signingKey = ApproverKeyFile.generate(ApproverKey.Curve.ED25519);
+    var approverId = made("/v1/approvers",
+        Json.object().put("name", "Ada").put("publicKey", signingKey.publicKey().toJson()).build()).text("id");
     var approverKey = key(
         Json.object().put("role", "approver").put("name", "Ada").put("approverId", approverId).build());
     var group = "finance-" + Long.toString(System.nanoTime(), 36);
@@ -148,7 +154,7 @@ public final class Demo {
     var token = client.get("/v1/assets", adminKey).list("data").stream().map(Json.Obj.class::cast)
         .filter(asset -> new Json.Str("USDC").equals(asset.get("symbol"))).findFirst()
         .orElseThrow(() -> new Failed("USDC is not registered"));
-    return new Stage(agentKey, approverKey, auditorKey, agentId, wallet.text("id"),
+    return new Stage(agentKey, approverKey, signingKey, auditorKey, agentId, wallet.text("id"),
         new Answer(200, token, false).text("contract"), shop, data);
   }
 
@@ -199,8 +205,13 @@ public final class Demo {
   private Answer approve(Stage stage, String spendId) throws Failed, IOException, InterruptedException {
     var waiting = client.get("/v1/approvals", stage.approverKey());
     require(waiting.list("data").size() == 1, "one spend should wait for the approver: " + waiting.body());
+    var text = client.get("/v1/spends/" + spendId + "/approval-text", stage.approverKey()).text("approve.text");
+    require(text.contains("\nspend: " + spendId + "\n") && text.contains("\nbase-units: 24000000\n"),
+        "the text to sign is not of this spend: " + text);
     var taken = client.post("/v1/spends/" + spendId + "/approvals", stage.approverKey(),
-        Json.object().put("verdict", "approve").put("comment", "looks right").build());
+        Json.object().put("verdict", "approve")
+            .put("signature", stage.signingKey().sign(text.getBytes(StandardCharsets.UTF_8)))
+            .put("comment", "looks right").build());
     require(taken.status() == 201, "the approval was answered with " + taken.body());
     for (int i = 0; i < 450; i++) {
       var spend = client.get("/v1/spends/" + spendId, stage.agentKey());

@@ -20,6 +20,7 @@ import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
 import io.bursar.spend.Id;
 import io.bursar.store.ApiKeys;
+import io.bursar.store.Approvers;
 import io.bursar.store.Directory;
 import jakarta.servlet.http.HttpServletRequest;
 
@@ -28,11 +29,13 @@ import jakarta.servlet.http.HttpServletRequest;
 public final class ApiKeyController {
   private final ApiKeys keys;
   private final Directory directory;
+  private final Approvers approvers;
   private final Authentication authentication;
 
-  ApiKeyController(ApiKeys keys, Directory directory, Authentication authentication) {
+  ApiKeyController(ApiKeys keys, Directory directory, Approvers approvers, Authentication authentication) {
     this.keys = keys;
     this.directory = directory;
+    this.approvers = approvers;
     this.authentication = authentication;
   }
 
@@ -45,7 +48,7 @@ public final class ApiKeyController {
     if (wanted.agentId() != null && directory.agent(caller.tenantId(), wanted.agentId()).isEmpty()) {
       throw Problem.notFound("agent");
     }
-    if (wanted.approverId() != null && !directory.approverExists(caller.tenantId(), wanted.approverId())) {
+    if (wanted.approverId() != null && approvers.find(caller.tenantId(), wanted.approverId()).isEmpty()) {
       throw Problem.notFound("approver");
     }
     var issued = keys.issue(caller.tenantId(), java.util.Objects.requireNonNull(wanted.role()),
@@ -64,8 +67,12 @@ public final class ApiKeyController {
     if (role != null && (role == ApiKeys.Role.AGENT) != reader.has("agentId")) {
       reader.fault("agentId", "is required for the role `agent`, and for no other");
     }
-    if (role != null && (role == ApiKeys.Role.APPROVER) != reader.has("approverId")) {
-      reader.fault("approverId", "is required for the role `approver`, and for no other");
+    boolean person = reader.has("approverId");
+    if (role != null && (person
+        ? role != ApiKeys.Role.APPROVER && role != ApiKeys.Role.ADMIN
+        : role == ApiKeys.Role.APPROVER)) {
+      reader.fault("approverId",
+          "is required for the role `approver`, may say who holds a key for `admin`, and is for no other");
     }
     return new Wanted(role, name, agentId, approverId);
   }

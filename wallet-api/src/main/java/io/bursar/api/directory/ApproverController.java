@@ -1,95 +1,75 @@
 package io.bursar.api.directory;
 
-import java.nio.charset.StandardCharsets;
-import java.util.Base64;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.UUID;
-import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.core.annotation.AuthenticationPrincipal;
 import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.PutMapping;
 import org.springframework.web.bind.annotation.RestController;
 
+import io.bursar.api.Settings;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
 import io.bursar.api.http.ProblemCode;
 import io.bursar.api.http.Query;
+import io.bursar.approval.ApproverKey;
 import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
-import io.bursar.json.JsonText;
 import io.bursar.spend.Id;
-import io.bursar.store.Directory;
+import io.bursar.store.Approvers;
 import jakarta.servlet.http.HttpServletRequest;
 
-/** {@code /v1/approvers} and {@code /v1/approver-groups}: the people who may approve. */
+/** {@code /v1/approvers} and {@code /v1/approver-groups}: the people who may approve, and the keys that they sign with. */
 @RestController
 public final class ApproverController {
   private static final int MEMBERS_MAX = 100;
 
-  /** The members of a public key (RFC 7517) by curve, and the bytes of each coordinate. */
-  private static final Map<String, List<String>> COORDINATES = Map.of("Ed25519", List.of("x"), "P-256",
-      List.of("x", "y"));
+  private final Approvers approvers;
+  private final boolean keysRequired;
 
-  private static final Pattern COORDINATE = Pattern.compile("[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]");
-
-  private final Directory directory;
-
-  ApproverController(Directory directory) {
-    this.directory = directory;
+  ApproverController(Approvers approvers, Settings settings) {
+    this.approvers = approvers;
+    this.keysRequired = settings.approverKeysRequired();
   }
 
-  private record Wanted(@Nullable String name, @Nullable String publicKey) {}
+  private record Wanted(@Nullable String name, @Nullable ApproverKey key) {}
 
   @PostMapping("/v1/approvers")
   ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
-    var wanted = Bodies.parse(Bodies.read(request),
-        reader -> new Wanted(reader.requiredText("name", Names.LENGTH_MAX), publicKey(reader)));
-    return Bodies.created(view(
-        directory.createApprover(caller.tenantId(), Objects.requireNonNull(wanted.name()), wanted.publicKey(),
-            caller.actor())));
+    var wanted = Bodies.parse(Bodies.read(request), reader -> {
+      if (keysRequired) {
+        reader.present("publicKey");
+      }
+      return new Wanted(reader.requiredText("name", Names.LENGTH_MAX), key(reader));
+    });
+    return Bodies.created(view(approvers
+        .create(caller.tenantId(), Objects.requireNonNull(wanted.name()), wanted.key(), caller.actor())
+        .orElseThrow(ApproverController::keyTaken)));
   }
 
-  /** A public JSON Web Key, Ed25519 or P-256, as canonical JSON. */
-  private static @Nullable String publicKey(JsonReader reader) {
+  @PutMapping("/v1/approvers/{id}/key")
+  ResponseEntity<byte[]> setKey(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
+      HttpServletRequest request) {
+    var approverId = Id.APPROVER.parse(id).orElseThrow(() -> Problem.notFound("approver"));
+    var key = Bodies.parse(Bodies.read(request), reader -> reader.present("publicKey") ? key(reader) : null);
+    return Bodies.ok(view(approvers.setKey(caller.tenantId(), approverId, key, caller.actor())
+        .orElseThrow(ApproverController::keyTaken)));
+  }
+
+  private static @Nullable ApproverKey key(JsonReader reader) {
     var key = reader.object("publicKey");
-    if (key == null) {
-      return null;
-    }
-    var type = key.requiredText("kty", 8);
-    var curve = key.requiredText("crv", 16);
-    if (curve != null && !COORDINATES.containsKey(curve)) {
-      key.fault("crv", "must be `Ed25519` or `P-256`");
-      return null;
-    }
-    if (type != null && curve != null && !type.equals(curve.equals("Ed25519") ? "OKP" : "EC")) {
-      key.fault("kty", "must be `OKP` for Ed25519 and `EC` for P-256");
-    }
-    if (curve != null) {
-      COORDINATES.getOrDefault(curve, List.of())
-          .forEach(name -> key.requiredParsed(name, 64, ApproverController::coordinate));
-    }
-    if (key.has("d")) {
-      key.fault("d", "is a private key: it must never leave its owner");
-    }
-    key.text("kid", 128);
-    key.text("use", 8);
-    key.text("alg", 16);
-    key.refuseUnknown();
-    return new String(JsonText.canonical(Objects.requireNonNull(reader.value("publicKey"))), StandardCharsets.UTF_8);
+    return key == null ? null : ApproverKey.read(key);
   }
 
-  private static byte[] coordinate(String text) {
-    if (!COORDINATE.matcher(text).matches()) {
-      throw new IllegalArgumentException("must be 32 bytes in base64url without padding");
-    }
-    return Base64.getUrlDecoder().decode(text);
+  private static Problem keyTaken() {
+    return Problem.of(ProblemCode.KEY_TAKEN, "the key is another approver's, or was given up before; make a new one");
   }
 
   @GetMapping("/v1/approvers")
@@ -97,7 +77,7 @@ public final class ApproverController {
     var query = new Query(request);
     var page = query.page();
     query.refuseFaults();
-    return Bodies.ok(Query.list(directory.approvers(caller.tenantId(), page), ApproverController::view));
+    return Bodies.ok(Query.list(approvers.list(caller.tenantId(), page), ApproverController::view));
   }
 
   private record WantedGroup(@Nullable String name, @Nullable List<UUID> members) {}
@@ -105,13 +85,28 @@ public final class ApproverController {
   @PostMapping("/v1/approver-groups")
   ResponseEntity<byte[]> createGroup(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var wanted = Bodies.parse(Bodies.read(request), ApproverController::readGroup);
-    var members = Objects.requireNonNull(wanted.members());
-    if (!members.stream().allMatch(member -> directory.approverExists(caller.tenantId(), member))) {
+    var name = Objects.requireNonNull(wanted.name());
+    return Bodies
+        .created(view(approvers.createGroup(caller.tenantId(), name, known(caller, wanted.members()), caller.actor())
+            .orElseThrow(() -> Problem.of(ProblemCode.NAME_TAKEN, "there is a group named `" + name + "` already"))));
+  }
+
+  @PutMapping("/v1/approver-groups/{id}")
+  ResponseEntity<byte[]> changeGroup(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
+      HttpServletRequest request) {
+    var groupId = Id.APPROVER_GROUP.parse(id).orElseThrow(() -> Problem.notFound("group"));
+    var members = Bodies.parse(Bodies.read(request), reader -> ApproverIds.required(reader, "members", MEMBERS_MAX));
+    return Bodies
+        .ok(view(approvers.changeMembers(caller.tenantId(), groupId, known(caller, members), caller.actor())
+            .orElseThrow(() -> Problem.notFound("group"))));
+  }
+
+  private List<UUID> known(Caller caller, @Nullable List<UUID> members) {
+    var wanted = Objects.requireNonNull(members);
+    if (!approvers.exist(caller.tenantId(), wanted)) {
       throw Problem.notFound("approver");
     }
-    var name = Objects.requireNonNull(wanted.name());
-    return Bodies.created(view(directory.createGroup(caller.tenantId(), name, members, caller.actor())
-        .orElseThrow(() -> Problem.of(ProblemCode.NAME_TAKEN, "there is a group named `" + name + "` already"))));
+    return wanted;
   }
 
   private static WantedGroup readGroup(JsonReader reader) {
@@ -121,14 +116,7 @@ public final class ApproverController {
       }
       return text;
     });
-    var members = reader.present("members")
-        ? reader.texts("members", MEMBERS_MAX, 64, text -> Id.APPROVER.parse(text)
-            .orElseThrow(() -> new IllegalArgumentException("is not the identifier of an approver")))
-        : null;
-    if (members != null && new HashSet<>(members).size() != members.size()) {
-      reader.fault("members", "must be different people");
-    }
-    return new WantedGroup(name, members);
+    return new WantedGroup(name, ApproverIds.required(reader, "members", MEMBERS_MAX));
   }
 
   @GetMapping("/v1/approver-groups")
@@ -136,26 +124,19 @@ public final class ApproverController {
     var query = new Query(request);
     var page = query.page();
     query.refuseFaults();
-    return Bodies.ok(Query.list(directory.groups(caller.tenantId(), page), ApproverController::view));
+    return Bodies.ok(Query.list(approvers.groups(caller.tenantId(), page), ApproverController::view));
   }
 
-  private static Json view(Directory.Approver approver) {
+  private static Json view(Approvers.Approver approver) {
+    var key = approver.key();
     return Json.object().put("id", Id.APPROVER.text(approver.id())).put("name", approver.name())
-        .put("publicKey", approver.publicKey() == null ? null : parsed(approver.publicKey()))
-        .put("createdAt", approver.createdAt().toString()).build();
+        .put("publicKey", key == null ? null : ApproverKey.parse(key.jwk()).toJson())
+        .put("key", key == null ? null : key.thumbprint()).put("createdAt", approver.createdAt().toString()).build();
   }
 
-  private static Json parsed(String stored) {
-    try {
-      return JsonText.parse(stored.getBytes(StandardCharsets.UTF_8));
-    } catch (JsonText.Malformed e) {
-      throw new IllegalStateException("a stored public key is not what was written", e);
-    }
-  }
-
-  private static Json view(Directory.ApproverGroup group) {
+  private static Json view(Approvers.Group group) {
     return Json.object().put("id", Id.APPROVER_GROUP.text(group.id())).put("name", group.name())
         .put("members", Json.strings(group.members().stream().map(Id.APPROVER::text).toList()))
-        .put("createdAt", group.createdAt().toString()).build();
+        .put("revision", group.revision()).put("createdAt", group.createdAt().toString()).build();
   }
 }

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param tenantId the one tenant that the caller can see; for the operator the default tenant
  * @param agentId the agent that an agent's key acts for
- * @param approverId the approver that an approver's key acts for
+ * @param approverId the approver that an approver's key acts for, or who holds an administrator's key
  * @param actor how the record names the caller: the key's id, or {@code operator}
  */
 public record Caller(Role role, UUID tenantId, @Nullable UUID agentId, @Nullable UUID approverId, String actor) {

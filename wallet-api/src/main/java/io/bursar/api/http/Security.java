@@ -45,6 +45,7 @@ public class Security {
             .requestMatchers(POST, "/v1/spends/{id}/cancel").hasAnyRole(AGENT, ADMIN, APPROVER)
             .requestMatchers(POST, "/v1/spends/{id}/approvals").hasRole(APPROVER)
             .requestMatchers(GET, "/v1/approvals").hasRole(APPROVER)
+            .requestMatchers(GET, "/v1/spends/{id}/approval-text").hasAnyRole(ADMIN, APPROVER, AUDITOR)
             .requestMatchers(GET, "/v1/authorizations", "/v1/authorizations/export",
                 "/v1/authorizations/{id}")
             .hasAnyRole(AUDITOR, ADMIN)
@@ -69,7 +70,9 @@ public class Security {
                 "/v1/policies/{id}/publish", "/v1/approvers", "/v1/approver-groups", "/v1/dev/faucet")
             .hasRole(ADMIN)
             .requestMatchers(DELETE, "/v1/api-keys/{id}", "/v1/policy-attachments/{target}/{id}").hasRole(ADMIN)
-            .requestMatchers(PUT, "/v1/policy-attachments/{target}/{id}").hasRole(ADMIN)
+            .requestMatchers(PUT, "/v1/policy-attachments/{target}/{id}", "/v1/approvers/{id}/key",
+                "/v1/approver-groups/{id}", "/v1/agents/{id}/principals")
+            .hasRole(ADMIN)
             .requestMatchers(GET, "/openapi.yaml", "/actuator/health", "/actuator/health/liveness",
                 "/actuator/health/readiness")
             .permitAll()

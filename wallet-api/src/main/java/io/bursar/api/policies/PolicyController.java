@@ -23,8 +23,10 @@ import io.bursar.json.JsonReader.Fault;
 import io.bursar.policy.PolicyContext;
 import io.bursar.policy.PolicyJson;
 import io.bursar.spend.Id;
+import io.bursar.store.Approvers;
 import io.bursar.store.Directory;
 import io.bursar.store.Page;
+import io.bursar.store.PolicyDocuments;
 import io.bursar.store.PolicyStore;
 import jakarta.servlet.http.HttpServletRequest;
 
@@ -35,10 +37,12 @@ public final class PolicyController {
 
   private final PolicyStore policies;
   private final Directory directory;
+  private final Approvers approvers;
 
-  PolicyController(PolicyStore policies, Directory directory) {
+  PolicyController(PolicyStore policies, Directory directory, Approvers approvers) {
     this.policies = policies;
     this.directory = directory;
+    this.approvers = approvers;
   }
 
   private record Checked(Json.Obj document, String name, List<PolicyJson.Warning> warnings) {}
@@ -100,11 +104,11 @@ public final class PolicyController {
     var groups = new HashMap<String, Integer>();
     var page = new Page.Request(Optional.empty(), Page.LIMIT_MAX);
     while (true) {
-      var found = directory.groups(tenantId, page);
+      var found = approvers.groups(tenantId, page);
       found.items().forEach(group -> groups.put(group.name(), group.members().size()));
       if (found.nextAfter().isEmpty()) {
         return new PolicyContext(directory.assets(tenantId).stream().map(Directory.RegisteredAsset::asset).toList(),
-            groups);
+            groups, PolicyDocuments.environment());
       }
       page = new Page.Request(found.nextAfter(), Page.LIMIT_MAX);
     }

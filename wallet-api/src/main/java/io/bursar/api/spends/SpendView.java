@@ -120,12 +120,15 @@ public final class SpendView {
     for (var approval : spend.approvals()) {
       given
           .add(Json.object().put("approver", Id.APPROVER.text(approval.approverId())).put("verdict", approval.verdict())
-              .put("comment", approval.comment()).put("at", approval.at().toString()).build());
+              .put("key", approval.thumbprint()).put("comment", approval.comment()).put("at", approval.at().toString())
+              .build());
     }
     var payment = spend.payment();
     var waitsUntil = payment != null && payment.state().equals("awaiting_approval") ? payment.expiresAt() : null;
     return Json.object().put("required", asked.get("groups")).put("given", new Json.Arr(given))
-        .put("expiresAt", waitsUntil == null ? null : waitsUntil.toString()).build();
+        .put("expiresAt", waitsUntil == null ? null : waitsUntil.toString())
+        .put("executesAt", payment == null || payment.notBefore() == null ? null : payment.notBefore().toString())
+        .build();
   }
 
   private Json.@org.jspecify.annotations.Nullable Obj transaction(Spend.Payment payment) {

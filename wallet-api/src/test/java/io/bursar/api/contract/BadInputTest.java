@@ -236,6 +236,11 @@ final class BadInputTest {
         List.of(), 400, "INVALID_REQUEST", List.of(pointers));
   }
 
+  private static Case put(String path, String body, String... pointers) {
+    return new Case(path + " " + body, "PUT", path, "admin", utf8(body), List.of(), 400, "INVALID_REQUEST",
+        List.of(pointers));
+  }
+
   @ParameterizedTest
   @MethodSource
   void refusesWhatAdministratorsAndApproversSendWrong(Case wrong) {
@@ -273,6 +278,12 @@ final class BadInputTest {
         post("/v1/approver-groups", "admin", "{\"name\": \"No\", \"members\": []}", "/name", "/members"),
         post("/v1/approver-groups", "admin", "{\"name\": \"x\", \"members\": [\"" + service.approver + "\", \""
             + service.approver + "\"]}", "/members"),
+        post("/v1/agents", "admin", "{\"name\": \"x\", \"principals\": [\"agt_1\"]}", "/principals/0"),
+        put("/v1/agents/" + service.agent + "/principals", "{}", "/principals"),
+        put("/v1/approvers/" + service.approver + "/key", "{}", "/publicKey"),
+        put("/v1/approvers/" + service.approver + "/key", "{\"publicKey\": {\"kty\": \"OKP\", \"crv\": \"Ed25519\","
+            + " \"x\": \"" + "A".repeat(43) + "\"}}", "/publicKey/x"),
+        put("/v1/approver-groups/" + service.group, "{\"members\": [], \"name\": \"x\"}", "/members", "/name"),
         post("/v1/policies", "admin", "{\"document\": []}", "/document"),
         post("/v1/policies", "admin", "{}", "/document"),
         refusedPolicy(
@@ -286,7 +297,7 @@ final class BadInputTest {
         post("/v1/dev/faucet", "admin",
             "{\"walletId\": \"" + service.wallet + "\", \"asset\": \"USDC\", \"amount\": \"0\"}", "/amount"),
         post("/v1/spends/spd_" + ZEROS + "/approvals", "approver", "{\"verdict\": \"maybe\", \"comment\": \""
-            + "c".repeat(513) + "\"}", "/verdict", "/comment"),
+            + "c".repeat(513) + "\", \"text\": \"pay me\"}", "/verdict", "/comment", "/text"),
         post("/v1/spends/batch", "agent", "{\"spends\": []}", "/spends"),
         post("/v1/spends/batch", "agent", "{\"spends\": [" + keyed("a") + ", " + keyed("a") + "]}",
             "/spends/1/idempotencyKey"),
@@ -435,6 +446,16 @@ final class BadInputTest {
         new Naming("GET", "/v1/spends/ID", "auditor", null, theirs.spend()),
         new Naming("POST", "/v1/spends/ID/cancel", "admin", null, theirs.spend()),
         new Naming("POST", "/v1/spends/ID/approvals", "approver", "{\"verdict\": \"approve\"}", theirs.spend()),
+        new Naming("GET", "/v1/spends/ID/approval-text", "approver", null, theirs.spend()),
+        new Naming("PUT", "/v1/approvers/ID/key", "admin", "{\"publicKey\": {\"kty\": \"OKP\", \"crv\": \"Ed25519\","
+            + " \"x\": \"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}}", theirs.approver()),
+        new Naming("PUT", "/v1/approver-groups/ID", "admin", "{\"members\": [\"" + service.approver + "\"]}",
+            theirs.group()),
+        new Naming("PUT", "/v1/approver-groups/" + service.group, "admin", "{\"members\": [\"ID\"]}",
+            theirs.approver()),
+        new Naming("PUT", "/v1/agents/ID/principals", "admin", "{\"principals\": []}", theirs.agent()),
+        new Naming("PUT", "/v1/agents/" + service.agent + "/principals", "admin", "{\"principals\": [\"ID\"]}",
+            theirs.approver()),
         new Naming("GET", "/v1/authorizations/ID", "auditor", null, theirs.spend().replace("spd_", "aut_")),
         new Naming("POST", "/v1/spends", "agent", spend, theirs.wallet()),
         new Naming("POST", "/v1/spends/dry-run", "agent", spend, theirs.wallet()),

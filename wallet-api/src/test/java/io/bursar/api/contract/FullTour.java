@@ -2,11 +2,15 @@ package io.bursar.api.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 
 import org.awaitility.Awaitility;
 
+import io.bursar.api.approve.ApproverKeyFile;
+import io.bursar.approval.ApproverKey;
 import tools.jackson.databind.JsonNode;
 
 /** Calls every operation such that every field is in some request or answer. */
@@ -51,7 +55,11 @@ final class FullTour {
   }
 
   private void directory() {
-    var agent = expect(201, service.call("POST", "/v1/agents", "admin", "{\"name\": \"second\"}")).text("/id");
+    var agent = expect(201, service.call("POST", "/v1/agents", "admin", """
+        {"name": "second", "principals": ["%s"]}""".formatted(service.approver))).text("/id");
+    expect(200, service.call("PUT", "/v1/agents/" + agent + "/principals", "admin", "{\"principals\": []}"));
+    expect(200, service.call("PUT", "/v1/agents/" + agent + "/principals", "admin",
+        "{\"principals\": [\"" + service.approver + "\"]}"));
     assertThat(expect(200, service.call("POST", "/v1/agents/" + agent + "/suspend", "admin", null)).text("/status"))
         .isEqualTo("suspended");
     expect(200, service.call("POST", "/v1/agents/" + agent + "/resume", "admin", null));
@@ -61,6 +69,7 @@ final class FullTour {
     expect(201, service.call("POST", "/v1/api-keys", "admin", """
         {"role": "agent", "name": "second", "agentId": "%s"}""".formatted(agent)));
     expect(204, service.call("DELETE", "/v1/api-keys/" + key, "admin", null));
+    approvers();
     var wallet = "/v1/wallets/" + service.wallet;
     assertThat(expect(200, service.call("POST", wallet + "/freeze", "admin", null)).text("/status"))
         .isEqualTo("frozen");
@@ -75,6 +84,20 @@ final class FullTour {
     for (var list : new String[]{"agents", "api-keys", "wallets", "assets", "approvers", "approver-groups"}) {
       expect(200, service.get("/v1/" + list, "admin"));
     }
+  }
+
+  private void approvers() {
+    var second = expect(201, service.call("POST", "/v1/approvers", "admin", "{\"name\": \"Bob\"}")).text("/id");
+    var jwk = ApproverKeyFile.generate(ApproverKey.Curve.ED25519).publicKey().jwk();
+    var key = "{\"publicKey\": " + jwk + "}";
+    expect(200, service.call("PUT", "/v1/approvers/" + second + "/key", "admin", key));
+    expect(409, service.call("POST", "/v1/approvers", "admin", "{\"name\": \"Twin\", " + key.substring(1)));
+    expect(409, service.call("PUT", "/v1/approvers/" + service.approver + "/key", "admin", key));
+    var group = expect(201, service.call("POST", "/v1/approver-groups", "admin",
+        "{\"name\": \"legal\", \"members\": [\"" + second + "\"]}")).text("/id");
+    var changed = expect(200, service.call("PUT", "/v1/approver-groups/" + group, "admin",
+        "{\"members\": [\"" + second + "\", \"" + service.approver + "\"]}"));
+    assertThat(changed.json().path("revision").asInt()).isEqualTo(2);
   }
 
   private String otherToken() {
@@ -104,16 +127,32 @@ final class FullTour {
     expect(200, service.get("/v1/policies/" + policy, "auditor"));
     expect(200, service.get("/v1/policies", "auditor"));
     expect(200, service.get("/v1/policy-attachments", "auditor"));
+    observe();
     var agent = "/v1/policy-attachments/agent/" + service.agent;
     expect(200, service.call("PUT", agent, "admin", attachment));
     expect(204, service.call("DELETE", agent, "admin", null));
   }
 
+  /** A policy that would deny everything watches over the whole tenant. */
+  private void observe() {
+    var made = expect(201, service.call("POST", "/v1/policies", "admin", """
+        {"document": {"name": "watcher", "mode": "observe", "rules": [{"id": "nothing", "kind": "deny"}]}}"""));
+    expect(200, service.call("POST", "/v1/policies/" + made.text("/id") + "/publish", "admin",
+        "{\"version\": \"" + made.text("/version") + "\"}"));
+    expect(200, service.call("PUT", "/v1/policy-attachments/tenant/" + service.tenant, "admin",
+        "{\"policyId\": \"" + made.text("/id") + "\", \"version\": \"" + made.text("/version") + "\"}"));
+  }
+
   /** A policy with every field that there is; it permits everything and asks for an approver above 20. */
   private String fullDocument() {
     return """
-        {"document": {"name": "full", "description": "every field", "rules": [
-          {"id": "all", "kind": "permit"},
+        {"document": {"name": "full", "description": "every field", "mode": "enforce", "rules": [
+          {"id": "all", "kind": "permit", "when": "spend.amount < decimal('1000000')"},
+          {"id": "scam", "kind": "deny", "when": "has(spend.purpose) && spend.purpose.contains('refund')"},
+          {"id": "odd", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "40", "window": "spend",
+            "when": "spent('daily') > decimal('99')"},
+          {"id": "vague", "kind": "approval", "when": "!has(spend.reference)",
+            "groups": [{"group": "finance", "threshold": 1}]},
           {"id": "named", "kind": "permit", "match": {"assets": ["USDC"], "currency": "USD", "chains": ["eip155:31337"],
             "payees": {"in": ["%1$s"]}, "amount": {"from": "1", "to": "5"}, "methods": ["transfer"],
             "hosts": ["api.example.com"], "categories": ["api"], "agents": ["%2$s"], "wallets": ["%3$s"]},
@@ -199,9 +238,18 @@ final class FullTour {
     var waiting = expect(201, service.call("POST", "/v1/spends", "agent", body, "Idempotency-Key", "big-2"));
     assertThat(expect(200, service.get("/v1/approvals", "approver")).json().path("data").size()).isEqualTo(2);
     expect(200, service.call("POST", "/v1/spends/" + canceled.text("/id") + "/cancel", "agent", null));
-    var word = "{\"verdict\": \"approve\", \"signature\": \"c2ln\", \"comment\": \"known vendor\"}";
-    expect(409, service.call("POST", "/v1/spends/" + canceled.text("/id") + "/approvals", "approver", word));
-    expect(201, service.call("POST", "/v1/spends/" + waiting.text("/id") + "/approvals", "approver", word));
+    var path = "/v1/spends/" + waiting.text("/id");
+    expect(409, service.get("/v1/spends/" + canceled.text("/id") + "/approval-text", "approver"));
+    var text = expect(200, service.get(path + "/approval-text", "approver")).text("/approve/text");
+    var plain = service.call("GET", path + "/approval-text", "approver", null, "Accept", "text/plain");
+    assertThat(plain.text()).isEqualTo(text);
+    var approve = service.json(Map.of("verdict", "approve", "comment", "known vendor", "text", text, "signature",
+        service.approverKey.sign(text.getBytes(StandardCharsets.US_ASCII))));
+    expect(403, service.call("POST", path + "/approvals", "approver", approve.replace("approve\"", "reject\"")));
+    expect(403, service.call("POST", path + "/approvals", "approver", "{\"verdict\": \"approve\"}"));
+    expect(409, service.call("POST", "/v1/spends/" + canceled.text("/id") + "/approvals", "approver", approve));
+    expect(201, service.call("POST", path + "/approvals", "approver", approve));
+    expect(409, service.call("POST", path + "/approvals", "approver", approve));
     awaitSettled();
     assertThat(service.get("/v1/spends/" + waiting.text("/id"), "approver").text("/status")).isEqualTo("confirmed");
   }

@@ -16,9 +16,11 @@ import java.util.TreeSet;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.api.approve.ApproverKeyFile;
 import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.ApiProcess;
 import io.bursar.api.testing.SignerProcess;
+import io.bursar.approval.ApproverKey;
 import io.bursar.store.TestDatabase;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -48,14 +50,16 @@ final class Service {
   final String tenant;
   final String agent;
   final String approver;
+  final ApproverKeyFile approverKey = ApproverKeyFile.generate(ApproverKey.Curve.P256);
+  final String group;
   final String wallet;
   final Stranger stranger;
 
   private final HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
 
   /** Another tenant, and what it has. */
-  record Stranger(String admin, String agentKey, String agent, String wallet, String approver, String policy,
-      String version, String key, String spend) {}
+  record Stranger(String admin, String agentKey, String agent, String wallet, String approver, String group,
+      String policy, String version, String key, String spend) {}
 
   /** A request that was answered with success. */
   record Accepted(String path, JsonNode body) {}
@@ -77,11 +81,10 @@ final class Service {
     keys.put("admin", made.text("/adminKey"));
     agent = create("/v1/agents", "admin", "{\"name\": \"researcher\"}").text("/id");
     approver = create("/v1/approvers", "admin", """
-        {"name": "Ada", "publicKey": {"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": "1",
-          "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}}""")
-        .text("/id");
-    create("/v1/approver-groups", "admin", """
-        {"name": "finance", "members": ["%s"]}""".formatted(approver));
+        {"name": "Ada", "publicKey": {"use": "sig", "alg": "ES256", "kid": "1", %s}"""
+        .formatted(approverKey.publicKey().jwk().substring(1))).text("/id");
+    group = create("/v1/approver-groups", "admin", """
+        {"name": "finance", "members": ["%s"]}""".formatted(approver)).text("/id");
     wallet = create("/v1/wallets", "admin", """
         {"agentId": "%s", "chain": "eip155:31337", "name": "research"}""".formatted(agent)).text("/id");
     keys.put("agent", key("admin", "agent", ", \"agentId\": \"" + agent + "\""));
@@ -97,6 +100,8 @@ final class Service {
     var theirWallet = create("/v1/wallets", "stranger", """
         {"agentId": "%s", "chain": "eip155:31337", "name": "theirs"}""".formatted(theirs)).text("/id");
     var theirApprover = create("/v1/approvers", "stranger", "{\"name\": \"theirs\"}").text("/id");
+    var theirGroup = create("/v1/approver-groups", "stranger", """
+        {"name": "theirs", "members": ["%s"]}""".formatted(theirApprover)).text("/id");
     var policy = create("/v1/policies", "stranger", """
         {"document": {"name": "theirs", "rules": [{"id": "all", "kind": "permit"}]}}""");
     var theirKey = create("/v1/api-keys", "stranger",
@@ -105,7 +110,8 @@ final class Service {
     var spend = call("POST", "/v1/spends", "strangerAgent", """
         {"walletId": "%s", "asset": "USDC", "amount": "1", "to": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"}"""
         .formatted(theirWallet), "Idempotency-Key", "theirs");
-    return new Stranger(admin, theirKey.text("/secret"), theirs, theirWallet, theirApprover, policy.text("/id"),
+    return new Stranger(admin, theirKey.text("/secret"), theirs, theirWallet, theirApprover, theirGroup,
+        policy.text("/id"),
         policy.text("/version"), theirKey.text("/id"), spend.text("/id"));
   }
 
@@ -167,6 +173,11 @@ final class Service {
       Thread.currentThread().interrupt();
       throw new AssertionError(e);
     }
+  }
+
+  /** Members as a JSON object. */
+  String json(Map<String, String> members) {
+    return JSON.writeValueAsString(members);
   }
 
   private static JsonNode json(String type, String text) {

@@ -1,0 +1,116 @@
+package io.bursar.api.approve;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpRequest.BodyPublishers;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.api.approve.ApproveTool.Refused;
+import io.bursar.approval.ApprovalText;
+import io.bursar.approval.Verdict;
+import io.bursar.json.Json;
+import io.bursar.json.JsonText;
+import io.bursar.permit.Digest32;
+import io.bursar.spend.Id;
+
+/** The two calls that an approver makes. What they answer is believed only as far as it can be checked. */
+final class ApprovalApi {
+  private static final Duration TIMEOUT = Duration.ofSeconds(30);
+
+  private final HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
+  private final URI api;
+  private final String key;
+
+  ApprovalApi(URI api, String key) {
+    this.api = api;
+    this.key = key;
+  }
+
+  /** A text to sign, with what the agent said that the money is for. */
+  record Offered(String text, Json.Obj answer) {
+    /** Whether purpose, reference and metadata are those that the text commits to. */
+    boolean describes(ApprovalText signed) {
+      var salt = string(answer, "salt");
+      if (salt == null || signed.purpose() == null) {
+        return salt == null && signed.purpose() == null;
+      }
+      try {
+        var said = Json.object().put("purpose", answer.get("purpose")).put("reference", answer.get("reference"))
+            .put("metadata", answer.get("metadata")).build();
+        return Digest32.sha256(HexFormat.of().parseHex(salt), JsonText.canonical(said)).equals(signed.purpose());
+      } catch (IllegalArgumentException notHex) {
+        return false;
+      }
+    }
+
+    /** For a person: what the agent said. */
+    List<String> lines() {
+      var lines = new ArrayList<String>();
+      for (var name : List.of("purpose", "reference", "metadata")) {
+        var value = answer.get(name);
+        if (value != null) {
+          lines.add("The agent's " + name + ": "
+              + (value instanceof Json.Str(var text)
+                  ? text
+                  : new String(JsonText.inOrder(value), java.nio.charset.StandardCharsets.UTF_8)));
+        }
+      }
+      return lines;
+    }
+  }
+
+  Offered text(UUID spendId, Verdict verdict) throws Refused, IOException, InterruptedException {
+    var answer = send(request("/v1/spends/" + Id.SPEND.text(spendId) + "/approval-text").GET(), 200);
+    var text = answer.get(verdict.text()) instanceof Json.Obj signable ? string(signable, "text") : null;
+    if (text == null) {
+      throw new Refused("the service answered without a text to sign");
+    }
+    return new Offered(text, answer);
+  }
+
+  /** Sends a verdict and answers what became of it, for a person. */
+  String send(ApprovalText text, String signature, @Nullable String comment)
+      throws Refused, IOException, InterruptedException {
+    var body = Json.object().put("verdict", text.verdict().text()).put("signature", signature)
+        .put("text", text.toString()).put("comment", comment).build();
+    var spend = Id.SPEND.text(text.spendId());
+    var answer = send(request("/v1/spends/" + spend + "/approvals")
+        .POST(BodyPublishers.ofByteArray(JsonText.inOrder(body))), 201);
+    return "Taken: " + spend + " is now `" + string(answer, "status") + "`.";
+  }
+
+  private HttpRequest.Builder request(String path) {
+    var base = api.toString().replaceFirst("/+$", "");
+    return HttpRequest.newBuilder(URI.create(base + path)).timeout(TIMEOUT).header("Authorization", "Bearer " + key)
+        .header("Content-Type", "application/json");
+  }
+
+  private Json.Obj send(HttpRequest.Builder request, int wanted) throws Refused, IOException, InterruptedException {
+    var response = http.send(request.build(), BodyHandlers.ofByteArray());
+    Json.Obj answer;
+    try {
+      answer = JsonText.parse(response.body()) instanceof Json.Obj object ? object : Json.object().build();
+    } catch (JsonText.Malformed e) {
+      throw new Refused("`" + api + "` answered " + response.statusCode() + " with something else than JSON");
+    }
+    if (response.statusCode() != wanted) {
+      var code = string(answer, "code");
+      throw new Refused("the service refused it: " + response.statusCode() + (code == null ? "" : " " + code) + ": "
+          + string(answer, "detail"));
+    }
+    return answer;
+  }
+
+  private static @Nullable String string(Json.Obj object, String name) {
+    return object.get(name) instanceof Json.Str(var text) ? text : null;
+  }
+}

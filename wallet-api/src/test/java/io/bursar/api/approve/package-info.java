@@ -1,0 +1,5 @@
+/** Tests of what an approver runs. */
+@NullMarked
+package io.bursar.api.approve;
+
+import org.jspecify.annotations.NullMarked;

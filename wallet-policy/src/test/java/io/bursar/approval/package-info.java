@@ -1,0 +1,5 @@
+/** Tests of what approvers sign. */
+@NullMarked
+package io.bursar.approval;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,117 @@
+package io.bursar.store;
+
+import java.sql.Types;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.temporal.ChronoUnit;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.json.Json;
+import io.bursar.policy.Advice;
+import io.bursar.policy.Decision;
+import io.bursar.policy.DecisionJson;
+import io.bursar.policy.PolicyEngine;
+import io.bursar.spend.Id;
+
+/** Decides a spend that waits for approvers again: when enough have spoken, and when the policies in force have changed. */
+final class Redecisions {
+  private final Database database;
+  private final AuditEntries audit;
+  private final Reservations reservations;
+  private final CounterKeeping counters;
+
+  Redecisions(Database database, AuditEntries audit, Reservations reservations, CounterKeeping counters) {
+    this.database = database;
+    this.audit = audit;
+    this.reservations = reservations;
+    this.counters = counters;
+  }
+
+  /**
+   * Decides as of now, the spend's own reservation set aside, and records the new authorization.
+   *
+   * @param slot of a change of money
+   * @param approvals by group, how many of its members have approved; the spend goes on only if that is enough for what is
+   *     decided now, whatever was asked before
+   * @return the state of the payment from now on
+   */
+  String decideAgain(AuditEntries.Slot slot, Spend spend, Map<String, Integer> approvals, String actor) {
+    reservations.giveBack(slot, spend.id(), Reservations.GiveBack.ALL);
+    var standing = reservations.standing(spend.tenantId(), spend.request().walletId());
+    var facts = spend.request().facts(spend.tenantId(), standing.walletFrozen(), standing.agentSuspended());
+    var now = slot.at().truncatedTo(ChronoUnit.MICROS);
+    var read = new LaneCounters(spend.tenantId());
+    read.beginBatch(reservations.connection(), now);
+    var decision = PolicyEngine.decide(standing.policies(), facts, read, now);
+    read.refuseIfBroken();
+    var needed = decision.approval();
+    boolean approved = needed != null && needed.groups().stream()
+        .allMatch(group -> approvals.getOrDefault(group.group(), 0) >= group.threshold());
+    var state = switch (decision.effect()) {
+      case ALLOW -> "authorized";
+      case REQUIRE_APPROVAL -> approved ? "authorized" : "awaiting_approval";
+      case DENY -> "denied";
+    };
+    if (decision.effect() != Decision.Effect.DENY) {
+      decision.charges().forEach(charge -> read.charge(charge.counter(), charge.key(), charge.counter().weight(facts)));
+      counters.add(spend.tenantId(), read.batchBuckets());
+    }
+    var authorizationId = Ids.next(now);
+    insert(slot, spend, authorizationId, decision, now);
+    var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, decision,
+        Advice.NONE, null);
+    audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor, withApprovedBy(body, approvals));
+    move(slot, spend, state, decision, now);
+    return state;
+  }
+
+  private static Json.Obj withApprovedBy(Json.Obj body, Map<String, Integer> approvals) {
+    var extended = Json.object();
+    body.members().forEach(extended::put);
+    return extended
+        .put("approvedBy", approvals.isEmpty() ? null : Json.strings(new TreeMap<>(approvals).keySet())).build();
+  }
+
+  private void insert(AuditEntries.Slot slot, Spend spend, UUID authorizationId, Decision decision, Instant now) {
+    database.sql().sql("""
+        INSERT INTO redecision (tenant_id, authorization_id, spend_id, effect, reason_codes, audit_seq, decided_at)
+        VALUES (:tenant, :id, :spend, :effect, :codes, :seq, :at)
+        """).param("tenant", spend.tenantId()).param("id", authorizationId).param("spend", spend.id())
+        .param("effect", DecisionJson.text(decision.effect()))
+        .param("codes",
+            decision.reasons().stream().map(reason -> reason.code().name()).distinct().toArray(String[]::new))
+        .param("seq", slot.seq()).param("at", Directory.utc(now)).update();
+  }
+
+  private void move(AuditEntries.Slot slot, Spend spend, String state, Decision decision, Instant now) {
+    var approvalEnds = decision.approval() == null ? null : now.plus(decision.approval().expiresAfter());
+    var requestEnds = spend.request().expiresAt();
+    var expiresAt = state.equals("awaiting_approval") ? earlier(requestEnds, approvalEnds) : requestEnds;
+    // Approved, it still waits: nothing is prepared before, and it can be canceled.
+    var notBefore = state.equals("authorized") && decision.approval() != null && !decision.approval().delay().isZero()
+        ? now.plus(decision.approval().delay())
+        : null;
+    var dueAt = notBefore == null ? now : earlier(notBefore, requestEnds);
+    database.sql().sql("""
+        UPDATE payment SET state = :state, audit_seq = :seq, charged_at = :at, expires_at = :expires, not_before = :notBefore,
+          due_at = :due, updated_at = :at, round = round + CASE WHEN :state = 'awaiting_approval' THEN 1 ELSE 0 END
+        WHERE tenant_id = :tenant AND spend_id = :spend AND state = 'awaiting_approval'
+        """).param("state", state).param("seq", slot.seq()).param("at", Directory.utc(now))
+        .param("expires", time(expiresAt), Types.TIMESTAMP_WITH_TIMEZONE)
+        .param("notBefore", time(notBefore), Types.TIMESTAMP_WITH_TIMEZONE).param("due", time(dueAt))
+        .param("tenant", spend.tenantId()).param("spend", spend.id()).update();
+  }
+
+  /** The earlier of two times, where an absent one is never. */
+  private static @Nullable Instant earlier(@Nullable Instant one, @Nullable Instant other) {
+    return one == null || (other != null && other.isBefore(one)) ? other : one;
+  }
+
+  private static @Nullable OffsetDateTime time(@Nullable Instant at) {
+    return at == null ? null : Directory.utc(at);
+  }
+}
