@@ -61,7 +61,9 @@ public class Security {
                 "/v1/policy-attachments/{target}/{id}", "/v1/agents", "/v1/agents/{id}", "/v1/approvers",
                 "/v1/approver-groups")
             .hasAnyRole(ADMIN, AUDITOR)
-            .requestMatchers("/v1/tenants").hasRole(OPERATOR)
+            .requestMatchers("/v1/tenants", "/v1/tenants/{id}/lane", "/v1/tenants/{id}/lane/stop",
+                "/v1/tenants/{id}/lane/resume", "/v1/tenants/{id}/lane/recount")
+            .hasRole(OPERATOR)
             .requestMatchers(GET, "/v1/api-keys").hasRole(ADMIN)
             .requestMatchers(POST, "/v1/agents", "/v1/agents/{id}/suspend", "/v1/agents/{id}/resume", "/v1/api-keys",
                 "/v1/wallets",

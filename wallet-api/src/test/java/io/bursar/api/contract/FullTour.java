@@ -38,6 +38,7 @@ final class FullTour {
     approvals();
     authorizations();
     audit();
+    lane();
     leave();
   }
 
@@ -262,6 +263,18 @@ final class FullTour {
       assertThat(export.text().lines().count())
           .isEqualTo(list.json().path("data").size() + (format.equals("csv") ? 1 : 0));
     }
+  }
+
+  private void lane() {
+    var lane = "/v1/tenants/" + service.tenant + "/lane";
+    assertThat(expect(200, service.call("POST", lane + "/recount", "operator", null)).json().path("differences"))
+        .isEmpty();
+    expect(200, service.call("POST", lane + "/stop", "operator", "{\"reason\": \"a drill\"}"));
+    assertThat(expect(200, service.get(lane, "operator")).text("/reason")).isEqualTo("a drill");
+    var stopped = expect(503, service.call("POST", "/v1/spends", "agent", body("1"), "Idempotency-Key", "stopped"));
+    assertThat(stopped.text("/code")).isEqualTo("LANE_STOPPED");
+    expect(200, service.call("POST", lane + "/resume", "operator", "{\"reason\": \"the drill is over\"}"));
+    expect(409, service.call("POST", lane + "/resume", "operator", "{\"reason\": \"twice\"}"));
   }
 
   private void audit() {
