@@ -133,7 +133,8 @@ public final class LimitsAsOf {
       after = page.isEmpty() ? after : page.getLast();
     } while (page.size() == PAGE);
     return sums.values().stream().map(sum -> new Count(sum.of, sum.sum, sum.spends))
-        .sorted(Comparator.comparing(Count::sum).thenComparingLong(Count::spends).reversed()).limit(COUNTS_MAX).toList();
+        .sorted(Comparator.comparing(Count::sum).thenComparingLong(Count::spends).reversed()).limit(COUNTS_MAX)
+        .toList();
   }
 
   private List<UUID> page(UUID tenantId, String target, Counter counter, Instant since, Instant at, UUID after,

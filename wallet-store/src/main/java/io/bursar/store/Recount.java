@@ -36,7 +36,8 @@ public final class Recount {
 
   /** Numbers without a gap, as far as the lane has given them, and each entry the one that was hashed. */
   private void record(UUID tenantId, List<String> differences) {
-    long given = database.reading().sql("SELECT audit_seq FROM lane WHERE tenant_id = :tenant").param("tenant", tenantId)
+    long given = database.reading().sql("SELECT audit_seq FROM lane WHERE tenant_id = :tenant")
+        .param("tenant", tenantId)
         .query(Long.class).single();
     long next = 1;
     while (next <= given && differences.size() < DIFFERENCES_MAX) {
@@ -71,7 +72,8 @@ public final class Recount {
 
   /** Notes that they were counted. */
   public void note(UUID tenantId, int differences) {
-    database.sql().sql("INSERT INTO recount (tenant_id, at, differences) VALUES (:tenant, clock_timestamp(), :differences)")
+    database.sql()
+        .sql("INSERT INTO recount (tenant_id, at, differences) VALUES (:tenant, clock_timestamp(), :differences)")
         .param("tenant", tenantId).param("differences", differences).update();
   }
 }

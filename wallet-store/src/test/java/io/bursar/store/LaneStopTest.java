@@ -68,7 +68,8 @@ class LaneStopTest {
           UPDATE audit_entry SET payload = convert_to(replace(convert_from(payload, 'UTF8'), 'USDC', 'EURC'), 'UTF8') WHERE seq = 4;
           DELETE FROM audit_entry WHERE seq IN (2, %s)""".formatted(last));
       assertThat(recount.differences(fixture.tenant)).containsExactly("entries 2 to 2 of the record are missing",
-          "entry 4 of the record is not what was hashed", "entries " + last + " to " + last + " of the record are missing");
+          "entry 4 of the record is not what was hashed",
+          "entries " + last + " to " + last + " of the record are missing");
     }
   }
 }

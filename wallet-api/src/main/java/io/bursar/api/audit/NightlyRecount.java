@@ -59,7 +59,8 @@ public final class NightlyRecount implements SmartLifecycle {
     if (!differences.isEmpty()) {
       differencesFound.increment(differences.size());
       LOG.error("the books of tenant {} do not add up, its lane is stopped: {}", tenantId, differences);
-      stop.stop(tenantId, "the recount found " + differences.size() + " differences; the first: " + differences.getFirst(),
+      stop.stop(tenantId,
+          "the recount found " + differences.size() + " differences; the first: " + differences.getFirst(),
           ACTOR);
     }
     return differences;

@@ -63,7 +63,8 @@ final class AuditBench {
       long began = System.nanoTime();
       ManySpends.multiply(fixture.test, "a", rows, wallets);
       fixture.test.asAdministrator("VACUUM ANALYZE");
-      System.out.printf(Locale.ROOT, "%,d authorizations made in %,d s%n", rows, (System.nanoTime() - began) / 1_000_000_000);
+      System.out.printf(Locale.ROOT, "%,d authorizations made in %,d s%n", rows,
+          (System.nanoTime() - began) / 1_000_000_000);
     }
     if (what.contains("query")) {
       query();
@@ -101,7 +102,8 @@ final class AuditBench {
     for (int i = 0; i < 1_200; i++) {
       var agent = agents.get(ThreadLocalRandom.current().nextInt(AGENTS));
       var from = month.plusSeconds(ThreadLocalRandom.current().nextInt(86_400));
-      var filter = new Filter(Optional.of(agent), Optional.empty(), Optional.empty(), Optional.empty(), Optional.empty(),
+      var filter = new Filter(Optional.of(agent), Optional.empty(), Optional.empty(), Optional.empty(),
+          Optional.empty(),
           Optional.empty(), Optional.empty(), Optional.empty(), Optional.of(from), Optional.empty(), Optional.empty(),
           Optional.empty(), i % 2 == 0);
       long began = System.nanoTime();
@@ -115,7 +117,8 @@ final class AuditBench {
     }
     nanos.sort(null);
     System.out.printf(Locale.ROOT, "one agent's month, pages of 50: p50 %.1f ms, p99 %.1f ms, worst %.1f ms of %,d%n",
-        nanos.get(nanos.size() / 2) / 1e6, nanos.get(nanos.size() * 99 / 100) / 1e6, nanos.getLast() / 1e6, nanos.size());
+        nanos.get(nanos.size() / 2) / 1e6, nanos.get(nanos.size() * 99 / 100) / 1e6, nanos.getLast() / 1e6,
+        nanos.size());
   }
 
   /** Over HTTP, from a service whose heap is limited to 256 MB. */
