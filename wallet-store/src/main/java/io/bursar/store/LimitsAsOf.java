@@ -20,7 +20,6 @@ import io.bursar.money.Asset;
 import io.bursar.policy.Counter;
 import io.bursar.policy.Policy;
 import io.bursar.policy.PolicyEngine;
-import io.bursar.policy.PolicyJson;
 import io.bursar.policy.Rule;
 import io.bursar.policy.Window;
 import io.bursar.spend.Id;
@@ -74,7 +73,7 @@ public final class LimitsAsOf {
       if (document == null) {
         throw new IllegalStateException("policy version `" + version + "` was attached but is not there");
       }
-      for (var rule : PolicyJson.load(document).rules()) {
+      for (var rule : PolicyDocuments.load(document).rules()) {
         if (rule instanceof Rule.Limit limit) {
           PolicyEngine.counter(limit, target).ifPresent(counter -> states.add(new LimitState(policyId, version, target,
               attached.getKey(), limit, since(limit.window(), at),

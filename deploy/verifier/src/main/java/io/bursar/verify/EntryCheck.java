@@ -12,6 +12,11 @@ interface EntryCheck {
    */
   boolean check(long index, byte[] entry) throws BadLog;
 
+  /** How many authorizations could not be decided again here. */
+  default long undecided() {
+    return 0;
+  }
+
   /** Asks nothing: the entries may be anything. */
   EntryCheck NONE = (index, entry) -> false;
 }

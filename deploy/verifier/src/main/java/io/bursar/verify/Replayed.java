@@ -13,7 +13,10 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
 import io.bursar.policy.Policy;
+import io.bursar.policy.PolicyEnvironment;
+import io.bursar.policy.PolicyJson;
 import io.bursar.policy.Replay;
+import io.bursar.policy.cel.CelConditions;
 
 /**
  * Decides every authorization again, with the policies that the log itself holds, and checks that these were the ones in force:
@@ -27,12 +30,23 @@ final class Replayed implements EntryCheck {
   private static final int POLICY_BYTES_MAX = 1 << 20;
 
   private final LogSource source;
-  private final Map<String, Policy> policies = new HashMap<>();
+  private final Map<String, Json> documents = new HashMap<>();
   private final Replay replay = new Replay(this::policy);
   private final Map<String, String> attached = new HashMap<>();
   private final Map<String, Boolean> stopped = new HashMap<>();
   private long next;
   private boolean whole = true;
+  private long undecided;
+
+  /** A policy cannot be made ready here: it names sets, and the log holds only their digests. */
+  private static final class NotHere extends RuntimeException {
+    NotHere() {
+      super(null, null, false, false);
+    }
+  }
+
+  private static final PolicyEnvironment ENVIRONMENT = new PolicyEnvironment(reference -> Optional.empty(),
+      (expression, sets) -> CelConditions.INSTANCE.compile(expression, sets));
 
   Replayed(LogSource source) {
     this.source = source;
@@ -47,8 +61,7 @@ final class Replayed implements EntryCheck {
     next = index + 1;
     try {
       if (isAuthorization(entry)) {
-        authorization(index, entry);
-        return true;
+        return authorization(index, entry);
       }
       var other = (Json.Obj) JsonText.parse(entry);
       note(text(other, "kind"), other);
@@ -63,17 +76,33 @@ final class Replayed implements EntryCheck {
     return new String(entry, StandardCharsets.ISO_8859_1).contains("\"kind\":\"" + Replay.KIND + "\"");
   }
 
-  private void authorization(long index, byte[] payload) throws BadLog, JsonText.Malformed {
-    switch (replay.again(payload)) {
-      case Replay.Same _ -> {
-      }
-      case Replay.Different(var pointer, var recorded, var again) -> throw new BadLog(index, "entry " + index
-          + " is decided otherwise: at `" + pointer + "` it has " + recorded + ", and should have " + again);
-      case Replay.Impossible(var why) -> throw new BadLog(index, "entry " + index + " cannot be decided again: " + why);
-    }
+  @Override
+  public long undecided() {
+    return undecided;
+  }
+
+  private boolean authorization(long index, byte[] payload) throws BadLog, JsonText.Malformed {
+    boolean decided = decideAgain(index, payload);
     if (whole) {
       inForce(index, (Json.Obj) JsonText.parse(payload));
     }
+    undecided += decided ? 0 : 1;
+    return decided;
+  }
+
+  private boolean decideAgain(long index, byte[] payload) throws BadLog {
+    Replay.Result result;
+    try {
+      result = replay.again(payload);
+    } catch (NotHere e) {
+      return false;
+    }
+    return switch (result) {
+      case Replay.Same _ -> true;
+      case Replay.Different(var pointer, var recorded, var again) -> throw new BadLog(index, "entry " + index
+          + " is decided otherwise: at `" + pointer + "` it has " + recorded + ", and should have " + again);
+      case Replay.Impossible(var why) -> throw new BadLog(index, "entry " + index + " cannot be decided again: " + why);
+    };
   }
 
   private void inForce(long index, Json.Obj entry) throws BadLog {
@@ -119,7 +148,11 @@ final class Replayed implements EntryCheck {
     switch (kind) {
       case "policy.version_created" -> {
         var version = text(entry, "version");
-        policies.put(version, Replay.policy(version, member(entry, "document")));
+        var document = member(entry, "document");
+        if (!PolicyJson.version(document).equals(version)) {
+          throw new IllegalArgumentException("the document of policy version `" + version + "` is another");
+        }
+        documents.put(version, document);
       }
       case "policy.attached" -> attached.put(text(entry, "targetId"), text(entry, "version"));
       case "policy.detached" -> attached.remove(text(entry, "targetId"));
@@ -134,21 +167,25 @@ final class Replayed implements EntryCheck {
   }
 
   private Optional<Policy> policy(UUID policyId, String version) {
-    var known = policies.get(version);
-    if (known == null) {
-      known = fromFile(version);
-      if (known != null) {
-        policies.put(version, known);
-      }
+    var document = documents.get(version);
+    if (document == null) {
+      document = fromFile(version);
     }
-    return Optional.ofNullable(known);
+    if (document == null) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(Replay.policy(version, document, ENVIRONMENT));
+    } catch (IllegalArgumentException e) {
+      throw new NotHere();
+    }
   }
 
   /** The file need not be believed: its version is the hash of what it holds. */
-  private @Nullable Policy fromFile(String version) {
+  private @Nullable Json fromFile(String version) {
     try {
       var file = source.read(policyPath(version), POLICY_BYTES_MAX);
-      return file.isEmpty() ? null : Replay.policy(version, JsonText.parse(file.get()));
+      return file.isEmpty() ? null : JsonText.parse(file.get());
     } catch (IOException | JsonText.Malformed e) {
       return null;
     }

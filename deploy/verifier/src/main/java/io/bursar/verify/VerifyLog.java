@@ -134,6 +134,10 @@ public final class VerifyLog {
     }
     if (arguments.has("--replay")) {
       out.printf(Locale.ROOT, "  decisions   %,d decided again, all alike%n", report.replayed());
+      if (report.undecided() > 0) {
+        out.printf(Locale.ROOT, "  undecided   %,d could not be: their policies name sets, of which the log holds only digests%n",
+            report.undecided());
+      }
     }
     long millis = Math.max(1, report.took().toMillis());
     out.printf(Locale.ROOT, "  took        %d.%03d s, %,d entries/s%n", millis / 1000, millis % 1000,
