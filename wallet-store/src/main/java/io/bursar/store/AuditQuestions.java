@@ -87,6 +87,14 @@ public final class AuditQuestions {
         .list();
   }
 
+  /** Who approved a change that waited for a quorum, in their order. */
+  public List<String> approversOf(UUID tenantId, UUID changeId) {
+    return database.reading().sql("SELECT payload FROM audit_entry WHERE tenant_id = :tenant AND subject = :change"
+        + " AND kind = 'change.approved'" + ADMINISTRATIVE + " ORDER BY seq").param("tenant", tenantId)
+        .param("change", changeId).query((row, n) -> SpendStore.entry(row.getBytes("payload")).get("approver")).list()
+        .stream().filter(Json.Str.class::isInstance).map(approver -> ((Json.Str) approver).value()).toList();
+  }
+
   /** What was attached where, before an entry. */
   public Map<String, Json.Obj> attachedBefore(UUID tenantId, long seq, Set<String> targets) {
     var attached = new HashMap<String, Json.Obj>();
