@@ -24,7 +24,8 @@ class AuditQuestionsTest {
       assertThat(all.stream().map(AuditQuestions.Entry::kind)).contains("policy.attached", "wallet.frozen")
           .doesNotContain("authorization");
       assertThat(questions.changes(fixture.tenant, Optional.empty(), Optional.empty(), 0, "policy", 100).stream()
-          .map(AuditQuestions.Entry::kind)).containsExactly("policy.version_created", "policy.published", "policy.attached");
+          .map(AuditQuestions.Entry::kind))
+          .containsExactly("policy.version_created", "policy.published", "policy.attached");
       assertThat(questions.changesAbout(fixture.tenant, fixture.agent, Optional.empty(), Optional.empty()).stream()
           .map(AuditQuestions.Entry::kind)).containsExactly("agent.created", "wallet.created", "wallet.frozen");
       assertThat(questions.unbroadcast(fixture.tenant, Optional.empty(), Optional.empty(),

@@ -109,7 +109,8 @@ public final class LogVerifier {
     try (var files = new LogFiles(source)) {
       var walk = new Walk(head, seen, files, entries, options.partial());
       walk.run(from, progress);
-      return new Report(head, note, from, walk.entries(), walk.absent(), files.count(), walk.replayed(), entries.undecided(),
+      return new Report(head, note, from, walk.entries(), walk.absent(), files.count(), walk.replayed(),
+          entries.undecided(),
           Duration.ofNanos(System.nanoTime() - began));
     } catch (UncheckedIOException e) {
       throw e.getCause();

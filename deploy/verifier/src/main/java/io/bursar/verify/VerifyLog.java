@@ -135,7 +135,8 @@ public final class VerifyLog {
     if (arguments.has("--replay")) {
       out.printf(Locale.ROOT, "  decisions   %,d decided again, all alike%n", report.replayed());
       if (report.undecided() > 0) {
-        out.printf(Locale.ROOT, "  undecided   %,d could not be: their policies name sets, of which the log holds only digests%n",
+        out.printf(Locale.ROOT,
+            "  undecided   %,d could not be: their policies name sets, of which the log holds only digests%n",
             report.undecided());
       }
     }

@@ -182,7 +182,8 @@ public final class AuditController {
   /** The change by which something was done that had to wait for a quorum; it stands as the actor. */
   private static Optional<UUID> change(String actor) {
     return actor.matches("chg_[0-9a-f]{32}")
-        ? Optional.of(new UUID(HexFormat.fromHexDigitsToLong(actor, 4, 20), HexFormat.fromHexDigitsToLong(actor, 20, 36)))
+        ? Optional
+            .of(new UUID(HexFormat.fromHexDigitsToLong(actor, 4, 20), HexFormat.fromHexDigitsToLong(actor, 20, 36)))
         : Optional.empty();
   }
 
