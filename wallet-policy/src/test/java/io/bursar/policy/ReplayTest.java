@@ -16,7 +16,7 @@ import io.bursar.spend.SpendFacts;
 
 /** What was recorded is decided again from the record alone. */
 class ReplayTest {
-  private static final int WORLDS = 6_000;
+  private static final int WORLDS = 2_000;
   private static final UUID SPEND = new UUID(5, 1);
 
   /** The entry that a decision writes. */
@@ -56,7 +56,7 @@ class ReplayTest {
 
   @Test
   void findsEveryChangeOfADecision() throws JsonText.Malformed {
-    for (long seed = 1; seed <= 300; seed++) {
+    for (long seed = 1; seed <= 100; seed++) {
       var world = new RandomWorld(seed);
       var entry = (Json.Obj) JsonText.parse(entry(world, SPEND));
       var decision = (Json.Obj) java.util.Objects.requireNonNull(entry.get("decision"));

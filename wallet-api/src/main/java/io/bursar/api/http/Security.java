@@ -64,6 +64,12 @@ public class Security {
             .requestMatchers("/v1/tenants", "/v1/tenants/{id}/lane", "/v1/tenants/{id}/lane/stop",
                 "/v1/tenants/{id}/lane/resume", "/v1/tenants/{id}/lane/recount")
             .hasRole(OPERATOR)
+            .requestMatchers(GET, "/log/**").permitAll() // the tenant may have published it; LogController asks
+            .requestMatchers(GET, "/v1/log", "/v1/authorizations/{id}/proof").hasAnyRole(AUDITOR, ADMIN)
+            .requestMatchers(POST, "/v1/log/publish", "/v1/log/unpublish", "/v1/log/resume",
+                "/v1/spends/{id}/erase-text")
+            .hasRole(ADMIN)
+            .requestMatchers("/v1/tenants").hasRole(OPERATOR)
             .requestMatchers(GET, "/v1/api-keys").hasRole(ADMIN)
             .requestMatchers(POST, "/v1/agents", "/v1/agents/{id}/suspend", "/v1/agents/{id}/resume", "/v1/api-keys",
                 "/v1/wallets",

@@ -18,7 +18,7 @@ class ArrowsTest {
       .importPackages("io.bursar");
 
   private static final String[] KERNEL = {"io.bursar.money..", "io.bursar.json..", "io.bursar.spend..",
-      "io.bursar.policy..",
+      "io.bursar.policy..", "io.bursar.rehearsal..",
       "io.bursar.permit..", "io.bursar.log.."};
 
   @Test

@@ -1,0 +1,5 @@
+/** Tests of the rehearsals. */
+@NullMarked
+package io.bursar.api.rehearsal;
+
+import org.jspecify.annotations.NullMarked;
