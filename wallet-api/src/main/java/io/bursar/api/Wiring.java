@@ -10,6 +10,7 @@ import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
+import io.bursar.api.audit.NightlyRecount;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.Chains;
 import io.bursar.api.chain.FeePolicy;
@@ -27,13 +28,17 @@ import io.bursar.store.ApiKeys;
 import io.bursar.store.Approvals;
 import io.bursar.store.Approvers;
 import io.bursar.store.AuditEntries;
+import io.bursar.store.AuditQuestions;
 import io.bursar.store.AuthorizationQuery;
 import io.bursar.store.CounterKeeping;
 import io.bursar.store.Database;
 import io.bursar.store.Directory;
+import io.bursar.store.LaneStop;
 import io.bursar.store.Lanes;
+import io.bursar.store.LimitsAsOf;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.PolicyStore;
+import io.bursar.store.Recount;
 import io.bursar.store.Reservations;
 import io.bursar.store.SpendStore;
 import io.bursar.store.ValueSets;
@@ -111,6 +116,27 @@ public class Wiring {
   @Bean
   AuthorizationQuery authorizationQuery(Database database) {
     return new AuthorizationQuery(database);
+  }
+
+  @Bean
+  LaneStop laneStop(Database database, AuditEntries audit) {
+    return new LaneStop(database, audit);
+  }
+
+  @Bean
+  NightlyRecount nightlyRecount(Database database, Directory directory, CounterKeeping counters, LaneStop stop,
+      MeterRegistry registry, Clock clock) {
+    return new NightlyRecount(directory, new Recount(database, counters), stop, registry, clock);
+  }
+
+  @Bean
+  AuditQuestions auditQuestions(Database database) {
+    return new AuditQuestions(database);
+  }
+
+  @Bean
+  LimitsAsOf limitsAsOf(Database database) {
+    return new LimitsAsOf(database);
   }
 
   @Bean

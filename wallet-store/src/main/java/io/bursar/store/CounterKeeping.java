@@ -284,14 +284,14 @@ public final class CounterKeeping {
   }
 
   /**
-   * Compares the buckets of a tenant that a window can still hold with a recount from the spends. The lane is held while it
-   * counts.
+   * Compares the buckets of a tenant that a window can still hold with a recount from the spends. It reads one state of
+   * the database and holds nobody up.
    *
    * @return one line for each bucket that differs; there should be none
    */
   public List<String> differences(UUID tenantId) {
-    return database.inTransaction(() -> {
-      var now = database.sql().sql("SELECT clock_timestamp() FROM lane WHERE tenant_id = :tenant FOR UPDATE")
+    return database.inSnapshot(() -> {
+      var now = database.sql().sql("SELECT clock_timestamp() FROM lane WHERE tenant_id = :tenant")
           .param("tenant", tenantId)
           .query(OffsetDateTime.class).single().toInstant();
       var differences = new ArrayList<String>();
