@@ -73,7 +73,7 @@ public final class LimitsAsOf {
       if (document == null) {
         throw new IllegalStateException("policy version `" + version + "` was attached but is not there");
       }
-      for (var rule : PolicyDocuments.load(document).rules()) {
+      for (var rule : PolicyDocuments.load(database, tenantId, document).rules()) {
         if (rule instanceof Rule.Limit limit) {
           PolicyEngine.counter(limit, target).ifPresent(counter -> states.add(new LimitState(policyId, version, target,
               attached.getKey(), limit, since(limit.window(), at),

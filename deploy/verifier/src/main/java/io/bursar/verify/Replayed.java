@@ -45,8 +45,10 @@ final class Replayed implements EntryCheck {
     }
   }
 
-  private static final PolicyEnvironment ENVIRONMENT = new PolicyEnvironment(reference -> Optional.empty(),
-      (expression, sets) -> CelConditions.INSTANCE.compile(expression, sets));
+  /** The record has the digests of sets, not their values: what a policy that names one decides cannot be told from here. */
+  private static final PolicyEnvironment ENVIRONMENT = new PolicyEnvironment(reference -> {
+    throw new NotHere();
+  }, (expression, sets) -> CelConditions.INSTANCE.compile(expression, sets));
 
   Replayed(LogSource source) {
     this.source = source;
