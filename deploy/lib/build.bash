@@ -46,8 +46,8 @@ built_stamp() { printf '%s' "$ROOT/wallet-api/target/.built"; }
 is_built() {
   local stamp
   stamp=$(built_stamp)
-  [[ -e $stamp && -e $ROOT/wallet-api/target/wallet-api.jar && -e $ROOT/wallet-signer/target/wallet-signer.jar ]] || return 1
-  [[ -z $(find "$ROOT/pom.xml" "$ROOT/.mvn" "$ROOT"/wallet-*/pom.xml "$ROOT"/wallet-*/src/main "$ROOT/openapi" \
+  [[ -e $stamp && -e $ROOT/deploy/verifier/target/bursar-verify-all.jar && -e $ROOT/wallet-api/target/wallet-api.jar && -e $ROOT/wallet-signer/target/wallet-signer.jar ]] || return 1
+  [[ -z $(find "$ROOT/pom.xml" "$ROOT/.mvn" "$ROOT"/wallet-*/pom.xml "$ROOT"/wallet-*/src/main "$ROOT"/deploy/verifier/{pom.xml,src/main} "$ROOT/openapi" \
     -newer "$stamp" -print -quit 2>/dev/null) ]]
 }
 

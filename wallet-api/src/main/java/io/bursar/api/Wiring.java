@@ -13,6 +13,7 @@ import org.springframework.core.Ordered;
 import org.springframework.web.filter.RequestContextFilter;
 
 import io.bursar.api.approvals.Passkeys;
+import io.bursar.api.audit.NightlyRecount;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.Chains;
 import io.bursar.api.chain.FeePolicy;
@@ -32,17 +33,22 @@ import io.bursar.store.ApiKeys;
 import io.bursar.store.Approvals;
 import io.bursar.store.Approvers;
 import io.bursar.store.AuditEntries;
+import io.bursar.store.AuditQuestions;
 import io.bursar.store.AuthorizationQuery;
 import io.bursar.store.ChangeControl;
 import io.bursar.store.CounterKeeping;
 import io.bursar.store.Database;
 import io.bursar.store.Directory;
+import io.bursar.store.LaneStop;
 import io.bursar.store.Lanes;
+import io.bursar.store.LimitsAsOf;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.PolicyStore;
 import io.bursar.store.RecordedDecisions;
+import io.bursar.store.Recount;
 import io.bursar.store.Reservations;
 import io.bursar.store.SpendStore;
+import io.bursar.store.ValueSets;
 import io.bursar.store.log.Log;
 import io.micrometer.core.instrument.MeterRegistry;
 
@@ -90,6 +96,11 @@ public class Wiring {
   }
 
   @Bean
+  ValueSets valueSets(Database database, AuditEntries audit) {
+    return new ValueSets(database, audit);
+  }
+
+  @Bean
   SpendStore spendStore(Database database) {
     return new SpendStore(database);
   }
@@ -132,6 +143,24 @@ public class Wiring {
   }
 
   @Bean
+  LaneStop laneStop(Database database, AuditEntries audit) {
+    return new LaneStop(database, audit);
+  }
+
+  @Bean
+  NightlyRecount nightlyRecount(Database database, Directory directory, CounterKeeping counters, LaneStop stop,
+      MeterRegistry registry, Clock clock) {
+    return new NightlyRecount(directory, new Recount(database, counters), stop, registry, clock);
+  }
+
+  @Bean
+  AuditQuestions auditQuestions(Database database) {
+    return new AuditQuestions(database);
+  }
+
+  @Bean
+  LimitsAsOf limitsAsOf(Database database) {
+    return new LimitsAsOf(database);
   RecordedDecisions recordedDecisions(Database database) {
     return new RecordedDecisions(database);
   }

@@ -50,7 +50,8 @@ public record Match(@Nullable Set<String> assets, @Nullable String currency, @Nu
    */
   public record Payees(boolean listed, Set<Address> addresses, @Nullable String set, boolean known) {
     public Payees {
-      addresses = Set.copyOf(addresses);
+      // A named set is immutable already, and built for many values.
+      addresses = set == null ? Set.copyOf(addresses) : addresses;
     }
 
     /** A list that stands in the policy itself. */

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 import io.bursar.policy.Decision.Charge;
@@ -66,6 +67,11 @@ public final class PolicyEngine {
 
   /** A counter that a policy has counted, and the window of the limit. */
   public record Counted(Counter counter, Window window) {}
+
+  /** What one limit counts; empty for a limit of each single spend, which counts nothing. */
+  public static Optional<Counter> counter(Rule.Limit limit, Policy.Target attachedTo) {
+    return Optional.ofNullable(RuleInForce.counter(limit, attachedTo));
+  }
 
   /** What the limits of a policy count when it is attached to something. */
   public static List<Counted> counted(Policy policy, Policy.Target attachedTo) {

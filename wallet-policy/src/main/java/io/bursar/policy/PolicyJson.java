@@ -194,7 +194,7 @@ public final class PolicyJson {
   }
 
   /** A window as it stands in a document. */
-  static Json write(Window window) {
+  public static Json write(Window window) {
     return switch (window) {
       case Window.Spend spend -> new Json.Str("spend");
       case Window.Lifetime lifetime -> new Json.Str("lifetime");

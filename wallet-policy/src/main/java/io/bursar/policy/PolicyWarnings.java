@@ -1,13 +1,16 @@
 package io.bursar.policy;
 
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.money.Asset;
 import io.bursar.policy.PolicyJson.Warning;
 
 /** Finds what is allowed in a policy but can hardly be meant. */
@@ -26,7 +29,87 @@ final class PolicyWarnings {
       neverMatches("/rules/" + i + "/match", rules.get(i).match(), context, warnings);
     }
     idleLimits(rules, warnings);
+    tiers(rules, context, warnings);
     return warnings;
+  }
+
+  /** An approval rule for a range of amounts. */
+  private record Tier(int index, Rule.Approval rule, Match.AmountRange range) {
+    /** Where it begins: at this amount or right above it. */
+    BigDecimal lower() {
+      return range.from() != null ? range.from() : range.above() != null ? range.above() : BigDecimal.ZERO;
+    }
+
+    String name() {
+      return "`" + rule.id() + "`";
+    }
+  }
+
+  /** What approval rules that differ in their amounts only have in common. */
+  private record Ladder(Match match, Rule.Schedule schedule, @Nullable When when) {}
+
+  private static void tiers(List<Rule> rules, PolicyContext context, List<Warning> warnings) {
+    Map<Ladder, List<Tier>> ladders = new LinkedHashMap<>();
+    for (int i = 0; i < rules.size(); i++) {
+      if (rules.get(i) instanceof Rule.Approval rule && rule.match().amount() != null
+          && !isEmpty(rule.match().amount())) {
+        ladders.computeIfAbsent(new Ladder(withoutAmount(rule.match()), rule.schedule(), rule.when()),
+            ladder -> new ArrayList<>()).add(new Tier(i, rule, rule.match().amount()));
+      }
+    }
+    ladders.values().stream().filter(tiers -> tiers.size() > 1 && tiers.size() <= COMPARED_MAX).forEach(tiers -> {
+      tiers.sort(Comparator.comparing(Tier::lower).thenComparingInt(Tier::index));
+      for (int i = 1; i < tiers.size(); i++) {
+        between(tiers.get(i - 1), tiers.get(i), context, warnings);
+      }
+      top(tiers.getLast(), rules, warnings);
+    });
+  }
+
+  private static void between(Tier lower, Tier upper, PolicyContext context, List<Warning> warnings) {
+    var to = lower.range.to();
+    var at = "/rules/" + upper.index + "/match/amount";
+    // A tier from 20 begins after one to 19.999999 where nothing lies between, and one above 20 after one to 20.
+    var first = upper.range.from() != null ? upper.range.from() : upper.lower().add(unit(upper.rule.match(), context));
+    if (to == null || to.compareTo(first) >= 0) {
+      warnings.add(
+          new Warning(at, "this tier overlaps " + lower.name() + ": the groups of both are asked from " + text(first)
+              + (to == null || upper.range.to() == null ? " on" : " to " + text(to.min(upper.range.to())))));
+    } else if (to.add(unit(upper.rule.match(), context)).compareTo(first) < 0) {
+      warnings.add(
+          new Warning(at, "there is a gap below this tier: nobody is asked from " + lower.name() + ", which ends at "
+              + text(to) + ", to " + text(first)));
+    }
+  }
+
+  /** The last tier has an end, and no limit keeps amounts below it. */
+  private static void top(Tier last, List<Rule> rules, List<Warning> warnings) {
+    var to = last.range.to();
+    var match = withoutAmount(last.rule.match());
+    if (to != null && rules.stream().noneMatch(rule -> rule instanceof Rule.Limit limit && limit.max() != null
+        && limit.max().compareTo(to) <= 0 && limit.match().equals(match))) {
+      warnings.add(new Warning("/rules/" + last.index + "/match/amount/to",
+          "there is a gap above the last tier: nobody is asked above " + text(to)));
+    }
+  }
+
+  private static Match withoutAmount(Match match) {
+    return new Match(match.assets(), match.currency(), match.chains(), match.payees(), null, match.methods(),
+        match.hosts(), match.categories(), match.agents(), match.wallets());
+  }
+
+  /** The smallest step between amounts of the finest asset that a match takes in. */
+  private static BigDecimal unit(Match match, PolicyContext context) {
+    int decimals = context.assets().stream()
+        .filter(asset -> (match.assets() == null || match.assets().contains(asset.symbol()))
+            && (match.currency() == null || match.currency().equals(asset.currency()))
+            && (match.chains() == null || match.chains().contains(asset.chain())))
+        .mapToInt(Asset::decimals).max().orElse(Asset.DECIMALS_MAX);
+    return BigDecimal.ONE.movePointLeft(decimals);
+  }
+
+  private static String text(BigDecimal amount) {
+    return amount.signum() == 0 ? "0" : amount.stripTrailingZeros().toPlainString();
   }
 
   private static void neverMatches(String pointer, Match match, PolicyContext context, List<Warning> warnings) {
@@ -67,7 +150,8 @@ final class PolicyWarnings {
 
   /** Whether whatever one limit refuses is refused by another already. */
   private static boolean makesIdle(Rule.Limit tight, Rule.Limit idle) {
-    boolean always = tight.schedule().equals(Rule.Schedule.ALWAYS) || tight.schedule().equals(idle.schedule());
+    boolean always = (tight.schedule().equals(Rule.Schedule.ALWAYS) || tight.schedule().equals(idle.schedule()))
+        && (tight.when() == null || tight.when().equals(idle.when()));
     return always && covers(tight, idle) && atMost(tight.max(), idle.max()) && atMost(tight.maxCount(), idle.maxCount())
         && (idle.min() == null || (tight.min() != null && idle.min().compareTo(tight.min()) <= 0));
   }

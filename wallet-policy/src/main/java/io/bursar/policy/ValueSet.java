@@ -1,10 +1,11 @@
 package io.bursar.policy;
 
 import java.util.Collection;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.Set;
 import java.util.regex.Pattern;
-import java.util.stream.Collectors;
 
 import io.bursar.money.Address;
 
@@ -55,10 +56,18 @@ public final class ValueSet {
    */
   public static ValueSet of(String reference, Kind kind, Collection<String> values) {
     return switch (kind) {
-      case ADDRESSES -> new ValueSet(reference, kind, values.stream().map(ValueSet::address)
-          .collect(Collectors.toUnmodifiableSet()), Set.of());
-      case HOSTS, STRINGS -> new ValueSet(reference, kind, Set.of(), Set.copyOf(values));
+      case ADDRESSES ->
+        new ValueSet(reference, kind, hashed(values.stream().map(ValueSet::address).toList()), Set.of());
+      case HOSTS, STRINGS -> new ValueSet(reference, kind, Set.of(), hashed(values));
     };
+  }
+
+  /**
+   * Values may be chosen such that many have the same hash: a hash set of comparable values then searches a tree, while the
+   * immutable sets of the platform would look at them all, one after the other.
+   */
+  private static <T extends Comparable<? super T>> Set<T> hashed(Collection<T> values) {
+    return Collections.unmodifiableSet(new HashSet<>(values));
   }
 
   /**

@@ -19,6 +19,7 @@ public enum Id {
       "apr_"),
   APPROVER_GROUP(
       "grp_"),
+  VALUE_SET("set_"),
   SPEND("spd_"),
   AUTHORIZATION("aut_"),
   CHANGE("chg_"),

@@ -43,6 +43,19 @@ class ConditionTest {
   }
 
   @Test
+  void tellsTheAmountItselfFromThoseBelowAndAbove() {
+    Scenario.of(PERMIT, deny("spend.purpose == 'x' && (spend.amount >= decimal('5') || spend.amount == decimal('3'))"))
+        .play("""
+              10:00 spend 5 saying x         → deny DENIED_BY_RULE max 4.999999
+              10:00 spend 4.999999 saying x  → allow max 4.999999
+              10:00 spend 3.000001 saying x  → allow
+              10:00 spend 3 saying x         → deny DENIED_BY_RULE
+              10:00 spend 2.999999 saying x  → allow
+              10:00 spend 5 saying y         → allow
+              """);
+  }
+
+  @Test
   void whatCannotBeEvaluatedRestrictsAndDoesNotGrant() {
     Scenario.of(PERMIT, deny("spend.purpose.contains('refund')"))
         .play("10:00 spend 1 → deny EVALUATION_ERROR max none retry never");

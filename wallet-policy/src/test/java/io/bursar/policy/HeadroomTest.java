@@ -48,7 +48,7 @@ class HeadroomTest {
   }
 
   /** Amounts next to every number that stands in a policy or follows from a counter, and some others. */
-  private static Iterable<BigInteger> probes(RandomWorld world, BigInteger largest) {
+  static Iterable<BigInteger> probes(RandomWorld world, BigInteger largest) {
     var probes = new TreeSet<BigInteger>(
         List.of(BigInteger.ONE, Amount.MAX, world.facts.amount(), world.amount(world.facts.asset())));
     around(probes, largest);
@@ -115,7 +115,7 @@ class HeadroomTest {
   }
 
   /** Times from now on and before an end: next to it, at random, and every ten minutes of a day. */
-  private static List<Instant> times(RandomWorld world, Instant end) {
+  static List<Instant> times(RandomWorld world, Instant end) {
     List<Instant> times = new ArrayList<>(
         List.of(end.minusNanos(1000), end.minusSeconds(1), end.minusSeconds(60), world.now));
     long span = LoggedCounters.micros(world.now, end);

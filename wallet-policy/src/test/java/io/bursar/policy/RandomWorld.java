@@ -15,9 +15,11 @@ import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.json.Json;
 import io.bursar.money.Amount;
 import io.bursar.money.Asset;
 import io.bursar.spend.SpendFacts;
+import io.bursar.spend.SpendText;
 
 /** Random policies, requests and spends of the past, small enough to meet each other often; the same for the same seed. */
 final class RandomWorld {
@@ -26,28 +28,42 @@ final class RandomWorld {
   final Random random;
   final List<Policy.InForce> policies = new ArrayList<>();
   final LoggedCounters counters = new LoggedCounters();
+  final List<NaiveInterpreter.Past> past = new ArrayList<>();
+  private final boolean conditions;
   SpendFacts facts;
   Instant now = START;
 
   RandomWorld(long seed) {
+    this(seed, false);
+  }
+
+  /** @param conditions whether rules have conditions, and some policies only observe */
+  RandomWorld(long seed, boolean conditions) {
+    this.conditions = conditions;
     random = new Random(seed);
     int layers = 1 + random.nextInt(3);
     for (int i = 0; i < layers; i++) {
       policies.add(inForce(i, rules()));
     }
     facts = facts();
-    int past = random.nextInt(30);
-    for (int i = 0; i < past; i++) {
+    int spends = random.nextInt(30);
+    for (int i = 0; i < spends; i++) {
       now = now.plusNanos(1000L * random.nextLong(3_600_000_000L * (random.nextInt(4) == 0 ? 24 : 1)));
       var other = facts();
-      counters.charge(PolicyEngine.decide(policies, other, counters, now), other, now);
+      var decision = PolicyEngine.decide(policies, other, counters, now);
+      counters.charge(decision, other, now);
+      if (decision.effect() != Decision.Effect.DENY) {
+        past.add(new NaiveInterpreter.Past(other, now));
+      }
     }
     now = now.plusNanos(1000L * random.nextLong(3_600_000_000L));
   }
 
   private Policy.InForce inForce(int layer, List<Rule> rules) {
-    return new Policy.InForce(new UUID(3, layer), new Policy("p" + layer, rules, "sha256:" + layer),
-        List.of(Policy.Target.values()).get(layer));
+    // Which policies observe follows from the rules, so that the same rules in another order are the same policy.
+    boolean observes = conditions && layer > 0 && rules.size() % 4 == 0;
+    return new Policy.InForce(new UUID(3, layer), new Policy("p" + layer, rules, "sha256:" + layer,
+        observes ? Policy.Mode.OBSERVE : Policy.Mode.ENFORCE), List.of(Policy.Target.values()).get(layer));
   }
 
   /** The same policies with one more rule in one of them. */
@@ -77,7 +93,18 @@ final class RandomWorld {
     return new SpendFacts(Scenario.TENANT, Scenario.agent(random.nextInt(2)), Scenario.wallet(random.nextInt(2)), asset,
         amount(asset), Scenario.payee(oneOf(List.of("A", "B"))), SpendFacts.TRANSFER,
         maybe(2, () -> oneOf(List.of("x", "y"))),
-        maybe(2, () -> oneOf(List.of("a.com", "api.b.com"))), random.nextInt(60) == 0, random.nextInt(60) == 0);
+        maybe(2, () -> oneOf(List.of("a.com", "api.b.com"))), random.nextInt(60) == 0, random.nextInt(60) == 0, text());
+  }
+
+  private SpendText text() {
+    return conditions
+        ? new SpendText(maybe(2, () -> oneOf(List.of("a refund", "books"))), null,
+            maybe(2, () -> Json.object().put("n", random.nextInt(8)).build()))
+        : SpendText.NONE;
+  }
+
+  private @Nullable When when() {
+    return conditions ? maybe(2, () -> oneOf(RandomCondition.ALL).when()) : null;
   }
 
   BigInteger amount(Asset asset) {
@@ -98,22 +125,23 @@ final class RandomWorld {
     boolean limitsOnly = random.nextInt(3) == 0; // several limits that refuse at once, for different times
     for (int i = 0; i < size; i++) {
       rules.add(i == 0 && random.nextInt(8) > 0
-          ? new Rule.Permit("r0", match(16), Rule.Schedule.ALWAYS)
+          ? new Rule.Permit("r0", match(16), Rule.Schedule.ALWAYS, random.nextBoolean() ? null : when())
           : limitsOnly ? limit("r" + i, Rule.Schedule.ALWAYS) : rule("r" + i));
     }
     return rules;
   }
 
   Rule rule(String id) {
-    return random.nextInt(3) == 0 ? new Rule.Permit(id, match(4), schedule()) : restricting(id);
+    return random.nextInt(3) == 0 ? new Rule.Permit(id, match(4), schedule(), when()) : restricting(id);
   }
 
   Rule restricting(String id) {
     var schedule = schedule();
     return switch (random.nextInt(10)) {
-      case 0 -> new Rule.Deny(id, match(2), schedule);
+      case 0 -> new Rule.Deny(id, match(2), schedule, when());
       case 1 ->
-        new Rule.Approval(id, match(5), schedule, List.of(new Rule.GroupThreshold("finance", 1)), Duration.ofHours(1));
+        new Rule.Approval(id, match(5), schedule, List.of(new Rule.GroupThreshold("finance", 1)), Duration.ofHours(1),
+            Duration.ZERO, when());
       default -> limit(id, schedule);
     };
   }
@@ -125,7 +153,7 @@ final class RandomWorld {
         ? null
         : Long.valueOf(1 + random.nextInt(5));
     var min = random.nextInt(5) == 0 ? units(8) : null;
-    return new Rule.Limit(id, match(3), schedule, min, max, count, window, per(window));
+    return new Rule.Limit(id, match(3), schedule, min, max, count, window, per(window), when());
   }
 
   private Set<Counter.Dimension> per(Window window) {
@@ -157,7 +185,8 @@ final class RandomWorld {
         maybe(rarity * 3, () -> Set.of(Scenario.CHAIN)),
         maybe(rarity, () -> new Match.Payees(random.nextBoolean(), Set.of(Scenario.payee("A")))),
         maybe(rarity, this::range),
-        maybe(rarity * 3, () -> Set.of(SpendFacts.TRANSFER)), maybe(rarity * 8, () -> Set.of("a.com", "*.b.com")),
+        maybe(rarity * 3, () -> Set.of(SpendFacts.TRANSFER)),
+        maybe(rarity * 8, () -> oneOf(List.of(Set.of("a.com", "*.b.com"), Set.of("a.com")))),
         maybe(rarity * 8, () -> Set.of("x")), maybe(rarity * 3, () -> Set.of(Scenario.agent(0))),
         maybe(rarity * 3, () -> Set.of(Scenario.wallet(0))));
   }

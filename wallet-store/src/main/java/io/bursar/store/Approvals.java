@@ -336,6 +336,7 @@ public final class Approvals {
 
   /** Decides again; if the spend still waits then, a new round has begun and the old one is noted with what ended it. */
   private void decideAgain(Spend spend, ApprovalText text, Map<String, Integer> given, DismissedBy by, String actor) {
+    LaneStop.refuseIfStopped(database, spend.tenantId());
     var slot = audit.nextChanging(spend.tenantId(), true, false);
     if (redecisions.decideAgain(slot, spend, given, actor).equals(WAITS)) {
       rounds.note(slot, spend, text, by);

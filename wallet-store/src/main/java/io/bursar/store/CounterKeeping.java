@@ -155,7 +155,7 @@ public final class CounterKeeping {
         JOIN policy_version v ON v.tenant_id = a.tenant_id AND v.policy_id = a.policy_id AND v.version = a.version
         WHERE c.tenant_id = :tenant AND c.counter_no = :no LIMIT 1
         """).param("tenant", tenantId).param("no", counterNo).query((row, n) -> {
-      var policy = PolicyDocuments.load(SpendStore.entry(row.getBytes("document")));
+      var policy = PolicyDocuments.load(database, tenantId, SpendStore.entry(row.getBytes("document")));
       var definition = row.getString("definition");
       var counter = PolicyEngine.counted(policy, PoliciesInForce.target(row.getString("target"))).stream()
           .map(PolicyEngine.Counted::counter).filter(counted -> counted.id().equals(definition)).findFirst()
@@ -284,14 +284,14 @@ public final class CounterKeeping {
   }
 
   /**
-   * Compares the buckets of a tenant that a window can still hold with a recount from the spends. The lane is held while it
-   * counts.
+   * Compares the buckets of a tenant that a window can still hold with a recount from the spends. It reads one state of
+   * the database and holds nobody up.
    *
    * @return one line for each bucket that differs; there should be none
    */
   public List<String> differences(UUID tenantId) {
-    return database.inTransaction(() -> {
-      var now = database.sql().sql("SELECT clock_timestamp() FROM lane WHERE tenant_id = :tenant FOR UPDATE")
+    return database.inSnapshot(() -> {
+      var now = database.sql().sql("SELECT clock_timestamp() FROM lane WHERE tenant_id = :tenant")
           .param("tenant", tenantId)
           .query(OffsetDateTime.class).single().toInstant();
       var differences = new ArrayList<String>();

@@ -7,6 +7,7 @@ import javax.sql.DataSource;
 
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.datasource.DataSourceTransactionManager;
+import org.springframework.transaction.TransactionDefinition;
 import org.springframework.transaction.support.TransactionTemplate;
 
 import com.zaxxer.hikari.HikariConfig;
@@ -102,6 +103,17 @@ public final class Database implements AutoCloseable {
   /** Does all of the work in one transaction, or none of it; an exception rolls back. READ COMMITTED. */
   public <T> T inTransaction(Supplier<T> work) {
     return java.util.Objects.requireNonNull(transaction.execute(status -> work.get()));
+  }
+
+  /** Reads one state of the database, however long it takes; holds no lock, and may change nothing. */
+  public <T> T inSnapshot(Supplier<T> work) {
+    var snapshot = new TransactionTemplate(new DataSourceTransactionManager(pool));
+    snapshot.setIsolationLevel(TransactionDefinition.ISOLATION_REPEATABLE_READ);
+    snapshot.setReadOnly(true);
+    return java.util.Objects.requireNonNull(snapshot.execute(status -> {
+      sql.sql("SELECT set_config('statement_timeout', '1h', true)").query(String.class).single();
+      return work.get();
+    }));
   }
 
   /** As {@link #inTransaction(Supplier)}, for work that answers nothing. */

@@ -268,6 +268,7 @@ public final class Directory {
         instant(row, "created_at"));
   }
 
+  /** What work comes to; empty where a name that it gives is taken. */
   static <T> Optional<T> unlessTaken(java.util.function.Supplier<T> work) {
     try {
       return Optional.of(work.get());

@@ -131,6 +131,7 @@ public final class Lane {
         }
       });
       if (!fresh.isEmpty()) {
+        refuseIfStopped(connection);
         var decided = evaluate(connection, fresh, clock.next(), false);
         if (!write(connection, decided)) {
           throw new IllegalStateException("the lane changed under its lock");
@@ -145,6 +146,18 @@ public final class Lane {
         connection.rollback();
       }
       connection.setAutoCommit(true);
+    }
+  }
+
+  /** Whoever stops a lane changes its epochs, so that every batch after that comes by here. */
+  private void refuseIfStopped(Connection connection) throws SQLException {
+    try (var statement = connection.prepareStatement("SELECT stopped_reason FROM lane WHERE tenant_id = ?")) {
+      statement.setObject(1, tenantId);
+      try (var row = statement.executeQuery()) {
+        if (row.next() && row.getString(1) != null) {
+          throw new LaneStop.LaneStopped(row.getString(1));
+        }
+      }
     }
   }
 

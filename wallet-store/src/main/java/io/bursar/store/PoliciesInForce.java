@@ -24,7 +24,10 @@ final class PoliciesInForce {
 
   private static final int CACHED_MAX = 10_000;
 
-  private final Map<String, Policy> compiled = new ConcurrentHashMap<>();
+  /** The same document means another policy in another tenant, where a set of the same name has other values. */
+  private record Key(UUID tenantId, String version) {}
+
+  private final Map<Key, Policy> compiled = new ConcurrentHashMap<>();
 
   /** The standing of each of these wallets that exists. */
   Map<UUID, Standing> read(Connection connection, UUID tenantId, Collection<UUID> walletIds) throws SQLException {
@@ -72,7 +75,7 @@ final class PoliciesInForce {
 
   /** The compiled form of a version that some time was validated. */
   Policy compiled(Connection connection, UUID tenantId, UUID policyId, String version) throws SQLException {
-    var known = compiled.get(version);
+    var known = compiled.get(new Key(tenantId, version));
     if (known != null) {
       return known;
     }
@@ -86,11 +89,11 @@ final class PoliciesInForce {
         if (!result.next()) {
           throw new IllegalStateException("policy version `" + version + "` is attached but not there");
         }
-        var policy = PolicyDocuments.load(JsonText.parse(result.getBytes(1)));
+        var policy = PolicyDocuments.load(connection, tenantId, JsonText.parse(result.getBytes(1)));
         if (compiled.size() >= CACHED_MAX) {
           compiled.clear();
         }
-        compiled.put(version, policy);
+        compiled.put(new Key(tenantId, version), policy);
         return policy;
       } catch (JsonText.Malformed e) {
         throw new IllegalStateException("policy version `" + version + "` is not what was stored", e);

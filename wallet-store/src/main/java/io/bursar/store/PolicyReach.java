@@ -27,7 +27,9 @@ record PolicyReach(Set<String> targets, Instant from, @Nullable Instant to) {
     record Change(Instant at, String target, boolean attached) {}
     var changes = database.reading().sql("""
         SELECT at, kind, payload FROM audit_entry
-        WHERE tenant_id = :tenant AND kind LIKE 'policy.%' AND kind IN ('policy.attached', 'policy.detached') ORDER BY seq
+        WHERE tenant_id = :tenant AND kind IN ('policy.attached', 'policy.detached')
+          AND kind <> 'authorization' AND kind NOT LIKE 'payment.%' AND kind NOT LIKE 'spend.%' AND kind NOT LIKE 'approval.%'
+        ORDER BY seq
         """).param("tenant", tenantId).query((row, n) -> {
       var entry = SpendStore.entry(row.getBytes("payload"));
       return new Change(Directory.instant(row, "at"), text(entry, "targetId"),

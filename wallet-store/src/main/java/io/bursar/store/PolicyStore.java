@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
 import io.bursar.policy.Policy;
+import io.bursar.policy.PolicyEnvironment;
 import io.bursar.policy.PolicyJson;
 import io.bursar.spend.Id;
 
@@ -54,6 +55,11 @@ public final class PolicyStore {
     this.database = database;
     this.audit = audit;
     this.counters = counters;
+  }
+
+  /** What the documents of a tenant may name and say. */
+  public PolicyEnvironment environment(UUID tenantId) {
+    return PolicyDocuments.environment(database, tenantId);
   }
 
   /** Makes a policy with its first version, as a draft. */
@@ -173,7 +179,8 @@ public final class PolicyStore {
           DO UPDATE SET policy_id = excluded.policy_id, version = excluded.version, attached_at = excluded.attached_at
           """).param("tenant", tenantId).param("target", PoliciesInForce.text(target)).param("targetId", targetId)
           .param("policy", policyId).param("version", version).param("at", Directory.utc(slot.at())).update();
-      counters.keep(slot, target, targetId, Optional.of(PolicyDocuments.load(found.get().document())));
+      counters.keep(slot, target, targetId,
+          Optional.of(PolicyDocuments.load(database, tenantId, found.get().document())));
       audit.write(slot, "policy.attached", policyId, actor, described(policyId, version, target, targetId));
       return new AttachResult.Attached(new Attachment(target, targetId, policyId, version, slot.at()));
     });

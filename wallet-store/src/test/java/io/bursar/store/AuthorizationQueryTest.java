@@ -44,7 +44,7 @@ class AuthorizationQueryTest {
         fixture.request(fixture.wallet, "c", "2.5", Fixture.address(7))));
     lane.decide(List.of(new Spend.Request(otherAgent, otherWallet, "d", new byte[32], fixture.usdc,
         Fixture.units("3"), Fixture.PAYEE, null, null, new Spend.Text("=1+1", null, null), null)));
-    ManySpends.multiply(fixture.test, "a", MADE, fixture.newWallet());
+    ManySpends.multiply(fixture.test, "a", MADE, List.of(fixture.newWallet()));
     fixture.test
         .asAdministrator("UPDATE payment SET state = 'failed', failure = 'test', block_hash = null WHERE spend_id IN "
             + "(SELECT spend_id FROM spend WHERE idempotency_key IN ('c', '12000'))");

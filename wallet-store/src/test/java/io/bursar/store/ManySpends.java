@@ -1,6 +1,8 @@
 package io.bursar.store;
 
+import java.util.List;
 import java.util.UUID;
+import java.util.stream.Collectors;
 
 /** Makes many spends quickly, as copies of one that a lane has written. */
 public final class ManySpends {
@@ -11,9 +13,9 @@ public final class ManySpends {
    * (1, 2, 3 … base units) and a payee of its own.
    *
    * @param key the idempotency key of the spend; those of the copies are {@code 1}, {@code 2} …
-   * @param wallet whose the copies are
+   * @param wallets whose the copies are, in turn
    */
-  public static void multiply(TestDatabase test, String key, int count, UUID wallet) {
+  public static void multiply(TestDatabase test, String key, int count, List<UUID> wallets) {
     test.asAdministrator("""
         CREATE TEMPORARY TABLE made AS
           SELECT n, date_trunc('second', now()) - interval '1 second' * (%1$d - n) AS at FROM generate_series(1, %1$d) n;
@@ -22,9 +24,10 @@ public final class ManySpends {
           || '8' || lpad(to_hex(n), 15, '0'))::uuid;
         INSERT INTO spend (tenant_id, spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, method,
             effect, reason_codes, audit_seq, decided_at)
-          SELECT s.tenant_id, m.id, s.agent_id, '%2$s', m.n::text, s.fingerprint, s.asset_id, m.n,
+          SELECT s.tenant_id, m.id, w.agent_id, w.wallet_id, m.n::text, s.fingerprint, s.asset_id, m.n,
             substr(sha256(m.n::text::bytea), 1, 20), s.method, s.effect, s.reason_codes, 100 + m.n, m.at
-          FROM made m, spend s WHERE s.idempotency_key = '%3$s';
+          FROM made m JOIN unnest('{%2$s}'::uuid[]) WITH ORDINALITY AS u(wallet_id, no) ON u.no = m.n %% %4$d + 1
+          JOIN wallet w ON w.wallet_id = u.wallet_id, spend s WHERE s.idempotency_key = '%3$s';
         INSERT INTO payment (tenant_id, spend_id, wallet_id, state, audit_seq, charged_at, due_at, updated_at, nonce,
             transaction_hash, block_hash)
           SELECT s.tenant_id, s.spend_id, s.wallet_id, 'confirmed', s.audit_seq, s.decided_at, s.decided_at, s.decided_at,
@@ -33,6 +36,7 @@ public final class ManySpends {
           SELECT e.tenant_id, 100 + m.n, m.at, e.kind, m.id, e.payload, e.leaf_hash
           FROM made m, audit_entry e WHERE e.kind = 'authorization'
             AND e.subject = (SELECT spend_id FROM spend WHERE idempotency_key = '%3$s');
-        DROP TABLE made""".formatted(count, wallet, key));
+        DROP TABLE made""".formatted(count,
+        wallets.stream().map(UUID::toString).collect(Collectors.joining(",")), key, wallets.size()));
   }
 }

@@ -63,6 +63,8 @@ public final class Chain implements AutoCloseable {
   /** How many recent blocks the usual priority fee is taken from. */
   private static final int FEE_BLOCKS = 10;
   private static final int MEDIAN = 50;
+  /** Nodes refuse to search more blocks at once. */
+  private static final int LOG_BLOCKS = 10_000;
   private static final Duration WRONG_CHAIN_PAUSE = Duration.ofSeconds(5);
 
   private final Settings settings;
@@ -177,6 +179,11 @@ public final class Chain implements AutoCloseable {
     return longNumber(required("eth_getTransactionCount", hex(account), "latest"), "eth_getTransactionCount");
   }
 
+  /** As {@link #transactionCount(Address)}, at the end of a block. */
+  public long transactionCount(Address account, long block) throws ChainUnavailable {
+    return longNumber(required("eth_getTransactionCount", hex(account), quantity(block)), "eth_getTransactionCount");
+  }
+
   /** The account's native coin, in wei. */
   public BigInteger balance(Address account) throws ChainUnavailable {
     return number(required("eth_getBalance", hex(account), "latest"), "eth_getBalance");
@@ -184,11 +191,39 @@ public final class Chain implements AutoCloseable {
 
   /** The account's amount of a token, in base units. */
   public BigInteger balanceOf(Address token, Address account) throws ChainUnavailable {
-    var balance = Erc20.number(callContract(token, Erc20.balanceOf(account)));
+    return balanceOf(token, account, "latest");
+  }
+
+  /** The account's amount of a token at the end of a block, in base units. */
+  public BigInteger balanceOf(Address token, Address account, long block) throws ChainUnavailable {
+    return balanceOf(token, account, quantity(block));
+  }
+
+  private BigInteger balanceOf(Address token, Address account, String block) throws ChainUnavailable {
+    var balance = Erc20.number(callContract(token, Erc20.balanceOf(account), block));
     if (balance == null) {
       throw new ChainUnavailable("`" + token + "` does not answer as a token does");
     }
     return balance;
+  }
+
+  /**
+   * The transactions by which an account's amount of a token went down, each once for each transfer in it.
+   *
+   * @param first and {@code last}: of the blocks that are searched, both inclusive
+   */
+  public List<Digest32> transfersFrom(Address token, Address account, long first, long last) throws ChainUnavailable {
+    var method = "eth_getLogs";
+    var transactions = new ArrayList<Digest32>();
+    for (long from = first; from <= last; from += LOG_BLOCKS) {
+      var filter = newObject().put("address", hex(token)).put("fromBlock", quantity(from)).put("toBlock",
+          quantity(Math.min(last, from + LOG_BLOCKS - 1)));
+      filter.putArray("topics").add(Erc20.TRANSFER_TOPIC).add("0x" + "0".repeat(24) + hex(account).substring(2));
+      for (var log : required(method, filter)) {
+        transactions.add(hash(log.path("transactionHash"), method));
+      }
+    }
+    return transactions;
   }
 
   /** What a contract says of itself as a token, or nothing if it is none. */
@@ -202,7 +237,11 @@ public final class Chain implements AutoCloseable {
 
   /** What a call of a contract returns; empty where it reverts or there is no contract. */
   private String callContract(Address contract, String data) throws ChainUnavailable {
-    return switch (ask("eth_call", newObject().put("to", hex(contract)).put("data", data), "latest")) {
+    return callContract(contract, data, "latest");
+  }
+
+  private String callContract(Address contract, String data, String block) throws ChainUnavailable {
+    return switch (ask("eth_call", newObject().put("to", hex(contract)).put("data", data), block)) {
       case RpcReply.Result(var value) -> value.asString("");
       case RpcReply.Refusal _ -> "";
       case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);

@@ -31,7 +31,7 @@ final class Erc20 {
   };
   private static final TypeReference<Uint256> AMOUNT = new TypeReference<>() {
   };
-  private static final String TRANSFER_TOPIC = EventEncoder
+  static final String TRANSFER_TOPIC = EventEncoder
       .encode(new Event("Transfer", List.of(INDEXED_ADDRESS, INDEXED_ADDRESS, AMOUNT)));
 
   private Erc20() {}

@@ -54,6 +54,7 @@ public enum ProblemCode {
       "Too many requests"),
   INTERNAL_ERROR(500,
       "Something went wrong here"),
+  LANE_STOPPED(503, "Spending is stopped"),
   OVERLOADED(503,
       "Too much is waiting"),
   DATABASE_UNAVAILABLE(503,

@@ -15,6 +15,7 @@ import org.springframework.web.bind.annotation.RestControllerAdvice;
 
 import io.bursar.json.JsonText;
 import io.bursar.store.Directory;
+import io.bursar.store.LaneStop;
 import jakarta.servlet.http.HttpServletResponse;
 
 /** Turns every exception into an answer that helps the client and tells nothing else. */
@@ -34,6 +35,12 @@ public final class Problems {
   @ExceptionHandler
   ResponseEntity<byte[]> nothingThere(Directory.NothingThere nothing) {
     return problem(Problem.of(ProblemCode.NOT_FOUND, "there is no such thing"));
+  }
+
+  @ExceptionHandler
+  ResponseEntity<byte[]> stopped(LaneStop.LaneStopped stopped) {
+    return problem(Problem.of(ProblemCode.LANE_STOPPED,
+        "the operator has to look into it first; nothing was done: " + stopped.getMessage()));
   }
 
   @ExceptionHandler({DataAccessException.class, TransactionException.class, SQLException.class})

@@ -80,6 +80,13 @@ public final class Query {
     return text;
   }
 
+  /** Notes that a parameter is missing, if it is. */
+  public void required(String name) {
+    if (!parameters.containsKey(name)) {
+      faults.add(new JsonReader.Fault("?" + name, "is required"));
+    }
+  }
+
   /** {@code cursor} and {@code limit}. */
   public Page.Request page() {
     var after = get("cursor",

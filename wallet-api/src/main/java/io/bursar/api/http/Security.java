@@ -78,6 +78,10 @@ public class Security {
             .requestMatchers(GET, "/v1/authorizations", "/v1/authorizations/export",
                 "/v1/authorizations/{id}")
             .hasAnyRole(AUDITOR, ADMIN)
+            .requestMatchers(GET, "/v1/audit/activity", "/v1/audit/denials", "/v1/audit/limits",
+                "/v1/audit/policy-changes", "/v1/audit/unbroadcast", "/v1/audit/unauthorized-transactions",
+                "/v1/audit/reserves")
+            .hasAnyRole(AUDITOR, ADMIN)
             .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances")
             .hasAnyRole(ADMIN, AGENT, AUDITOR)
             .requestMatchers(GET, "/v1/assets").authenticated()
@@ -86,8 +90,12 @@ public class Security {
             .hasAnyRole(ADMIN, AUDITOR)
             .requestMatchers(GET, "/v1/policies", "/v1/policies/{id}", "/v1/policy-attachments",
                 "/v1/policy-attachments/{target}/{id}", "/v1/agents", "/v1/agents/{id}", "/v1/approvers",
-                "/v1/approver-groups")
+                "/v1/approver-groups", "/v1/value-sets", "/v1/value-sets/{name}",
+                "/v1/value-sets/{name}/versions/{version}/values")
             .hasAnyRole(ADMIN, AUDITOR)
+            .requestMatchers("/v1/tenants", "/v1/tenants/{id}/lane", "/v1/tenants/{id}/lane/stop",
+                "/v1/tenants/{id}/lane/resume", "/v1/tenants/{id}/lane/recount")
+            .hasRole(OPERATOR)
             .requestMatchers(GET, "/log/**").permitAll() // the tenant may have published it; LogController asks
             .requestMatchers(GET, "/v1/log", "/v1/authorizations/{id}/proof").hasAnyRole(AUDITOR, ADMIN)
             .requestMatchers(POST, "/v1/log/publish", "/v1/log/unpublish", "/v1/log/resume",
@@ -99,7 +107,8 @@ public class Security {
                 "/v1/wallets",
                 "/v1/wallets/{id}/freeze", "/v1/wallets/{id}/unfreeze", "/v1/assets", "/v1/policies",
                 "/v1/policies/{id}/versions",
-                "/v1/policies/{id}/publish", "/v1/approvers", "/v1/approver-groups", "/v1/dev/faucet")
+                "/v1/policies/{id}/publish", "/v1/approvers", "/v1/approver-groups", "/v1/value-sets",
+                "/v1/value-sets/{name}/versions", "/v1/dev/faucet")
             .hasRole(ADMIN)
             .requestMatchers(DELETE, "/v1/api-keys/{id}", "/v1/policy-attachments/{target}/{id}").hasRole(ADMIN)
             .requestMatchers(PUT, "/v1/policy-attachments/{target}/{id}", "/v1/approvers/{id}/key",

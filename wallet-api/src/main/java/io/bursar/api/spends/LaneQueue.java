@@ -16,6 +16,7 @@ import org.slf4j.LoggerFactory;
 
 import io.bursar.store.DecidedSpend;
 import io.bursar.store.Lane;
+import io.bursar.store.LaneStop;
 import io.bursar.store.Lanes;
 import io.bursar.store.Spend;
 
@@ -191,10 +192,14 @@ public final class LaneQueue implements AutoCloseable {
         }
         afterCommit.run();
       } catch (SQLException | RuntimeException failure) {
-        if (batch.size() > 1 && isAboutOneRequest(failure)) {
+        if (batch.size() > 1 && (isAboutOneRequest(failure) || failure instanceof LaneStop.LaneStopped)) {
           batch.forEach(ticket -> decide(List.of(ticket)));
           return;
         }
+        if (!(failure instanceof LaneStop.LaneStopped)) {
+          LOG.error("a batch of {} could not be decided", batch.size(), failure);
+        }
+        batch.forEach(ticket -> ticket.complete(failure));
         LOG.error("a batch of {} could not be decided", batch.size(), failure);
         batch.forEach(ticket -> ticket.complete(new Unavailable("the lane could not decide", false, failure)));
       }

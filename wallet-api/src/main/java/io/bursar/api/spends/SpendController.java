@@ -31,6 +31,7 @@ import io.bursar.json.JsonReader.Fault;
 import io.bursar.money.Address;
 import io.bursar.spend.Id;
 import io.bursar.store.Lane.Outcome;
+import io.bursar.store.LaneStop;
 import io.bursar.store.PaymentMove;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.Spend;
@@ -150,6 +151,9 @@ public final class SpendController {
     try {
       return queue.decide(caller.tenantId(), requests);
     } catch (LaneQueue.Unavailable e) {
+      if (e.getCause() instanceof LaneStop.LaneStopped stopped) {
+        throw stopped;
+      }
       throw e.isOverloaded()
           ? Problem.retryAfter(ProblemCode.OVERLOADED, "nothing was done; send the same request again later", 1)
           : Problem.retryAfter(ProblemCode.DATABASE_UNAVAILABLE,

@@ -47,6 +47,17 @@ class ArrowsTest {
         .check(CLASSES);
   }
 
+  /** An auditor's program shares nothing with the service but the language of money and rules. */
+  @Test
+  void theVerifierKnowsTheKernelAlone() {
+    noClasses().that().resideInAPackage("io.bursar.verify..").should().dependOnClassesThat()
+        .resideInAnyPackage("io.bursar.store..", "io.bursar.signer..", "io.bursar.api..", "org.springframework..",
+            "java.sql..")
+        .check(CLASSES);
+    noClasses().that().resideOutsideOfPackage("io.bursar.verify..").should().dependOnClassesThat()
+        .resideInAPackage("io.bursar.verify..").check(CLASSES);
+  }
+
   @Test
   void theRequestPathAndTheMoneyPathDoNotKnowEachOther() {
     noClasses().that()

@@ -18,7 +18,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The source as a reader meets it. */
 class TidyTest {
   private static final Path ROOT = Path.of("..").toAbsolutePath().normalize();
-  private static final List<String> MODULES = List.of("wallet-policy", "wallet-store", "wallet-signer", "wallet-api");
+  private static final List<String> MODULES = List.of("wallet-policy", "wallet-store", "wallet-signer", "wallet-api",
+      "deploy/verifier");
   private static final int LINES_MAX = 600;
 
   private static Map<Path, String> sources(String below) {

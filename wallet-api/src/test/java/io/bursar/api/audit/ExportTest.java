@@ -38,7 +38,7 @@ class ExportTest {
   void decide() throws Exception {
     fixture.attach(Policy.Target.WALLET, fixture.wallet, "{\"id\":\"any\",\"kind\":\"permit\"}");
     fixture.lanes.open(fixture.tenant).decide(List.of(fixture.request("a", "1")));
-    ManySpends.multiply(fixture.test, "a", MADE, fixture.newWallet());
+    ManySpends.multiply(fixture.test, "a", MADE, List.of(fixture.newWallet()));
     key = new ApiKeys(fixture.database, fixture.audit).issue(fixture.tenant, ApiKeys.Role.AUDITOR, "auditor", null,
         null, "test").secret().value();
     api.start();

@@ -170,6 +170,7 @@ final class ContractTest {
           .map(parameter -> parameter.path("name").asString() + "="
               + URLEncoder.encode(parameter.path("example").asString(), StandardCharsets.UTF_8))
           .collect(Collectors.joining("&"));
+      // Where the path names something, it is something that is not there; the query is looked at first.
       var path = withUnknownIds(operation);
       assertThat(service.get(path + "?" + query, role).status()).as("%s ?%s", operation, query)
           .isEqualTo(path.equals(operation.path()) ? 200 : 404);

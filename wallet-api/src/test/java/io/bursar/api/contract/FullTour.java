@@ -6,6 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HexFormat;
+import java.util.Locale;
 import java.util.Map;
 
 import org.awaitility.Awaitility;
@@ -19,6 +20,7 @@ import io.bursar.log.NoteKey;
 import io.bursar.log.SignedNote;
 import io.bursar.log.TilePath;
 import io.bursar.permit.Digest32;
+import tools.jackson.databind.JsonNode;
 
 /** Calls every operation such that every field is in some request or answer. */
 final class FullTour {
@@ -46,6 +48,8 @@ final class FullTour {
     rehearsals();
     approvals();
     authorizations();
+    audit();
+    lane();
     changes();
     leave();
   }
@@ -150,6 +154,7 @@ final class FullTour {
   private void policies() {
     var simple = "{\"document\": {\"name\": \"first\", \"rules\": [{\"id\": \"all\", \"kind\": \"permit\"}]}}";
     var policy = expect(201, service.call("POST", "/v1/policies", "admin", simple)).text("/id");
+    valueSets();
     var full = fullDocument();
     expect(200, service.call("POST", "/v1/policies/validate", "auditor",
         "{\"document\": {\"name\": \"x\", \"rules\": [{\"id\": \"a\", \"kind\": \"deny\", \"mach\": {}}]}}"));
@@ -174,6 +179,23 @@ final class FullTour {
     var agent = "/v1/policy-attachments/agent/" + service.agent;
     expect(200, service.call("PUT", agent, "admin", attachment));
     expect(204, service.call("DELETE", agent, "admin", null));
+  }
+
+  private void valueSets() {
+    expect(201, service.call("POST", "/v1/value-sets", "admin",
+        "{\"name\": \"vendors\", \"kind\": \"addresses\", \"values\": [\"" + PAYEE.toLowerCase(Locale.ROOT) + "\"]}"));
+    expect(409, service.call("POST", "/v1/value-sets", "admin",
+        "{\"name\": \"vendors\", \"kind\": \"strings\", \"values\": [\"a\"]}"));
+    var second = expect(201, service.call("POST", "/v1/value-sets/vendors/versions", "admin",
+        "{\"values\": [\"" + PAYEE + "\", \"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]}"));
+    assertThat(second.text("/reference")).isEqualTo("vendors@2");
+    expect(200, service.get("/v1/value-sets", "auditor"));
+    expect(200, service.get("/v1/value-sets/vendors", "auditor"));
+    var values = expect(200, service.get("/v1/value-sets/vendors/versions/2/values?limit=1", "auditor"));
+    assertThat(values.text("/data/0")).isEqualTo("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed");
+    values = expect(200, service.get("/v1/value-sets/vendors/versions/2/values?cursor=" + values.text("/nextCursor"),
+        "auditor"));
+    assertThat(values.text("/data/0")).isEqualTo(PAYEE);
   }
 
   /** A policy that would deny everything watches over the whole tenant. */
@@ -234,6 +256,7 @@ final class FullTour {
             "payees": {"in": ["%1$s"]}, "amount": {"from": "1", "to": "5"}, "methods": ["transfer"],
             "hosts": ["api.example.com"], "categories": ["api"], "agents": ["%2$s"], "wallets": ["%3$s"]},
             "active": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"}},
+          {"id": "vendors", "kind": "permit", "match": {"payees": {"in": "vendors@2"}}},
           {"id": "night", "kind": "deny", "match": {"payees": {"notIn": ["%1$s"]}, "assets": ["OTHER"]},
             "active": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"},
             "unless": {"cron": "0 0 * * *", "for": "PT24H", "zone": "UTC"}},
@@ -420,6 +443,75 @@ final class FullTour {
     var spend = service.get("/v1/spends?limit=1", "admin").text("/data/0/id");
     assertThat(expect(200, service.call("POST", "/v1/spends/" + spend + "/erase-text", "admin", null)).json()
         .has("purpose")).isFalse();
+  }
+
+  private void lane() {
+    var lane = "/v1/tenants/" + service.tenant + "/lane";
+    assertThat(expect(200, service.call("POST", lane + "/recount", "operator", null)).json().path("differences"))
+        .isEmpty();
+    expect(200, service.call("POST", lane + "/stop", "operator", "{\"reason\": \"a drill\"}"));
+    assertThat(expect(200, service.get(lane, "operator")).text("/reason")).isEqualTo("a drill");
+    var stopped = expect(503, service.call("POST", "/v1/spends", "agent", body("1"), "Idempotency-Key", "stopped"));
+    assertThat(stopped.text("/code")).isEqualTo("LANE_STOPPED");
+    expect(200, service.call("POST", lane + "/resume", "operator", "{\"reason\": \"the drill is over\"}"));
+    expect(409, service.call("POST", lane + "/resume", "operator", "{\"reason\": \"twice\"}"));
+  }
+
+  private void audit() {
+    var activity = expect(200, service.get("/v1/audit/activity?agentId=" + service.agent, "auditor")).json();
+    assertThat(activity.path("data").size()).isGreaterThan(5);
+    assertThat(activity.path("changes").findValuesAsString("kind")).contains("agent.created", "wallet.frozen");
+    var denial = expect(200, service.get("/v1/audit/denials?agentId=" + service.agent, "auditor"));
+    assertThat(denial.text("/data/0/reasons/0/code")).isEqualTo("LIMIT_EXCEEDED");
+    var limits = expect(200, service.get("/v1/audit/limits?walletId=" + service.wallet, "auditor")).json();
+    assertThat(limits.path("data").findValuesAsString("used")).isNotEmpty();
+    expect(200, service.get("/v1/audit/limits", "auditor"));
+    unbroadcast();
+    var changes = expect(200, service.get("/v1/audit/policy-changes?limit=500", "auditor")).json().path("data");
+    assertThat(changes.findValuesAsString("pointer")).contains("/rules/daily", "/name");
+    expect(200, service.get("/v1/audit/policy-changes?limit=1&cursor="
+        + expect(200, service.get("/v1/audit/policy-changes?limit=1", "auditor")).text("/nextCursor"), "auditor"));
+    var robbed = rob();
+    for (var wallet : expect(200, service.get("/v1/audit/unauthorized-transactions", "auditor")).json().path("data")) {
+      boolean isRobbed = wallet.path("walletId").asString().equals(robbed);
+      assertThat(wallet.path("noncesWithoutPayment").size()).isEqualTo(isRobbed ? 1 : 0);
+      assertThat(wallet.path("transfersWithoutAuthorization").size()).isEqualTo(isRobbed ? 1 : 0);
+    }
+    var reserves = expect(200, service.get("/v1/audit/reserves", "auditor")).json();
+    assertThat(reserves.path("data").findValues("covered")).allMatch(JsonNode::asBoolean);
+  }
+
+  /** A spend from a wallet without money is authorized, and can never be sent. */
+  private void unbroadcast() {
+    var policy = service.get("/v1/policy-attachments/wallet/" + service.wallet, "admin");
+    var wallet = expect(201, service.call("POST", "/v1/wallets", "admin", """
+        {"agentId": "%s", "chain": "eip155:31337", "name": "empty"}""".formatted(service.agent))).text("/id");
+    var at = "/v1/policy-attachments/wallet/" + wallet;
+    var attachment = "{\"policyId\": \"" + policy.text("/policyId") + "\", \"version\": \"" + policy.text("/version")
+        + "\"}";
+    expect(200, service.call("PUT", at, "admin", attachment));
+    expect(200, service.call("PUT", at, "admin", attachment));
+    var spend = expect(201, service.call("POST", "/v1/spends", "agent", body("1").replace(service.wallet, wallet),
+        "Idempotency-Key", "empty-1")).text("/id");
+    Awaitility.await().atMost(Duration.ofSeconds(30))
+        .until(() -> !service.get("/v1/audit/unbroadcast", "auditor").json()
+            .path("data").findValuesAsString("failure").isEmpty());
+    expect(200, service.call("POST", "/v1/spends/" + spend + "/cancel", "agent", null));
+    expect(204, service.call("DELETE", at, "admin", null));
+  }
+
+  /** A transfer that was signed by nobody here, as if the key had been stolen. */
+  private String rob() {
+    var wallet = expect(201, service.call("POST", "/v1/wallets", "admin", """
+        {"agentId": "%s", "chain": "eip155:31337", "name": "robbed"}""".formatted(service.agent)));
+    expect(200, service.call("POST", "/v1/dev/faucet", "admin",
+        "{\"walletId\": \"" + wallet.text("/id") + "\", \"asset\": \"USDC\", \"amount\": \"5\"}"));
+    var chain = service.chain;
+    chain.rpc("anvil_impersonateAccount", wallet.text("/address"));
+    chain.rpc("eth_sendTransaction", chain.chain().newObject().put("from", wallet.text("/address"))
+        .put("to", chain.usdc().toString()).put("data", "0xa9059cbb" + "0".repeat(24) + PAYEE.substring(2)
+            + "0".repeat(63) + "1"));
+    return wallet.text("/id");
   }
 
   /** So that whatever other tests spend from the wallet is denied. */

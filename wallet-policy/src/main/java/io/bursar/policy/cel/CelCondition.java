@@ -45,15 +45,28 @@ final class CelCondition implements Condition {
   public boolean holds(Inputs inputs) {
     CURRENT.set(new Evaluation(found, inputs.spent()));
     try {
-      return (Boolean) program.eval(Map.of("spend", spend(inputs),
-          "agent", Map.of("id", Id.AGENT.text(inputs.facts().agentId())),
-          "wallet", Map.of("id", Id.WALLET.text(inputs.facts().walletId()), "chain", inputs.facts().asset().chain()),
-          "now", inputs.now()));
+      return (Boolean) program.eval(variables(inputs));
     } catch (CelEvaluationException e) {
       throw new IllegalStateException("the condition could not be evaluated", e);
     } finally {
       CURRENT.remove();
     }
+  }
+
+  /** Those variables that the expression looks at. */
+  private Map<String, Object> variables(Inputs inputs) {
+    Map<String, Object> variables = new HashMap<>();
+    for (var variable : found.variables()) {
+      variables.put(variable, switch (variable) {
+        case "spend" -> spend(inputs);
+        case "agent" -> Map.of("id", Id.AGENT.text(inputs.facts().agentId()));
+        case "wallet" ->
+          Map.of("id", Id.WALLET.text(inputs.facts().walletId()), "chain", inputs.facts().asset().chain());
+        case "now" -> inputs.now();
+        default -> throw new IllegalStateException("`" + variable + "` is not a variable");
+      });
+    }
+    return variables;
   }
 
   /** Those parts of the request that the expression looks at and that are there. */

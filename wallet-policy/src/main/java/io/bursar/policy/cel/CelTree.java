@@ -38,11 +38,11 @@ final class CelTree {
   private final Function<String, Optional<ValueSet>> resolver;
   private final List<String> faults = new ArrayList<>();
 
+  private final Set<String> variables = new HashSet<>();
   private final Set<String> spendFields = new HashSet<>();
   private final Set<String> limits = new HashSet<>();
   private final Map<String, ValueSet> sets = new HashMap<>();
   private final Map<String, Pattern> patterns = new HashMap<>();
-  private boolean time;
 
   /** The fixed amounts that the amount is compared with, and whether it is looked at in any other way. */
   private final TreeSet<BigDecimal> amounts = new TreeSet<>();
@@ -51,10 +51,11 @@ final class CelTree {
   /**
    * What was found in an expression.
    *
+   * @param variables those of {@code spend}, {@code agent}, {@code wallet} and {@code now} that it looks at
    * @param spendFields the parts of the request that it looks at
    * @param sets and {@code patterns}: by the text that stands in the expression
    */
-  record Found(Condition.Reads reads, Set<String> spendFields, Map<String, ValueSet> sets,
+  record Found(Condition.Reads reads, Set<String> variables, Set<String> spendFields, Map<String, ValueSet> sets,
       Map<String, Pattern> patterns) {}
 
   CelTree(CelAbstractSyntaxTree tree, Function<String, Optional<ValueSet>> resolver) {
@@ -73,8 +74,9 @@ final class CelTree {
       throw new IllegalArgumentException(String.join("; ", faults));
     }
     boolean text = spendFields.stream().anyMatch(TEXTS::contains);
-    var reads = new Condition.Reads(text, time, limits, amountOtherwise ? null : List.copyOf(amounts));
-    return new Found(reads, Set.copyOf(spendFields), Map.copyOf(sets), Map.copyOf(patterns));
+    var reads = new Condition.Reads(text, variables.contains("now"), limits,
+        amountOtherwise ? null : List.copyOf(amounts));
+    return new Found(reads, Set.copyOf(variables), Set.copyOf(spendFields), Map.copyOf(sets), Map.copyOf(patterns));
   }
 
   private void read(CelNavigableExpr node) {
@@ -100,9 +102,11 @@ final class CelTree {
   }
 
   private void readName(CelNavigableExpr node, String name) {
-    if (name.equals("now")) {
-      time = true;
-    } else if (VARIABLES.contains(name)) {
+    if (!VARIABLES.contains(name)) {
+      return;
+    }
+    variables.add(name);
+    if (!name.equals("now")) {
       var parent = node.parent().filter(above -> above.getKind() == Kind.SELECT);
       if (parent.isEmpty()) {
         faults.add("`" + name + "` can only be asked for its fields, such as `" + name

@@ -1,0 +1,135 @@
+package io.bursar.api.audit;
+
+import java.math.BigInteger;
+import java.util.ArrayList;
+import java.util.List;
+
+import org.springframework.http.ResponseEntity;
+import org.springframework.security.core.annotation.AuthenticationPrincipal;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RestController;
+
+import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainUnavailable;
+import io.bursar.api.chain.Chains;
+import io.bursar.api.http.Bodies;
+import io.bursar.api.http.Caller;
+import io.bursar.api.http.Problem;
+import io.bursar.api.http.ProblemCode;
+import io.bursar.api.http.Query;
+import io.bursar.json.Json;
+import io.bursar.money.Amount;
+import io.bursar.permit.Digest32;
+import io.bursar.spend.Id;
+import io.bursar.store.AuditQuestions;
+import io.bursar.store.Directory;
+import io.bursar.store.Reservations;
+import jakarta.servlet.http.HttpServletRequest;
+
+/** {@code /v1/audit}: where the chain has the last word on our books. */
+@RestController
+public final class ChainAuditController {
+  private static final long BLOCKS_DEFAULT = 10_000;
+  private static final long BLOCKS_MAX = 100_000;
+
+  private final Directory directory;
+  private final AuditQuestions questions;
+  private final Reservations reservations;
+  private final Chains chains;
+
+  ChainAuditController(Directory directory, AuditQuestions questions, Reservations reservations, Chains chains) {
+    this.directory = directory;
+    this.questions = questions;
+    this.reservations = reservations;
+    this.chains = chains;
+  }
+
+  /**
+   * What left a wallet without an authorization; there must be nothing. Every transaction of an account takes one nonce, so
+   * nonces that no payment has are transactions that nobody authorized; transfers of registered assets are searched besides,
+   * because a token may move by somebody else's transaction.
+   */
+  @GetMapping("/v1/audit/unauthorized-transactions")
+  ResponseEntity<byte[]> unauthorized(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
+    var query = new Query(request);
+    long blocks = query.get("blocks", ChainAuditController::blocks).orElse(BLOCKS_DEFAULT);
+    var agent = query.id("agentId", Id.AGENT);
+    var page = query.page();
+    query.refuseFaults();
+    var wallets = directory.wallets(caller.tenantId(), agent, page);
+    return Bodies.ok(Query.list(wallets, wallet -> onChain(wallet, (chain, at) -> {
+      long mined = chain.transactionCount(wallet.address(), at);
+      long first = Math.max(0, at - blocks + 1);
+      var nonces = questions.noncesWithoutPayment(caller.tenantId(), wallet.id(), mined);
+      var transfers = new ArrayList<Digest32>();
+      for (var asset : directory.assets(caller.tenantId())) {
+        if (asset.asset().chain().equals(wallet.chain())) {
+          transfers.addAll(chain.transfersFrom(asset.asset().contract(), wallet.address(), first, at));
+        }
+      }
+      var unknown = questions.withoutAuthorization(caller.tenantId(), transfers.stream().distinct().toList());
+      return view(wallet, at).put("transactions", mined)
+          .put("noncesWithoutPayment", new Json.Arr(nonces.stream().<Json>map(Json.Num::new).toList()))
+          .put("transfersSinceBlock", first)
+          .put("transfersWithoutAuthorization", Json.strings(unknown.stream().map(hash -> "0x" + hash).toList()))
+          .build();
+    })));
+  }
+
+  private static long blocks(String text) {
+    if (!text.matches("[0-9]{1,6}") || Long.parseLong(text) < 1 || Long.parseLong(text) > BLOCKS_MAX) {
+      throw new IllegalArgumentException("must be a whole number from 1 to " + BLOCKS_MAX);
+    }
+    return Long.parseLong(text);
+  }
+
+  /** What each wallet holds on its chain, against what our books have promised from it. */
+  @GetMapping("/v1/audit/reserves")
+  ResponseEntity<byte[]> reserves(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
+    var query = new Query(request);
+    var agent = query.id("agentId", Id.AGENT);
+    var page = query.page();
+    query.refuseFaults();
+    long recorded = questions.recorded(caller.tenantId());
+    var wallets = directory.wallets(caller.tenantId(), agent, page);
+    var list = (Json.Obj) Query.list(wallets, wallet -> onChain(wallet, (chain, at) -> {
+      var promised = reservations.unsettled(caller.tenantId(), wallet.id());
+      List<Json> balances = new ArrayList<>();
+      for (var asset : directory.assets(caller.tenantId())) {
+        if (asset.asset().chain().equals(wallet.chain())) {
+          var held = chain.balanceOf(asset.asset().contract(), wallet.address(), at);
+          var reserved = promised.getOrDefault(asset.id(), BigInteger.ZERO);
+          int decimals = asset.asset().decimals();
+          balances.add(Json.object().put("asset", asset.asset().symbol()).put("onChain", Amount.format(held, decimals))
+              .put("promised", Amount.format(reserved, decimals)).put("covered", held.compareTo(reserved) >= 0)
+              .build());
+        }
+      }
+      return view(wallet, at).put("balances", new Json.Arr(balances)).build();
+    }));
+    return Bodies.ok(Json.object().put("recordedSeq", recorded).put("data", list.get("data"))
+        .put("nextCursor", list.get("nextCursor")).build());
+  }
+
+  private static Json.Builder view(Directory.Wallet wallet, long block) {
+    return Json.object().put("walletId", Id.WALLET.text(wallet.id())).put("address", wallet.address().toString())
+        .put("chain", wallet.chain()).put("block", block);
+  }
+
+  /** A question about a wallet, as of the last block that is final there. */
+  @FunctionalInterface
+  private interface Question {
+    Json ask(Chain chain, long block) throws ChainUnavailable;
+  }
+
+  private Json onChain(Directory.Wallet wallet, Question question) {
+    var chain = chains.find(wallet.chain())
+        .orElseThrow(() -> Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE,
+            "this instance has no node of " + wallet.chain(), 60));
+    try {
+      return question.ask(chain, Math.max(0, chain.head() - chain.confirmations() + 1));
+    } catch (ChainUnavailable e) {
+      throw Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE, "the chain cannot be asked now; try again", 5);
+    }
+  }
+}
