@@ -26,12 +26,13 @@ import io.bursar.store.Database;
  * @param approverKeysRequired whether nobody may approve without a key to sign with; always in production
  * @param passkeys whose passkeys are believed; none if none are
  * @param requestsPerSecond the most requests of one API key in a second
+ * @param witnesses the file that says which witnesses are shown the logs' heads, and how many must sign them
  */
 public record Settings(Path home, String address, int port, boolean production, Database.Settings database,
     Database.Secret adminKey, Path signerSocket,
     Path permitKey, Optional<ChainSettings> chain, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
     boolean settle, boolean approverKeysRequired, Optional<Passkeys.Settings> passkeys,
-    int requestsPerSecond) {
+    int requestsPerSecond, Optional<Path> witnesses) {
 
   /**
    * A chain and its node.
@@ -81,7 +82,8 @@ public record Settings(Path home, String address, int port, boolean production, 
         read.choice("BURSAR_SETTLEMENT", "on", List.of("on", "off")).equals("on"),
         approverKeysRequired(read, production),
         passkeys(read),
-        read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000));
+        read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000),
+        Optional.of(read.text("BURSAR_WITNESSES", "")).filter(text -> !text.isEmpty()).map(Path::of));
     if (!read.faults.isEmpty()) {
       throw new Wrong(read.faults);
     }

@@ -1,13 +1,18 @@
 package io.bursar.api.log;
 
+import java.io.IOException;
+
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
 import io.bursar.api.Settings;
 import io.bursar.api.signer.SignerClient;
 import io.bursar.api.signer.SignerHeads;
+import io.bursar.api.witness.WitnessClient;
+import io.bursar.api.witness.WitnessPolicy;
 import io.bursar.store.AuditEntries;
 import io.bursar.store.Database;
+import io.bursar.store.log.Cosigners;
 import io.bursar.store.log.Log;
 import io.bursar.store.log.TileFiles;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -16,8 +21,12 @@ import io.micrometer.core.instrument.MeterRegistry;
 @Configuration(proxyBeanMethods = false)
 public class LogWiring {
   @Bean
-  Log log(Settings settings, Database database, AuditEntries audit, SignerClient signer, MeterRegistry registry) {
-    return new Log(database, audit, new TileFiles(settings.home().resolve("log")), new SignerHeads(signer),
+  Log log(Settings settings, Database database, AuditEntries audit, SignerClient signer, MeterRegistry registry)
+      throws IOException {
+    var cosigners = settings.witnesses().isPresent()
+        ? new WitnessClient(WitnessPolicy.read(settings.witnesses().get()))
+        : Cosigners.NONE;
+    return new Log(database, audit, new TileFiles(settings.home().resolve("log")), new SignerHeads(signer), cosigners,
         (tenantId, why) -> LogKeeper.alarm(registry, tenantId, why));
   }
 

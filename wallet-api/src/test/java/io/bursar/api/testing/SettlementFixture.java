@@ -29,6 +29,7 @@ import io.bursar.store.Payment;
 import io.bursar.store.PaymentState;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.Spend;
+import io.bursar.store.log.Cosigners;
 import io.bursar.store.log.Log;
 import io.bursar.store.log.TileFiles;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
@@ -66,6 +67,7 @@ public final class SettlementFixture implements AutoCloseable {
     payments = new PaymentStore(store.database, store.audit, store.reservations,
         new PaymentStore.Settings(unconfirmedMax, LEASE));
     log = new Log(store.database, store.audit, new TileFiles(temporaryDirectory()), new SignerHeads(signer.client()),
+        Cosigners.NONE,
         (tenant, why) -> {});
     lane = store.lanes.open(store.tenant);
   }

@@ -29,12 +29,13 @@ public final class Log {
   private final ConcurrentHashMap<UUID, ReentrantLock> rounds = new ConcurrentHashMap<>();
   private volatile Set<UUID> stopped = Set.of();
 
-  public Log(Database database, AuditEntries audit, TileStore files, HeadSigner signer, Sequencer.Alarm alarm) {
+  public Log(Database database, AuditEntries audit, TileStore files, HeadSigner signer, Cosigners cosigners,
+      Sequencer.Alarm alarm) {
     this.database = database;
     this.audit = audit;
     this.files = files;
     this.signer = signer;
-    this.sequencer = new Sequencer(database, audit, files, signer, alarm);
+    this.sequencer = new Sequencer(database, audit, files, signer, cosigners, alarm);
   }
 
   /** Looks which logs are stopped, and answers the tenants whose logs have fallen behind their entries. */

@@ -10,6 +10,7 @@ import java.util.UUID;
 
 import io.bursar.json.Json;
 import io.bursar.log.Checkpoint;
+import io.bursar.log.Proofs;
 import io.bursar.log.SignedNote;
 import io.bursar.log.TilePath;
 import io.bursar.permit.Digest32;
@@ -52,13 +53,16 @@ public final class Sequencer {
   private final AuditEntries audit;
   private final TileStore tiles;
   private final HeadSigner signer;
+  private final Cosigners cosigners;
   private final Alarm alarm;
 
-  public Sequencer(Database database, AuditEntries audit, TileStore tiles, HeadSigner signer, Alarm alarm) {
+  public Sequencer(Database database, AuditEntries audit, TileStore tiles, HeadSigner signer, Cosigners cosigners,
+      Alarm alarm) {
     this.database = database;
     this.audit = audit;
     this.tiles = tiles;
     this.signer = signer;
+    this.cosigners = cosigners;
     this.alarm = alarm;
   }
 
@@ -188,11 +192,13 @@ public final class Sequencer {
       throws LogUnavailable, Growth.Rewritten {
     long signedSize = grown.checkpointSize();
     for (int attempt = 0; attempt < 3; attempt++) {
-      var proofs = new LogTiles(database, tiles, tenantId, grown).proofs(grown.size());
-      var proof = signedSize == 0 ? List.<Digest32>of() : proofs.consistency(signedSize, grown.size());
+      var proof = signedSize == 0
+          ? List.<Digest32>of()
+          : proofs(tenantId, grown).consistency(signedSize, grown.size());
       switch (signer.sign(new SignerRequest.SignHead(tenantId, grown.size(), root, signedSize, proof))) {
         case SignerReply.HeadSigned(var note) -> {
-          return Optional.of(SignedNote.parse(note.toByteArray()));
+          return Optional.of(cosigners.cosign(tenantId, SignedNote.parse(note.toByteArray()),
+              oldSize -> proofs(tenantId, grown).consistency(oldSize, grown.size())));
         }
         case SignerReply.HeadIs(var size, var signedRoot) -> {
           if (size > grown.size()) {
@@ -213,6 +219,11 @@ public final class Sequencer {
       }
     }
     throw LogUnavailable.forNow("others are having heads of this log signed", new IllegalStateException("overtaken"));
+  }
+
+  /** For one thread, since it keeps the tiles that it has read. */
+  private Proofs proofs(UUID tenantId, LogState grown) {
+    return new LogTiles(database, tiles, tenantId, grown).proofs(grown.size());
   }
 
   /** What was signed was committed before. If it is not there, the database was put back to an older copy. */

@@ -25,7 +25,7 @@ public final class LogLoad {
     int entries = args.length > 0 ? Integer.parseInt(args[0]) : 100_000;
     try (var store = new Fixture()) {
       var log = new Log(store.database, store.audit, new TileFiles(Files.createTempDirectory("bursar-log-load-")),
-          new KeyHolder(), (tenant, why) -> {
+          new KeyHolder(), Cosigners.NONE, (tenant, why) -> {
             throw new IllegalStateException(why);
           });
       log.catchUp(store.tenant);

@@ -52,7 +52,8 @@ class LogTest {
   }
 
   private Log log() {
-    return new Log(store.database, store.audit, new TileFiles(directory), signer, (tenant, why) -> alarms.add(why));
+    return new Log(store.database, store.audit, new TileFiles(directory), signer, Cosigners.NONE,
+        (tenant, why) -> alarms.add(why));
   }
 
   private void write(UUID tenant, int count) {
@@ -192,7 +193,7 @@ class LogTest {
         public io.bursar.log.NoteKey key(UUID tenantId) {
           return signer.key(tenantId);
         }
-      } : signer, (tenant, why) -> alarms.add(why));
+      } : signer, Cosigners.NONE, (tenant, why) -> alarms.add(why));
       try {
         dying.catchUp(store.tenant);
       } catch (LogUnavailable killed) {
