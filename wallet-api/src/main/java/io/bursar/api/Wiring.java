@@ -37,6 +37,7 @@ import io.bursar.store.PolicyStore;
 import io.bursar.store.RecordedDecisions;
 import io.bursar.store.Reservations;
 import io.bursar.store.SpendStore;
+import io.bursar.store.log.Log;
 import io.micrometer.core.instrument.MeterRegistry;
 
 /** Every part of the service and what it is given. */
@@ -162,13 +163,13 @@ public class Wiring {
   /** Settles payments; absent where this process is told not to, or has no chain. */
   @Bean
   Settlement settlement(Settings settings, PaymentStore payments, Chains chains, SignerClient signer,
-      SettlementMetrics metrics, Clock clock)
+      SettlementMetrics metrics, Log log, Clock clock)
       throws IOException {
     if (!settings.settle() || chains.names().isEmpty()) {
       return new Settlement(List.of());
     }
     var permits = PermitIssuer.load(settings.permitKey(), clock);
-    var steps = new PaymentSteps(payments, chains.all(), new TransferSigner(signer, permits),
+    var steps = new PaymentSteps(payments, chains.all(), new TransferSigner(signer, permits, log),
         PaymentSteps.Settings.DEFAULT, metrics,
         metrics.timed());
     return new Settlement(List.of(new PaymentWorker(payments, steps, metrics, PaymentWorker.Settings.DEFAULT)));

@@ -3,16 +3,23 @@ package io.bursar.permit;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.permit.SignerReply.HeadIs;
+import io.bursar.permit.SignerReply.HeadSigned;
 import io.bursar.permit.SignerReply.Healthy;
 import io.bursar.permit.SignerReply.KeyCreated;
+import io.bursar.permit.SignerReply.LogKeyIs;
 import io.bursar.permit.SignerReply.Refused;
 import io.bursar.permit.SignerReply.Signed;
 import io.bursar.permit.SignerRequest.CreateKey;
+import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.SignerRequest.Health;
+import io.bursar.permit.SignerRequest.LogKey;
 import io.bursar.permit.SignerRequest.Sign;
+import io.bursar.permit.SignerRequest.SignHead;
 
 /**
  * Requests and replies as bytes on a stream. A frame is four bytes of length, big-endian, and a payload of that many
@@ -23,9 +30,15 @@ import io.bursar.permit.SignerRequest.Sign;
  * request  1 health
  *          2 create key   tenant (16), key (16)
  *          3 sign         permit (2 + n), signature (64), intent (2 + n)
+ *          4 sign logged  as 3, then entry (2 + n), proof (2 + n)
+ *          5 sign head    tenant (16), size (8), root (32), old size (8), count (1), that many hashes (32)
+ *          6 log key      tenant (16)
  * reply  129 healthy      version (2 + n), backend (2 + n), count (1), that many facts (2 + n)
  *        130 key created  key (16), address (20)
  *        131 signed       raw transaction (2 + n), hash (32)
+ *        132 head signed  checkpoint (2 + n)
+ *        133 head is      size (8), root (32)
+ *        134 log key is   verifier key (2 + n)
  *        255 refused      code (1), message (2 + n)
  * </pre>
  *
@@ -34,17 +47,23 @@ import io.bursar.permit.SignerRequest.Sign;
 public final class SignerFrame {
   /** Length of the length, in bytes. */
   public static final int HEADER_BYTES = 4;
-  /** The longest payload in bytes: with its header it fills 64 KiB. */
-  public static final int MAX_PAYLOAD_BYTES = 64 * 1024 - HEADER_BYTES;
+  /** The longest payload in bytes: with its header it fills 128 KiB, room for an entry of the log and its receipt. */
+  public static final int MAX_PAYLOAD_BYTES = 128 * 1024 - HEADER_BYTES;
 
   private static final int VERSION = 1;
   private static final int MAX_FACTS = 64;
   private static final int HEALTH = 1;
   private static final int CREATE_KEY = 2;
   private static final int SIGN = 3;
+  private static final int SIGN_LOGGED = 4;
+  private static final int SIGN_HEAD = 5;
+  private static final int LOG_KEY = 6;
   private static final int HEALTHY = 129;
   private static final int KEY_CREATED = 130;
   private static final int SIGNED = 131;
+  private static final int HEAD_SIGNED = 132;
+  private static final int HEAD_IS = 133;
+  private static final int LOG_KEY_IS = 134;
   private static final int REFUSED = 255;
 
   private SignerFrame() {}
@@ -79,8 +98,20 @@ public final class SignerFrame {
     switch (request) {
       case Health() -> out.u8(HEALTH);
       case CreateKey(var tenantId, var keyId) -> out.u8(CREATE_KEY).uuid(tenantId).uuid(keyId);
-      case Sign(var permit, var intent) -> out.u8(SIGN).shortBytes(permit.bytes().toByteArray())
-          .bytes(permit.signature().toByteArray()).shortBytes(intent.toByteArray());
+      case Sign(var permit, var intent, var evidence) -> {
+        out.u8(evidence.isPresent() ? SIGN_LOGGED : SIGN).shortBytes(permit.bytes().toByteArray())
+            .bytes(permit.signature().toByteArray()).shortBytes(intent.toByteArray());
+        evidence.ifPresent(
+            shown -> out.shortBytes(shown.entry().toByteArray()).shortBytes(shown.proof().toByteArray()));
+      }
+      case SignHead(var tenantId, var size, var root, var oldSize, var proof) -> {
+        if (proof.size() > SignHead.PROOF_MAX) {
+          throw new IllegalArgumentException("a proof has at most 64 hashes, not " + proof.size());
+        }
+        out.u8(SIGN_HEAD).uuid(tenantId).i64(size).digest(root).i64(oldSize).u8(proof.size());
+        proof.forEach(out::digest);
+      }
+      case LogKey(var tenantId) -> out.u8(LOG_KEY).uuid(tenantId);
     }
     return frame(out);
   }
@@ -98,6 +129,9 @@ public final class SignerFrame {
       }
       case KeyCreated(var keyId, var address) -> out.u8(KEY_CREATED).uuid(keyId).address(address);
       case Signed(var raw, var hash) -> out.u8(SIGNED).shortBytes(raw.toByteArray()).digest(hash);
+      case HeadSigned(var checkpoint) -> out.u8(HEAD_SIGNED).shortBytes(checkpoint.toByteArray());
+      case HeadIs(var size, var root) -> out.u8(HEAD_IS).i64(size).digest(root);
+      case LogKeyIs(var vkey) -> out.u8(LOG_KEY_IS).text(vkey);
       case Refused(var reason, var message) -> out.u8(REFUSED).u8(reason.code()).text(message);
     }
     return frame(out);
@@ -114,9 +148,11 @@ public final class SignerFrame {
     var request = switch (type) {
       case HEALTH -> new Health();
       case CREATE_KEY -> new CreateKey(in.uuid(), in.uuid());
-      case SIGN -> new Sign(
-          new SignedPermit(Bytes.of(in.shortBytes()), Bytes.of(in.bytes(SignedPermit.SIGNATURE_BYTES))),
-          Bytes.of(in.shortBytes()));
+      case SIGN -> new Sign(permit(in), Bytes.of(in.shortBytes()));
+      case SIGN_LOGGED -> new Sign(permit(in), Bytes.of(in.shortBytes()),
+          Optional.of(new Evidence(Bytes.of(in.shortBytes()), Bytes.of(in.shortBytes()))));
+      case SIGN_HEAD -> new SignHead(in.uuid(), in.i64(), in.digest(), in.i64(), proof(in));
+      case LOG_KEY -> new LogKey(in.uuid());
       default -> throw new IllegalArgumentException("no request has the type " + type);
     };
     in.end();
@@ -135,6 +171,9 @@ public final class SignerFrame {
       case HEALTHY -> new Healthy(in.text(), in.text(), facts(in));
       case KEY_CREATED -> new KeyCreated(in.uuid(), in.address());
       case SIGNED -> new Signed(Bytes.of(in.shortBytes()), in.digest());
+      case HEAD_SIGNED -> new HeadSigned(Bytes.of(in.shortBytes()));
+      case HEAD_IS -> new HeadIs(in.i64(), in.digest());
+      case LOG_KEY_IS -> new LogKeyIs(in.text());
       case REFUSED -> new Refused(SignerRefusal.ofCode(in.u8()), in.text());
       default -> throw new IllegalArgumentException("no reply has the type " + type);
     };
@@ -149,6 +188,22 @@ public final class SignerFrame {
       throw new IllegalArgumentException("the frame has version " + version + "; only version 1 is known");
     }
     return in;
+  }
+
+  private static SignedPermit permit(WireReader in) {
+    return new SignedPermit(Bytes.of(in.shortBytes()), Bytes.of(in.bytes(SignedPermit.SIGNATURE_BYTES)));
+  }
+
+  private static List<Digest32> proof(WireReader in) {
+    int count = in.u8();
+    if (count > SignHead.PROOF_MAX) {
+      throw new IllegalArgumentException("a proof has at most 64 hashes, not " + count);
+    }
+    var proof = new ArrayList<Digest32>(count);
+    for (int i = 0; i < count; i++) {
+      proof.add(in.digest());
+    }
+    return proof;
   }
 
   private static List<String> facts(WireReader in) {

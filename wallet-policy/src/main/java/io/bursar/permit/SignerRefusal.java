@@ -42,7 +42,13 @@ public enum SignerRefusal {
   /** All connections are taken. */
   BUSY(17, Remedy.RETRY),
   /** The signer cannot make its journal or key files durable, or is stopping. Nothing was signed. */
-  UNAVAILABLE(18, Remedy.RETRY);
+  UNAVAILABLE(18, Remedy.RETRY),
+  /** There is no evidence, or it does not show, that the authorization is in the tenant's log. */
+  NOT_LOGGED(40, Remedy.STOP),
+  /** The authorization in the log says something else than the permit and the intent do, or does not allow the spend. */
+  AUTHORIZATION_MISMATCH(41, Remedy.STOP),
+  /** The head to be signed contradicts the one that was signed last: the log was rewritten. */
+  LOG_FORKED(42, Remedy.STOP);
 
   /** What a caller can do about a refusal. */
   public enum Remedy {

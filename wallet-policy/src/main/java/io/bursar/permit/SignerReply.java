@@ -32,6 +32,27 @@ public sealed interface SignerReply {
   record Signed(Bytes rawTransaction, Digest32 transactionHash) implements SignerReply {}
 
   /**
+   * The head is signed.
+   *
+   * @param checkpoint the signed note
+   */
+  record HeadSigned(Bytes checkpoint) implements SignerReply {}
+
+  /**
+   * Not signed: the proof does not begin at the head that was signed last, or the log is shorter than it. This is that head.
+   *
+   * @param size 0 if none was signed
+   */
+  record HeadIs(long size, Digest32 root) implements SignerReply {}
+
+  /**
+   * The key of a tenant's log.
+   *
+   * @param vkey the verifier key, as auditors are given it; its name is the origin of the log
+   */
+  record LogKeyIs(String vkey) implements SignerReply {}
+
+  /**
    * Not done, and nothing was signed.
    *
    * @param reason stable

@@ -109,6 +109,11 @@ final class Keystore {
     }
   }
 
+  /** The arithmetic of the keys. */
+  Secp256k1 curve() {
+    return curve;
+  }
+
   /** How many keys there are. */
   synchronized int size() {
     return count;

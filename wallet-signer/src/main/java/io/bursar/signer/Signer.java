@@ -16,12 +16,15 @@ import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerReply.Healthy;
 import io.bursar.permit.SignerReply.KeyCreated;
+import io.bursar.permit.SignerReply.LogKeyIs;
 import io.bursar.permit.SignerReply.Refused;
 import io.bursar.permit.SignerReply.Signed;
 import io.bursar.permit.SignerRequest;
 import io.bursar.permit.SignerRequest.CreateKey;
 import io.bursar.permit.SignerRequest.Health;
+import io.bursar.permit.SignerRequest.LogKey;
 import io.bursar.permit.SignerRequest.Sign;
+import io.bursar.permit.SignerRequest.SignHead;
 import io.bursar.permit.TransferIntent;
 
 /**
@@ -34,17 +37,17 @@ final class Signer {
   private final PublicKey permitKey;
   private final Keystore keystore;
   private final Journal journal;
-  private final Secp256k1 curve;
+  private final LogSigner log;
   private final InstantSource clock;
   private final Healthy healthy;
   private final RefusalLog refusals;
 
-  Signer(PublicKey permitKey, Keystore keystore, Journal journal, Secp256k1 curve, InstantSource clock,
+  Signer(PublicKey permitKey, Keystore keystore, Journal journal, LogSigner log, InstantSource clock,
       Healthy healthy) {
     this.permitKey = permitKey;
     this.keystore = keystore;
     this.journal = journal;
-    this.curve = curve;
+    this.log = log;
     this.clock = clock;
     this.healthy = healthy;
     this.refusals = new RefusalLog(LOG, clock);
@@ -63,6 +66,8 @@ final class Signer {
         case Health() -> healthy;
         case CreateKey create -> create(create);
         case Sign sign -> sign(sign);
+        case SignHead head -> signHead(head);
+        case LogKey(var tenantId) -> new LogKeyIs(log.key(tenantId).text());
       };
     } catch (Keystore.UnreadableKeyException damaged) {
       LOG.log(Level.ERROR, damaged.getMessage());
@@ -91,6 +96,17 @@ final class Signer {
       case Keystore.Creation.LimitReached() -> refuse(SignerRefusal.KEY_LIMIT_REACHED,
           "the signer holds " + keystore.size() + " keys and takes no more", subject);
     };
+  }
+
+  private SignerReply signHead(SignHead request) throws IOException {
+    var reply = log.sign(request);
+    if (reply instanceof Refused(var reason, var message)) {
+      if (reason == SignerRefusal.LOG_FORKED) {
+        LOG.log(Level.ERROR, message + "; nothing of this tenant is signed for until a person has looked");
+      }
+      return refuse(reason, message, "log=" + request.tenantId());
+    }
+    return reply;
   }
 
   /** INVARIANT: nothing is signed unless every line above the last one let it through, in this order. */
@@ -129,6 +145,10 @@ final class Signer {
     if (wrongKey.isPresent()) {
       return wrongKey.get();
     }
+    var unlogged = refuseUnlogged(request, permit, intent);
+    if (unlogged.isPresent()) {
+      return unlogged.get();
+    }
     return switch (journal.record(now, request.permit(), permit, intent)) {
       case Journal.Outcome.PermitUsed() -> refuse(SignerRefusal.PERMIT_REUSED, "the permit was used before", permit);
       case Journal.Outcome.PermitForgotten() -> refuse(SignerRefusal.PERMIT_EXPIRED,
@@ -163,14 +183,25 @@ final class Signer {
     return Optional.empty();
   }
 
+  private Optional<SignerReply> refuseUnlogged(Sign request, Permit permit, TransferIntent intent) {
+    if (request.evidence().isEmpty()) {
+      return log.isRequired()
+          ? Optional.of(refuse(SignerRefusal.NOT_LOGGED, "there is no evidence that the authorization is in the log",
+              permit))
+          : Optional.empty();
+    }
+    return LoggedAuthorization.check(request.evidence().get(), log.key(intent.tenantId()), permit, intent)
+        .map(fault -> refuse(fault.reason(), fault.message(), permit));
+  }
+
   private SignerReply signRecorded(Keystore.Entry key, TransferIntent intent) throws Keystore.UnreadableKeyException {
     var digest = Eip1559.signingHash(intent);
     Secp256k1.Signature signature;
     try (var secret = keystore.unseal(key)) {
-      signature = curve.sign(digest, secret);
+      signature = keystore.curve().sign(digest, secret);
     }
     // A fault in memory or arithmetic while signing can give the key away to whoever sees the signature.
-    if (!curve.recover(digest, signature).equals(Optional.of(intent.from()))) {
+    if (!keystore.curve().recover(digest, signature).equals(Optional.of(intent.from()))) {
       throw new IllegalStateException("a signature did not verify and was thrown away");
     }
     var raw = Eip1559.signed(intent, signature);

@@ -19,8 +19,8 @@ import io.bursar.permit.PermitKeys;
 
 /**
  * The directory that holds everything a signer must not lose: {@code kek.conf} (how the key encryption key is had),
- * {@code kek.key} (that key itself, in development), {@code permit.pub}, {@code keys/}, {@code journal}, and what it can
- * make again: {@code native/}, {@code lock}.
+ * {@code kek.key} (that key itself, in development), {@code permit.pub}, {@code keys/}, {@code journal}, {@code log.conf} (the
+ * key of the log, wrapped), {@code heads/}, and what it can make again: {@code native/}, {@code lock}.
  */
 final class SignerHome {
   private static final int MOST_PASSPHRASE_BYTES = 1024;
@@ -75,9 +75,10 @@ final class SignerHome {
    *
    * @param permitKey where the private permit key is, or goes; the API reads it
    * @param wanted where the key encryption key shall come from, or nothing for {@code kek.key} in the directory
+   * @param origin what the instance's logs are called, or nothing for a name made of their key
    * @throws IOException if what is there does not fit together, with what to do in the message
    */
-  void initialize(Path permitKey, Optional<KekSource> wanted) throws IOException {
+  void initialize(Path permitKey, Optional<KekSource> wanted, Optional<String> origin) throws IOException {
     SafeFiles.makeDirectory(directory);
     if (Files.exists(kekConfiguration())) {
       requireSameSource(wanted);
@@ -86,6 +87,17 @@ final class SignerHome {
       makeKek(wanted.orElse(new KekSource.KeyFile(directory.resolve("kek.key"))));
     }
     makePermitKeys(permitKey.toAbsolutePath());
+    LogKeyFile.initialize(logKey(), this::openKek, origin);
+  }
+
+  /** The key of the log and what the log is called. */
+  Path logKey() {
+    return directory.resolve("log.conf");
+  }
+
+  /** The last head that was signed for each tenant's log. */
+  Path heads() {
+    return directory.resolve("heads");
   }
 
   /**

@@ -20,11 +20,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.LogManager;
 
 import io.bursar.permit.SignerReply.Healthy;
+import io.bursar.spend.Id;
 
 /** The signer's command line: {@code init} makes a home, {@code serve} runs in it. */
 public final class SignerMain {
@@ -34,18 +36,29 @@ public final class SignerMain {
   private static final long STOP_SECONDS = 8;
   private static final String HELP = """
       usage: wallet-signer init  --home DIR --permit-key FILE [--kek-file FILE | --passphrase-file FILE]
+                                 [--origin NAME]
              wallet-signer serve --home DIR --socket PATH [--allow-user NAME] [--backend auto|native|bouncycastle]
+                                 [--log-proof required|off]
+             wallet-signer log-key     --home DIR --tenant ID
+             wallet-signer forget-head --home DIR --tenant ID
              wallet-signer --help | --version
 
-      init   makes what is missing and never overwrites: the directory DIR, the key encryption key, and the pair of
-             permit keys, whose private half goes to FILE for the API to read
+      init   makes what is missing and never overwrites: the directory DIR, the key encryption key, the key of the log,
+             and the pair of permit keys, whose private half goes to FILE for the API to read
         --kek-file FILE         keep the key encryption key unencrypted in FILE (default DIR/kek.key); for
                                 development, refused if BURSAR_MODE is production
         --passphrase-file FILE  make the key encryption key from the passphrase in FILE
+        --origin NAME           what the logs are called, such as wallets.example.com/log; without one, a name made of
+                                the log's key
       serve  signs what permits allow, on a Unix socket, until it is told to stop
         --socket PATH           in a directory to which only this user may write
         --allow-user NAME       let this user connect too; otherwise only the signer's own user and root may
         --backend NAME          native: libsecp256k1; bouncycastle: plain Java; auto: native where it loads
+        --log-proof off         sign without proof that the payment was authorized on the record; for development,
+                                refused if BURSAR_MODE is production
+      log-key      prints the public key of a tenant's log, as verifiers take it
+      forget-head  forgets the last head that was signed for a tenant's log, so that a log which was rewritten is signed
+                   again. Every verifier and witness will see the break. Stop the signer first
       """;
 
   /** A log manager that goes on writing while the process stops, so that the last lines are seen. */
@@ -83,9 +96,17 @@ public final class SignerMain {
       switch (command) {
         case "--help" -> out.print(HELP);
         case "--version" -> out.println("wallet-signer " + version());
-        case "init" -> init(options(rest, Set.of("--home", "--permit-key", "--kek-file", "--passphrase-file")),
-            production, out);
-        case "serve" -> serve(options(rest, Set.of("--home", "--socket", "--allow-user", "--backend")), production);
+        case "init" -> init(
+            options(rest, Set.of("--home", "--permit-key", "--kek-file", "--passphrase-file", "--origin")), production,
+            out);
+        case "serve" -> serve(
+            options(rest, Set.of("--home", "--socket", "--allow-user", "--backend", "--log-proof")), production);
+        case "log-key" -> {
+          var options = options(rest, Set.of("--home", "--tenant"));
+          var home = new SignerHome(Path.of(required(options, "--home")), production);
+          out.println(LogKeyFile.read(home.logKey()).key(tenant(options)).text());
+        }
+        case "forget-head" -> forgetHead(options(rest, Set.of("--home", "--tenant")), production, out);
         default -> throw new UsageException(
             command.isEmpty() ? "a command is missing" : "there is no command `" + command + "`");
       }
@@ -113,8 +134,44 @@ public final class SignerMain {
       }
       source = Optional.of(new SignerHome.KekSource.PassphraseFile(Path.of(required(options, "--passphrase-file"))));
     }
-    new SignerHome(home, production).initialize(permitKey, source);
+    new SignerHome(home, production).initialize(permitKey, source, Optional.ofNullable(options.get("--origin")));
     out.println("the signer's home is `" + home + "`; the API's permit key is `" + permitKey + "`");
+  }
+
+  private static UUID tenant(Map<String, String> options) throws UsageException {
+    var text = required(options, "--tenant");
+    return Id.TENANT.parse(text)
+        .orElseThrow(() -> new UsageException("--tenant is the tenant's id, `ten_` and 32 hexadecimal digits"));
+  }
+
+  private static void forgetHead(Map<String, String> options, boolean production, PrintStream out)
+      throws IOException, UsageException {
+    var home = new SignerHome(Path.of(required(options, "--home")), production);
+    var head = home.heads().resolve(Id.TENANT.text(tenant(options)) + ".head");
+    try (var _ = home.lock()) {
+      if (!Files.exists(head)) {
+        throw new IOException("no head was signed for this tenant's log");
+      }
+      var kept = head.resolveSibling(head.getFileName() + ".forgotten-" + Instant.now().getEpochSecond());
+      Files.move(head, kept);
+      SafeFiles.syncDirectory(kept);
+      out.println(
+          "the last head is forgotten and kept as `" + kept + "`; the next head of this log is signed as it is");
+    }
+  }
+
+  private static boolean logProofRequired(Map<String, String> options, boolean production)
+      throws IOException, UsageException {
+    return switch (options.getOrDefault("--log-proof", "required")) {
+      case "required" -> true;
+      case "off" -> {
+        if (production) {
+          throw new IOException("--log-proof off is for development; in production nothing is signed off the record");
+        }
+        yield false;
+      }
+      default -> throw new UsageException("--log-proof is `required` or `off`");
+    };
   }
 
   private static void serve(Map<String, String> options, boolean production) throws IOException, UsageException {
@@ -123,8 +180,12 @@ public final class SignerMain {
     var socket = Path.of(required(options, "--socket"));
     var facts = new ArrayList<>(Hardening.apply());
     var stopped = new CountDownLatch(1);
+    boolean logProof = logProofRequired(options, production);
     try (var _ = home.lock(); var curve = curve(options.getOrDefault("--backend", "auto"), home)) {
-      var keystore = Keystore.open(home.keys(), home.openKek(), curve);
+      var kek = home.openKek();
+      var keystore = Keystore.open(home.keys(), kek, curve);
+      var logKey = LogKeyFile.read(home.logKey());
+      var log = LogSigner.open(logKey.origin(), logKey.unwrap(kek), home.heads(), logProof);
       if (keystore.size() > 0 && !Files.exists(home.journal())) {
         throw new IOException("the journal `" + home.journal() + "` is missing, though there are keys; restore it, "
             + "for without it a second transfer could be signed for a nonce");
@@ -134,7 +195,8 @@ public final class SignerMain {
           log().log(Level.WARNING, "cut an unfinished write of " + journal.cutBytes() + " bytes off the journal");
         }
         facts.addAll(processFacts(curve));
-        var signer = new Signer(home.permitKey(), keystore, journal, curve, InstantSource.system(),
+        facts.add("log-proof=" + (logProof ? "required" : "off"));
+        var signer = new Signer(home.permitKey(), keystore, journal, log, InstantSource.system(),
             new Healthy(version(), curve.name(), facts));
         try (var server = SignerServer.bind(signer, socket, home.user(),
             Optional.ofNullable(options.get("--allow-user")), SignerServer.Limits.DEFAULT)) {

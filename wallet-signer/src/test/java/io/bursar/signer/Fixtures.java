@@ -56,6 +56,11 @@ final class Fixtures {
     return Kek.ofKey("0123456789abcdef0123456789abcdef".getBytes(StandardCharsets.US_ASCII));
   }
 
+  /** A signer of logs whose secret key is known. */
+  static LogSigner log(Path directory, boolean required) throws IOException {
+    return LogSigner.open("bursar.test", new byte[32], directory.resolve("heads"), required);
+  }
+
   static Secp256k1 nativeCurve() throws IOException {
     return NativeSecp256k1.load(Path.of("target", "test-native"));
   }

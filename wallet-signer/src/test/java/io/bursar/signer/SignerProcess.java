@@ -79,7 +79,9 @@ final class SignerProcess implements AutoCloseable {
 
   private Process launch(String... more) throws Exception {
     long seen = Files.exists(log) ? readyLines() : 0;
-    var arguments = new ArrayList<>(List.of("serve", "--home", home.toString(), "--socket", socket.toString()));
+    var arguments = new ArrayList<>(
+        List.of("serve", "--home", home.toString(), "--socket", socket.toString(), "--log-proof",
+            "off"));
     arguments.addAll(List.of(more));
     var started = java(arguments.toArray(String[]::new)).start();
     long until = System.nanoTime() + PATIENCE.toNanos();

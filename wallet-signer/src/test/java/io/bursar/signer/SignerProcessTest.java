@@ -183,8 +183,7 @@ class SignerProcessTest {
               return "refused: " + refused;
             }
           }
-          case Healthy other -> throw new IllegalStateException("not asked for: " + other);
-          case KeyCreated other -> throw new IllegalStateException("not asked for: " + other);
+          case SignerReply other -> throw new IllegalStateException("not asked for: " + other);
         }
       }
     } catch (IOException killed) {

@@ -250,7 +250,8 @@ class SignerServerTest {
     var keystore = Keystore.open(home.resolve("keys"), Fixtures.kek(), curve);
     var journal = Journal.open(home.resolve("journal"), Fixtures.NOW);
     running.add(journal);
-    return new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, curve, new Fixtures.TestClock(),
+    return new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, Fixtures.log(home, false),
+        new Fixtures.TestClock(),
         Fixtures.HEALTHY);
   }
 

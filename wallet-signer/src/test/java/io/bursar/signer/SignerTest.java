@@ -60,7 +60,9 @@ class SignerTest {
   void start() throws Exception {
     var keystore = Keystore.open(directory.resolve("keys"), Fixtures.kek(), curve);
     var journal = Journal.open(directory.resolve("journal"), clock.instant());
-    running = new Setup(new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, curve, clock, Fixtures.HEALTHY),
+    running = new Setup(
+        new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, Fixtures.log(directory, false), clock,
+            Fixtures.HEALTHY),
         journal);
     address = ((KeyCreated) ask(new CreateKey(Fixtures.TENANT, KEY))).address();
   }
@@ -235,7 +237,9 @@ class SignerTest {
     var channel = new FaultyChannel(SafeFiles.open(directory.resolve("journal")));
     var keystore = Keystore.open(directory.resolve("keys"), Fixtures.kek(), curve);
     var journal = new Journal(directory.resolve("journal"), channel, clock.instant());
-    running = new Setup(new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, curve, clock, Fixtures.HEALTHY),
+    running = new Setup(
+        new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, Fixtures.log(directory, false), clock,
+            Fixtures.HEALTHY),
         journal);
     var intent = Fixtures.intent(KEY, address, 0);
     for (var fault : FaultyChannel.Fault.values()) {
@@ -279,7 +283,8 @@ class SignerTest {
       }
     };
     var keystore = Keystore.open(directory.resolve("keys"), Fixtures.kek(), faulty);
-    var signer = new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal(), faulty, clock, Fixtures.HEALTHY);
+    var signer = new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal(), Fixtures.log(directory, false),
+        clock, Fixtures.HEALTHY);
     var reply = signer.answer(payload(Fixtures.request(Fixtures.intent(KEY, address, 0))));
     assertThat(refusal(reply)).contains(SignerRefusal.UNAVAILABLE);
   }

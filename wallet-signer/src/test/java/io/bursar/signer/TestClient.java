@@ -14,7 +14,7 @@ import io.bursar.permit.SignerRequest;
 /** One blocking connection to a signer, able to send what no honest client would. */
 final class TestClient implements AutoCloseable {
   private final SocketChannel channel;
-  private final ByteBuffer in = ByteBuffer.allocate(64 * 1024);
+  private final ByteBuffer in = ByteBuffer.allocate(SignerFrame.HEADER_BYTES + SignerFrame.MAX_PAYLOAD_BYTES);
 
   TestClient(Path socket) throws IOException {
     channel = SocketChannel.open(UnixDomainSocketAddress.of(socket));

@@ -235,6 +235,33 @@ public final class PaymentStore {
         .query((row, n) -> Bytes.of(row.getBytes("raw_transaction"))).list();
   }
 
+  /** Puts on the record that the signer refused a payment; once, for as long as it refuses for the same reason. */
+  public void signerRefused(Payment payment, String reason, String why) {
+    database.inTransaction(() -> {
+      audit.lock(payment.tenantId());
+      boolean known = sql(
+          "SELECT failure IS NOT DISTINCT FROM :why FROM payment WHERE tenant_id = :tenant AND spend_id = :spend")
+          .param("why", why).param("tenant", payment.tenantId()).param("spend", payment.spendId()).query(Boolean.class)
+          .single();
+      if (!known) {
+        audit.write(audit.next(payment.tenantId()), "signer.refused", payment.spendId(), "signer",
+            Json.object().put("spend", Id.SPEND.text(payment.spendId())).put("reason", reason).put("why", why).build());
+      }
+    });
+  }
+
+  /** Erases the free text of a spend for good; the record keeps its commitment, and every proof stays valid. */
+  public void eraseText(UUID tenantId, UUID spendId, String actor) {
+    database.inTransaction(() -> {
+      var slot = audit.next(tenantId);
+      int erased = sql("DELETE FROM spend_text WHERE tenant_id = :tenant AND spend_id = :spend")
+          .param("tenant", tenantId)
+          .param("spend", spendId).update();
+      audit.write(slot, "spend.text_erased", spendId, actor,
+          Json.object().put("spend", Id.SPEND.text(spendId)).put("erased", erased == 1).build());
+    });
+  }
+
   /**
    * Takes a spend back that was not prepared yet, and gives back all that it holds.
    *

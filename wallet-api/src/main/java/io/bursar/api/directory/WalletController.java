@@ -93,8 +93,7 @@ public final class WalletController {
         case SignerReply.KeyCreated created -> created.address();
         case SignerReply.Refused refused -> throw Problem.retryAfter(ProblemCode.SIGNER_UNAVAILABLE,
             "the signer did not make a key: " + refused.reason(), 5);
-        case SignerReply.Signed other -> throw new IllegalStateException("the signer answered another question");
-        case SignerReply.Healthy other -> throw new IllegalStateException("the signer answered another question");
+        case SignerReply _ -> throw new IllegalStateException("the signer answered another question");
       };
     } catch (SignerUnreachable e) {
       throw Problem.retryAfter(ProblemCode.SIGNER_UNAVAILABLE, "no wallet was made; try again", 2);

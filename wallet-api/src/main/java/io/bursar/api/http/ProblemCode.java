@@ -55,6 +55,10 @@ public enum ProblemCode {
       "Too much is waiting"),
   DATABASE_UNAVAILABLE(503,
       "The database cannot be reached"),
+  LOG_UNAVAILABLE(503,
+      "The log cannot be reached"),
+  LOG_STOPPED(503,
+      "The log is stopped, and with it all spending"),
   SIGNER_UNAVAILABLE(
       503,
       "The signer cannot be reached"),

@@ -59,6 +59,11 @@ public class Security {
                 "/v1/policy-attachments/{target}/{id}", "/v1/agents", "/v1/agents/{id}", "/v1/approvers",
                 "/v1/approver-groups")
             .hasAnyRole(ADMIN, AUDITOR)
+            .requestMatchers(GET, "/log/**").permitAll() // the tenant may have published it; LogController asks
+            .requestMatchers(GET, "/v1/log", "/v1/authorizations/{id}/proof").hasAnyRole(AUDITOR, ADMIN)
+            .requestMatchers(POST, "/v1/log/publish", "/v1/log/unpublish", "/v1/log/resume",
+                "/v1/spends/{id}/erase-text")
+            .hasRole(ADMIN)
             .requestMatchers("/v1/tenants").hasRole(OPERATOR)
             .requestMatchers(GET, "/v1/api-keys").hasRole(ADMIN)
             .requestMatchers(POST, "/v1/agents", "/v1/agents/{id}/suspend", "/v1/agents/{id}/resume", "/v1/api-keys",

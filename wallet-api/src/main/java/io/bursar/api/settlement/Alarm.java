@@ -8,6 +8,8 @@ public enum Alarm {
   UNKNOWN_CHAIN,
   /** The signer refuses for a reason that does not pass by itself. */
   SIGNER_REFUSED,
+  /** The tenant's log was rewritten or put back, and is stopped: nothing can be shown to be on the record. */
+  LOG_STOPPED,
   /** The node refuses the signed transaction for a reason that does not pass by itself. */
   NODE_REJECTED,
   /** The market asks for more than the cap allows. */

@@ -21,6 +21,7 @@ import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.TransferIntent;
 import io.bursar.permit.TransferIntent.Gas;
@@ -31,6 +32,7 @@ import io.bursar.store.PaymentState;
 import io.bursar.store.PaymentState.Attempt;
 import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.PaymentStore;
+import io.bursar.store.log.LogUnavailable;
 
 /**
  * What is done with a payment in each of its states. Every step first records what it is about to do; every step may be done
@@ -182,8 +184,9 @@ public final class PaymentSteps {
     }
     var intent = intent(payment, nonce, gas);
     try {
+      var evidence = signer.evidence(payment.tenantId(), payment.spendId());
       return switch (effects.run(Effect.SIGN, payment,
-          () -> signer.sign(intent, payment.order().authorizationHash()))) {
+          () -> signer.sign(intent, payment.order().authorizationHash(), evidence))) {
         case SignerReply.Signed(var raw, var hash) -> {
           if (!hash.equals(Digest32.of(Address.keccak256(raw.toByteArray())))) {
             yield alarm(payment, Alarm.SIGNER_REFUSED, "the signer's answer is not what it should be");
@@ -193,11 +196,15 @@ public final class PaymentSteps {
         case SignerReply.Refused(var reason, var message) -> switch (reason.remedy()) {
           case RETRY, NEW_PERMIT ->
             new Step.Wait(patience(payment), "the signer will try again: " + message, Who.WALLET);
-          case STOP -> alarm(payment, Alarm.SIGNER_REFUSED, "the signer refuses (" + reason + "): " + message);
+          case STOP -> refused(payment, reason, "the signer refuses (" + reason + "): " + message);
         };
-        case SignerReply.Healthy _,SignerReply.KeyCreated _ ->
+        case SignerReply.Healthy _,SignerReply.KeyCreated _,SignerReply.HeadSigned _,SignerReply.HeadIs _,SignerReply.LogKeyIs _ ->
           alarm(payment, Alarm.SIGNER_REFUSED, "the signer's answer is not what it should be");
       };
+    } catch (LogUnavailable e) {
+      return e.isStopped()
+          ? alarm(payment, Alarm.LOG_STOPPED, String.valueOf(e.getMessage()))
+          : new Step.Wait(patience(payment), e.getMessage(), Who.WALLET);
     } catch (SignerUnreachable e) {
       return new Step.Wait(patience(payment), e.getMessage(), Who.WALLET);
     }
@@ -342,6 +349,11 @@ public final class PaymentSteps {
       case PaymentMove.Held(var why) -> new Step.Wait(patience(payment), why, Who.WALLET);
       case PaymentMove.Lost() -> new Step.Done();
     };
+  }
+
+  private Step refused(Payment payment, SignerRefusal reason, String why) {
+    store.signerRefused(payment, reason.name(), why);
+    return alarm(payment, Alarm.SIGNER_REFUSED, why);
   }
 
   private Step alarm(Payment payment, Alarm alarm, String why) {

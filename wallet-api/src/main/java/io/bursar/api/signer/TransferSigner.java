@@ -1,19 +1,40 @@
 package io.bursar.api.signer;
 
+import java.time.Duration;
+import java.util.Optional;
+import java.util.UUID;
+
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
+import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.TransferIntent;
+import io.bursar.store.log.Log;
+import io.bursar.store.log.LogUnavailable;
 
-/** Gets transfers signed: every request carries a permit of its own. */
+/** Gets transfers signed: every request carries a permit of its own, and shows that the transfer was authorized on the record. */
 public final class TransferSigner {
+  /** How long a payment waits for its receipt while others sequence the log. */
+  private static final Duration PATIENCE = Duration.ofSeconds(2);
+
   private final SignerClient signer;
   private final PermitIssuer permits;
+  private final Log log;
 
-  public TransferSigner(SignerClient signer, PermitIssuer permits) {
+  public TransferSigner(SignerClient signer, PermitIssuer permits, Log log) {
     this.signer = signer;
     this.permits = permits;
+    this.log = log;
+  }
+
+  /**
+   * The entry that a spend may be paid under, and its receipt. Pulls the sequencing of the log forward if it has to.
+   *
+   * @throws LogUnavailable if there is none yet; nothing can be signed until there is
+   */
+  public Evidence evidence(UUID tenantId, UUID spendId) throws LogUnavailable {
+    return log.evidence(tenantId, spendId, PATIENCE);
   }
 
   /**
@@ -22,7 +43,9 @@ public final class TransferSigner {
    * @param authorizationHash leaf hash of the audit entry that authorized the spend
    * @throws SignerUnreachable if no answer came; the transfer may be signed all the same
    */
-  public SignerReply sign(TransferIntent intent, Digest32 authorizationHash) throws SignerUnreachable {
-    return signer.ask(new SignerRequest.Sign(permits.issue(intent, authorizationHash), Bytes.of(intent.encode())));
+  public SignerReply sign(TransferIntent intent, Digest32 authorizationHash, Evidence evidence)
+      throws SignerUnreachable {
+    return signer.ask(new SignerRequest.Sign(permits.issue(intent, authorizationHash), Bytes.of(intent.encode()),
+        Optional.of(evidence)));
   }
 }

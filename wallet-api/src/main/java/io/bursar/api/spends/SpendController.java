@@ -37,6 +37,7 @@ import io.bursar.store.PaymentMove;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.Spend;
 import io.bursar.store.SpendStore;
+import io.bursar.store.log.Log;
 import jakarta.servlet.http.HttpServletRequest;
 
 /** {@code /v1/spends}: parse, decide in the lane, answer. */
@@ -53,14 +54,16 @@ public final class SpendController {
   private final SpendStore spends;
   private final PaymentStore payments;
   private final SpendView view;
+  private final Log log;
 
   SpendController(SpendBody bodies, LaneQueue queue, SpendStore spends, PaymentStore payments,
-      SpendView view) {
+      SpendView view, Log log) {
     this.bodies = bodies;
     this.queue = queue;
     this.spends = spends;
     this.payments = payments;
     this.view = view;
+    this.log = log;
   }
 
   @PostMapping("/v1/spends")
@@ -140,6 +143,10 @@ public final class SpendController {
   }
 
   private List<Outcome> decide(Caller caller, List<Spend.Request> requests) {
+    if (log.isStopped(caller.tenantId())) {
+      throw Problem.retryAfter(ProblemCode.LOG_STOPPED,
+          "nothing may be spent until an administrator has put the log right and resumed it", 60);
+    }
     try {
       return queue.decide(caller.tenantId(), requests);
     } catch (LaneQueue.Unavailable e) {
@@ -221,6 +228,13 @@ public final class SpendController {
       case PaymentMove.Cancel.NotFound() ->
         throw Problem.of(ProblemCode.NOT_CANCELABLE, "the spend is `denied`; there is nothing to cancel");
     };
+  }
+
+  @PostMapping("/v1/spends/{id}/erase-text")
+  ResponseEntity<byte[]> eraseText(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
+    var spend = find(caller, spendId(id));
+    payments.eraseText(caller.tenantId(), spend.id(), caller.actor());
+    return Bodies.ok(view.of(find(caller, spend.id()), caller));
   }
 
   private static UUID spendId(String text) {

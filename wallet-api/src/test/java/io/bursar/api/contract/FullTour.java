@@ -5,12 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.HexFormat;
 import java.util.Map;
 
 import org.awaitility.Awaitility;
 
 import io.bursar.api.approve.ApproverKeyFile;
 import io.bursar.approval.ApproverKey;
+import io.bursar.log.Checkpoint;
+import io.bursar.log.LogProof;
+import io.bursar.log.NoteKey;
+import io.bursar.log.SignedNote;
+import io.bursar.log.TilePath;
+import io.bursar.permit.Digest32;
 
 /** Calls every operation such that every field is in some request or answer. */
 final class FullTour {
@@ -303,6 +310,37 @@ final class FullTour {
         .contains("Asked for: ", "Decided:   ", "[daily] ");
     var all = expect(200, service.call("POST", "/v1/replay", "auditor", "{}")).values().getLast();
     assertThat(all.path("same")).as("%s", all).isEqualTo(all.path("decisions"));
+    log();
+  }
+
+  private void log() {
+    var log = expect(200, service.get("/v1/log", "auditor"));
+    var authorization = service.get("/v1/authorizations?limit=1", "auditor").json().at("/data/0");
+    var proof = expect(200, service.get("/v1/authorizations/" + authorization.path("id").asString() + "/proof",
+        "auditor"));
+    var key = NoteKey.parse(log.text("/verifierKey"));
+    var receipt = LogProof.parse(proof.text().getBytes(StandardCharsets.UTF_8));
+    assertThat(receipt.verify(Digest32.of(HexFormat.of().parseHex(authorization.path("leafHash").asString())), key)
+        .origin()).isEqualTo(log.text("/origin"));
+    var prefix = "/log/" + service.tenant;
+    expect(401, service.get(prefix + "/checkpoint", ""));
+    expect(404, service.get(prefix + "/checkpoint", "stranger"));
+    expect(200, service.call("POST", "/v1/log/publish", "admin", null));
+    var checkpoint = expect(200, service.get(prefix + "/checkpoint", ""));
+    assertThat(checkpoint.headers().firstValue("Cache-Control").orElse("")).contains("max-age=1,");
+    var head = Checkpoint.open(SignedNote.parse(checkpoint.text().getBytes(StandardCharsets.UTF_8)), key);
+    var tile = expect(200, service.get(prefix + "/" + TilePath.in(head.size(), 0, 0).text(), ""));
+    assertThat(tile.headers().firstValue("Cache-Control").orElse("")).contains("immutable");
+    assertThat(tile.mediaType()).isEqualTo("application/octet-stream");
+    expect(200, service.get(prefix + "/" + TilePath.in(head.size(), TilePath.ENTRIES, 0).text(), ""));
+    expect(404, service.get(prefix + "/tile/0/x001/000", ""));
+    expect(404, service.get(prefix + "/tile/0/0", ""));
+    expect(200, service.call("POST", "/v1/log/unpublish", "admin", null));
+    expect(401, service.get(prefix + "/tile/0/000", ""));
+    expect(200, service.call("POST", "/v1/log/resume", "admin", null));
+    var spend = service.get("/v1/spends?limit=1", "admin").text("/data/0/id");
+    assertThat(expect(200, service.call("POST", "/v1/spends/" + spend + "/erase-text", "admin", null)).json()
+        .has("purpose")).isFalse();
   }
 
   /** So that whatever other tests spend from the wallet is denied. */

@@ -24,8 +24,12 @@ import io.bursar.api.testing.ApiProcess;
 import io.bursar.api.testing.PostgresProcess;
 import io.bursar.api.testing.SignerProcess;
 import io.bursar.json.Json;
+import io.bursar.log.Checkpoint;
+import io.bursar.log.CompactRange;
+import io.bursar.log.SignedNote;
 import io.bursar.money.Address;
 import io.bursar.money.Amount;
+import io.bursar.permit.Digest32;
 import io.bursar.spend.Id;
 import io.bursar.store.CounterKeeping;
 import io.bursar.store.Database;
@@ -78,8 +82,24 @@ class KillTest {
         assertThat(database.sql()
             .sql("SELECT count(*) = max(seq) AND max(seq) = (SELECT max(audit_seq) FROM lane) FROM audit_entry")
             .query(Boolean.class).single()).as("the record is gapless").isTrue();
+        assertLogIsWhole(database);
       }
     }
+  }
+
+  /** The head that the signer signed is over exactly the entries that are there, in their order. */
+  private static void assertLogIsWhole(Database database) {
+    Awaitility.await("all is under a head").atMost(Duration.ofSeconds(30)).until(() -> database.sql().sql("""
+        SELECT max(l.audit_seq) = max(s.checkpoint_size) FROM lane l JOIN log_state s USING (tenant_id)
+        """).query(Boolean.class).single());
+    var note = database.sql().sql("SELECT checkpoint FROM log_state")
+        .query((row, n) -> SignedNote.parse(row.getBytes("checkpoint"))).single();
+    var range = new CompactRange();
+    database.sql().sql("SELECT leaf_hash FROM audit_entry ORDER BY seq")
+        .query((row, n) -> Digest32.of(row.getBytes("leaf_hash"))).list().forEach(range::append);
+    var head = Checkpoint.parse(note.text());
+    assertThat(head.size()).isEqualTo(range.size());
+    assertThat(head.root()).as("seed %d", SEED).isEqualTo(range.root());
   }
 
   private static void killOne(int round, RandomGenerator random, ApiProcess api, SignerProcess signer,

@@ -1,6 +1,10 @@
 package io.bursar.api.testing;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.math.BigInteger;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -14,6 +18,7 @@ import io.bursar.api.settlement.Effects;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.SettlementMetrics;
+import io.bursar.api.signer.SignerHeads;
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.policy.Policy;
@@ -24,6 +29,8 @@ import io.bursar.store.Payment;
 import io.bursar.store.PaymentState;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.Spend;
+import io.bursar.store.log.Log;
+import io.bursar.store.log.TileFiles;
 import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 
 /**
@@ -40,6 +47,7 @@ public final class SettlementFixture implements AutoCloseable {
   public final SimpleMeterRegistry registry = new SimpleMeterRegistry();
   public final SettlementMetrics metrics = new SettlementMetrics(registry);
   public final PaymentStore payments;
+  public final Log log;
   private final Lane lane;
   private int keys;
 
@@ -57,7 +65,17 @@ public final class SettlementFixture implements AutoCloseable {
     store.attach(Policy.Target.TENANT, store.tenant, "{\"id\":\"any\",\"kind\":\"permit\"}");
     payments = new PaymentStore(store.database, store.audit, store.reservations,
         new PaymentStore.Settings(unconfirmedMax, LEASE));
+    log = new Log(store.database, store.audit, new TileFiles(temporaryDirectory()), new SignerHeads(signer.client()),
+        (tenant, why) -> {});
     lane = store.lanes.open(store.tenant);
+  }
+
+  private static Path temporaryDirectory() {
+    try {
+      return Files.createTempDirectory("bursar-log-");
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** A wallet with a key in the signer, gas, and so many USDC. */
@@ -118,7 +136,7 @@ public final class SettlementFixture implements AutoCloseable {
   }
 
   public PaymentSteps steps(Effects effects, Chain chain) {
-    return new PaymentSteps(payments, Map.of(chain.name(), chain), signer.transfers(),
+    return new PaymentSteps(payments, Map.of(chain.name(), chain), signer.transfers(log),
         new PaymentSteps.Settings(Duration.ofSeconds(2), Duration.ofSeconds(6)), metrics, effects);
   }
 

@@ -22,6 +22,7 @@ import io.bursar.api.signer.TransferSigner;
 import io.bursar.money.Address;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
+import io.bursar.store.log.Log;
 
 /** The real signer in a process of its own, from the test's class path, with a home that outlives its restarts. */
 public final class SignerProcess implements AutoCloseable {
@@ -112,9 +113,10 @@ public final class SignerProcess implements AutoCloseable {
     return client;
   }
 
-  public TransferSigner transfers() {
+  /** Gets transfers signed that are on the record of this log. */
+  public TransferSigner transfers(Log log) {
     try {
-      return new TransferSigner(client, PermitIssuer.load(permitKey, Clock.systemUTC()));
+      return new TransferSigner(client, PermitIssuer.load(permitKey, Clock.systemUTC()), log);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

@@ -1,0 +1,159 @@
+package io.bursar.api.log;
+
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.http.CacheControl;
+import org.springframework.http.MediaType;
+import org.springframework.http.ResponseEntity;
+import org.springframework.security.core.annotation.AuthenticationPrincipal;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.PathVariable;
+import org.springframework.web.bind.annotation.PostMapping;
+import org.springframework.web.bind.annotation.RestController;
+
+import io.bursar.api.http.Bodies;
+import io.bursar.api.http.Caller;
+import io.bursar.api.http.Problem;
+import io.bursar.api.http.ProblemCode;
+import io.bursar.json.Json;
+import io.bursar.log.SignedNote;
+import io.bursar.log.TilePath;
+import io.bursar.spend.Id;
+import io.bursar.store.AuthorizationQuery;
+import io.bursar.store.log.Log;
+import io.bursar.store.log.LogState;
+import io.bursar.store.log.LogUnavailable;
+
+/** {@code /log}, as C2SP tlog-tiles has it; {@code /v1/log}, what the tenant's people see and do; and receipts. */
+@RestController
+public final class LogController {
+  private static final Duration RECEIPT_PATIENCE = Duration.ofSeconds(5);
+  private static final Duration CHECKPOINT_AGE = Duration.ofSeconds(1);
+  private static final Duration TILE_AGE = Duration.ofDays(365);
+  private static final MediaType TEXT = new MediaType("text", "plain", StandardCharsets.UTF_8);
+
+  private final Log log;
+  private final AuthorizationQuery authorizations;
+
+  LogController(Log log, AuthorizationQuery authorizations) {
+    this.log = log;
+    this.authorizations = authorizations;
+  }
+
+  @GetMapping("/log/{tenant}/checkpoint")
+  ResponseEntity<byte[]> checkpoint(@AuthenticationPrincipal @Nullable Caller caller,
+      @PathVariable("tenant") String tenant) {
+    var state = log.state(readable(caller, tenant));
+    var checkpoint = state.checkpoint().orElseThrow(() -> Problem.notFound("checkpoint"));
+    return ResponseEntity.ok().cacheControl(cache(CHECKPOINT_AGE, state)).contentType(TEXT)
+        .body(checkpoint.encode());
+  }
+
+  @GetMapping("/log/{tenant}/tile/{level}/{*index}")
+  ResponseEntity<byte[]> tile(@AuthenticationPrincipal @Nullable Caller caller, @PathVariable("tenant") String tenant,
+      @PathVariable("level") String level, @PathVariable("index") String index) {
+    var tenantId = readable(caller, tenant);
+    TilePath path;
+    try {
+      path = TilePath.parse("tile/" + level + index);
+    } catch (IllegalArgumentException noTile) {
+      throw Problem.notFound("tile");
+    }
+    var bytes = log.tile(tenantId, path).orElseThrow(() -> Problem.notFound("tile"));
+    return ResponseEntity.ok().cacheControl(cache(TILE_AGE, log.state(tenantId)).immutable())
+        .contentType(MediaType.APPLICATION_OCTET_STREAM).body(bytes);
+  }
+
+  /** Caches that many share may keep only what anybody may read. */
+  private static CacheControl cache(Duration age, LogState state) {
+    var cache = CacheControl.maxAge(age);
+    return state.published() ? cache.cachePublic() : cache.cachePrivate();
+  }
+
+  /** The tenant that the text names, if the caller may read its log: an auditor or administrator of it, or anybody if it is published. */
+  private UUID readable(@Nullable Caller caller, String tenant) {
+    var tenantId = Id.TENANT.parse(tenant);
+    if (tenantId.isPresent() && log.state(tenantId.get()).published()) {
+      return tenantId.get();
+    }
+    if (caller == null) {
+      throw Problem.of(ProblemCode.UNAUTHENTICATED,
+          "this log is not published; send `Authorization: Bearer <key>` with a key of an auditor of it");
+    }
+    return switch (caller.role()) {
+      case OPERATOR, ADMIN, AUDITOR ->
+        tenantId.filter(caller.tenantId()::equals).orElseThrow(() -> Problem.notFound("log"));
+      case AGENT, APPROVER ->
+        throw Problem.of(ProblemCode.FORBIDDEN, "the role of this key does not include this call");
+    };
+  }
+
+  /** The receipt of a decision; makes one if the entry is not under a signed head yet. */
+  @GetMapping("/v1/authorizations/{id}/proof")
+  ResponseEntity<byte[]> proof(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
+    var authorization = Id.AUTHORIZATION.parse(id).flatMap(it -> authorizations.find(caller.tenantId(), it))
+        .orElseThrow(() -> Problem.notFound("authorization"));
+    try {
+      var receipt = log.receipt(caller.tenantId(), authorization.seq(), RECEIPT_PATIENCE);
+      return ResponseEntity.ok().contentType(TEXT)
+          .header("Content-Disposition", "attachment; filename=\"" + id + ".tlog-proof\"").body(receipt.encode());
+    } catch (LogUnavailable e) {
+      throw unavailable(e);
+    }
+  }
+
+  @GetMapping("/v1/log")
+  ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller) {
+    return Bodies.ok(view(caller));
+  }
+
+  /** Lets anybody read the tenant's log. */
+  @PostMapping("/v1/log/publish")
+  ResponseEntity<byte[]> publish(@AuthenticationPrincipal Caller caller) {
+    log.publish(caller.tenantId(), true, caller.actor());
+    return Bodies.ok(view(caller));
+  }
+
+  @PostMapping("/v1/log/unpublish")
+  ResponseEntity<byte[]> unpublish(@AuthenticationPrincipal Caller caller) {
+    log.publish(caller.tenantId(), false, caller.actor());
+    return Bodies.ok(view(caller));
+  }
+
+  /** Lets a log go on that was stopped. */
+  @PostMapping("/v1/log/resume")
+  ResponseEntity<byte[]> resume(@AuthenticationPrincipal Caller caller) {
+    try {
+      log.resume(caller.tenantId(), caller.actor());
+      return Bodies.ok(view(caller));
+    } catch (LogUnavailable e) {
+      throw unavailable(e);
+    }
+  }
+
+  private Json view(Caller caller) {
+    var state = log.state(caller.tenantId());
+    try {
+      var key = log.key(caller.tenantId());
+      return Json.object().put("origin", key.name()).put("verifierKey", key.text()).put("size", state.size())
+          .put("checkpointSize", state.checkpointSize())
+          .put("checkpoint", state.checkpoint().map(SignedNote::encode).map(LogController::text).orElse(null))
+          .put("published", state.published()).put("stopped", state.stopped().orElse(null)).build();
+    } catch (LogUnavailable e) {
+      throw unavailable(e);
+    }
+  }
+
+  private static String text(byte[] utf8) {
+    return new String(utf8, StandardCharsets.UTF_8);
+  }
+
+  private static Problem unavailable(LogUnavailable e) {
+    return e.isStopped()
+        ? Problem.retryAfter(ProblemCode.LOG_STOPPED, String.valueOf(e.getMessage()), 60)
+        : Problem.retryAfter(ProblemCode.LOG_UNAVAILABLE, String.valueOf(e.getMessage()), 1);
+  }
+}

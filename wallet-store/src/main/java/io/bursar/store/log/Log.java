@@ -1,0 +1,162 @@
+package io.bursar.store.log;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
+
+import io.bursar.json.Json;
+import io.bursar.log.LogProof;
+import io.bursar.log.NoteKey;
+import io.bursar.log.TilePath;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.SignerRequest.Evidence;
+import io.bursar.store.AuditEntries;
+import io.bursar.store.Database;
+
+/** The tenants' logs as everybody else sees them: heads, tiles and receipts, made on demand for whoever waits for one. */
+public final class Log {
+  private static final Duration WITH_OTHERS = Duration.ofMillis(5);
+
+  private final Database database;
+  private final AuditEntries audit;
+  private final TileStore files;
+  private final HeadSigner signer;
+  private final Sequencer sequencer;
+  private final ConcurrentHashMap<UUID, ReentrantLock> rounds = new ConcurrentHashMap<>();
+  private volatile Set<UUID> stopped = Set.of();
+
+  public Log(Database database, AuditEntries audit, TileStore files, HeadSigner signer, Sequencer.Alarm alarm) {
+    this.database = database;
+    this.audit = audit;
+    this.files = files;
+    this.signer = signer;
+    this.sequencer = new Sequencer(database, audit, files, signer, alarm);
+  }
+
+  /** Looks which logs are stopped, and answers the tenants whose logs have fallen behind their entries. */
+  public List<UUID> behind() {
+    stopped = Set.copyOf(sequencer.stopped());
+    return sequencer.behind();
+  }
+
+  /** Brings a tenant's log up to date, or to where somebody else is doing so. */
+  public void catchUp(UUID tenantId) throws LogUnavailable {
+    while (exclusively(tenantId) == Sequencer.Round.MORE) {
+      // on to the next entries
+    }
+  }
+
+  /** One round, and not two of this process at once for a tenant: the second would only meet the lease of the first. */
+  private Sequencer.Round exclusively(UUID tenantId) throws LogUnavailable {
+    var lock = rounds.computeIfAbsent(tenantId, tenant -> new ReentrantLock());
+    lock.lock();
+    try {
+      return sequencer.round(tenantId);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether the tenant's log was stopped when this process last looked; nothing may be spent then. */
+  public boolean isStopped(UUID tenantId) {
+    return stopped.contains(tenantId);
+  }
+
+  /** How far the tenant's log is. */
+  public LogState state(UUID tenantId) {
+    return LogState.read(database, tenantId);
+  }
+
+  /** What verifies the heads of the tenant's log. */
+  public NoteKey key(UUID tenantId) throws LogUnavailable {
+    return signer.key(tenantId);
+  }
+
+  /** A tile or bundle of the published log, or nothing if that is not so long. */
+  public Optional<byte[]> tile(UUID tenantId, TilePath path) {
+    var state = state(tenantId);
+    long full = TilePath.fullTiles(path.level(), state.checkpointSize());
+    int width = path.index() < full
+        ? TilePath.FULL
+        : path.index() == full ? TilePath.partialWidth(path.level(), state.checkpointSize()) : 0;
+    return path.width() <= width ? new LogTiles(database, files, tenantId, state).read(path) : Optional.empty();
+  }
+
+  /**
+   * The receipt of an entry; sequences it first if nobody has yet.
+   *
+   * @param seq its number, from 1
+   * @param patience how long to wait for others that sequence it
+   */
+  public LogProof receipt(UUID tenantId, long seq, Duration patience) throws LogUnavailable {
+    long deadline = System.nanoTime() + patience.toNanos();
+    var state = state(tenantId);
+    while (state.checkpointSize() < seq) {
+      if (exclusively(tenantId) == Sequencer.Round.ELSEWHERE) {
+        pause(deadline);
+      }
+      state = state(tenantId);
+      if (state.checkpointSize() < seq && System.nanoTime() > deadline) {
+        throw LogUnavailable.forNow("the entry is not under a signed head yet", new IllegalStateException("slow"));
+      }
+    }
+    var proof = new LogTiles(database, files, tenantId, state).proofs(state.checkpointSize())
+        .inclusion(seq - 1, state.checkpointSize());
+    return new LogProof(Optional.empty(), seq - 1, proof, state.checkpoint().orElseThrow());
+  }
+
+  private static void pause(long deadline) throws LogUnavailable {
+    try {
+      if (System.nanoTime() > deadline) {
+        throw LogUnavailable.forNow("another process holds the lease of the log", new IllegalStateException("held"));
+      }
+      Thread.sleep(WITH_OTHERS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw LogUnavailable.forNow("interrupted", e);
+    }
+  }
+
+  /** The entry that a payment may be made under, and its receipt: what the signer wants to see. */
+  public Evidence evidence(UUID tenantId, UUID spendId, Duration patience) throws LogUnavailable {
+    record Entry(long seq, byte[] payload) {}
+    var entry = database.sql().sql("""
+        SELECT e.seq, e.payload FROM payment p JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
+        WHERE p.tenant_id = :tenant AND p.spend_id = :spend
+        """).param("tenant", tenantId).param("spend", spendId)
+        .query((row, n) -> new Entry(row.getLong("seq"), row.getBytes("payload"))).single();
+    return new Evidence(Bytes.of(entry.payload),
+        Bytes.of(receipt(tenantId, entry.seq, patience).encode()));
+  }
+
+  /**
+   * Lets a stopped log go on, once what was wrong is put right.
+   *
+   * @throws LogUnavailable if it stops again at once
+   */
+  public void resume(UUID tenantId, String actor) throws LogUnavailable {
+    if (sequencer.resume(tenantId, actor)) {
+      try {
+        catchUp(tenantId);
+      } finally {
+        stopped = Set.copyOf(sequencer.stopped());
+      }
+    }
+  }
+
+  /** Opens the log to everybody, or closes it again. */
+  public void publish(UUID tenantId, boolean published, String actor) {
+    database.inTransaction(() -> {
+      var slot = audit.next(tenantId);
+      database.sql().sql("""
+          INSERT INTO log_state (tenant_id, published) VALUES (:tenant, :published)
+          ON CONFLICT (tenant_id) DO UPDATE SET published = :published
+          """).param("tenant", tenantId).param("published", published).update();
+      audit.write(slot, published ? "log.published" : "log.unpublished", null, actor, Json.object().build());
+    });
+  }
+}
