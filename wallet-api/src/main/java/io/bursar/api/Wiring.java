@@ -21,6 +21,7 @@ import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.dev.Development;
 import io.bursar.api.http.Authentication;
 import io.bursar.api.http.RequestTimes;
+import io.bursar.api.policies.NamedPolicies;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.SettlementMetrics;
@@ -161,13 +162,16 @@ public class Wiring {
   @Bean
   LimitsAsOf limitsAsOf(Database database) {
     return new LimitsAsOf(database);
+  }
+
+  @Bean
   RecordedDecisions recordedDecisions(Database database) {
     return new RecordedDecisions(database);
   }
 
   @Bean
-  io.bursar.api.policies.NamedPolicies namedPolicies(PolicyStore policies, Directory directory, Approvers approvers) {
-    return new io.bursar.api.policies.NamedPolicies(policies, directory, approvers);
+  NamedPolicies namedPolicies(PolicyStore policies, Directory directory, Approvers approvers) {
+    return new NamedPolicies(policies, directory, approvers);
   }
 
   @Bean
