@@ -158,7 +158,7 @@ class PolicyToolTest {
     assertThat(ran.out().lines().filter(line -> line.contains("USD")).findFirst().orElseThrow().strip().split(" +"))
         .containsExactly("USD", "without", "approvers", "100", "100", "100", "3000");
     var larger = write("larger.json", POLICY.replace("\"100\"", "\"101\""));
-    assertThat(run("compare", small, larger).out()).contains("deny → allow, such as 101 USDC");
+    assertThat(run("compare", small, larger).out()).contains("deny → allow, such as 100.000001 USDC");
     assertThat(run("compare", larger, small).out()).contains("Nothing that the old policy does not permit");
     assertThat(run("compare", small).code()).isEqualTo(2);
     assertThat(run("analyse", EXAMPLES.resolve("customer-refunds.json").toString()).out())
