@@ -18,7 +18,7 @@ import io.bursar.spend.SpendText;
  * share; {@code -Dbursar.worlds=1000000} plays more (a tenth of it with conditions).
  */
 class DifferentialTest {
-  private static final int WORLDS = Integer.getInteger("bursar.worlds", 8_000);
+  private static final int WORLDS = Integer.getInteger("bursar.worlds", 4_000);
 
   @Test
   void theEngineDecidesAsTheDefinitionReads() {

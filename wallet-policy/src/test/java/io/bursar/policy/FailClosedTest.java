@@ -23,7 +23,7 @@ import io.bursar.spend.SpendFacts;
  * share; {@code -Dbursar.worlds=1000000} tries more.
  */
 class FailClosedTest {
-  private static final int MUTATIONS = Integer.getInteger("bursar.worlds", 5_000);
+  private static final int MUTATIONS = Integer.getInteger("bursar.worlds", 4_000);
 
   @Test
   void noFaultMakesADecisionMilder() {
