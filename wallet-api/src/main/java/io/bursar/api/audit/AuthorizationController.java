@@ -22,7 +22,6 @@ import io.bursar.policy.Replay;
 import io.bursar.rehearsal.DecisionText;
 import io.bursar.spend.Id;
 import io.bursar.store.AuthorizationQuery;
-import io.bursar.store.PolicyDocuments;
 import io.bursar.store.PolicyStore;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -91,7 +90,7 @@ public final class AuthorizationController {
     return asText
         ? Bodies.text(DecisionText.of(found.entry(), (policyId, version) -> Id.POLICY.parse(policyId)
             .flatMap(policy -> policies.find(caller.tenantId(), policy, version))
-            .map(policy -> Replay.policy(version, policy.document(), PolicyDocuments.environment()))))
+            .map(policy -> Replay.policy(version, policy.document(), policies.environment(caller.tenantId())))))
         : Bodies.ok(view(found));
   }
 

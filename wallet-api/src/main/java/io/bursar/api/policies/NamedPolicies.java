@@ -20,7 +20,6 @@ import io.bursar.spend.Id;
 import io.bursar.store.Approvers;
 import io.bursar.store.Directory;
 import io.bursar.store.Page;
-import io.bursar.store.PolicyDocuments;
 import io.bursar.store.PolicyStore;
 
 /** Policies as requests name them: by a version that is stored, or by a document that is sent along. */
@@ -81,7 +80,7 @@ public final class NamedPolicies {
   /** A stored version, whether or not it is published. */
   public Policy stored(UUID tenantId, UUID policyId, String version) {
     return policies.find(tenantId, policyId, version)
-        .map(found -> Replay.policy(version, found.document(), PolicyDocuments.environment()))
+        .map(found -> Replay.policy(version, found.document(), policies.environment(tenantId)))
         .orElseThrow(() -> Problem.notFound("policy version"));
   }
 
@@ -107,7 +106,7 @@ public final class NamedPolicies {
       found.items().forEach(group -> groups.put(group.name(), group.members().size()));
       if (found.nextAfter().isEmpty()) {
         return new PolicyContext(directory.assets(tenantId).stream().map(Directory.RegisteredAsset::asset).toList(),
-            groups, PolicyDocuments.environment());
+            groups, policies.environment(tenantId));
       }
       page = new Page.Request(found.nextAfter(), Page.LIMIT_MAX);
     }

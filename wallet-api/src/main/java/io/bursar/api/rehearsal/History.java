@@ -14,7 +14,6 @@ import io.bursar.policy.DecisionJson;
 import io.bursar.policy.Replay;
 import io.bursar.rehearsal.Backtest;
 import io.bursar.spend.Id;
-import io.bursar.store.PolicyDocuments;
 import io.bursar.store.PolicyStore;
 import io.bursar.store.RecordedDecisions;
 
@@ -25,7 +24,7 @@ final class History {
   /** A tenant's policies by version, loaded as they are asked for. */
   static Replay.Policies policies(PolicyStore policies, UUID tenantId) {
     return (policyId, version) -> policies.find(tenantId, policyId, version)
-        .map(found -> Replay.policy(version, found.document(), PolicyDocuments.environment()));
+        .map(found -> Replay.policy(version, found.document(), policies.environment(tenantId)));
   }
 
   /** A member that is a time with its offset; null where it is absent or a fault was noted. */

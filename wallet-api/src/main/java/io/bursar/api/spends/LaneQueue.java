@@ -199,8 +199,6 @@ public final class LaneQueue implements AutoCloseable {
         if (!(failure instanceof LaneStop.LaneStopped)) {
           LOG.error("a batch of {} could not be decided", batch.size(), failure);
         }
-        batch.forEach(ticket -> ticket.complete(failure));
-        LOG.error("a batch of {} could not be decided", batch.size(), failure);
         batch.forEach(ticket -> ticket.complete(new Unavailable("the lane could not decide", false, failure)));
       }
     }
