@@ -70,7 +70,8 @@ sealed interface ApproveOptions {
     var kind = name.equals("--spend") ? Id.SPEND : Id.CHANGE;
     var id = required(given, name);
     return new SignFetched(key,
-        new Subject(kind, kind.parse(id).orElseThrow(() -> new Misused("`" + id + "` is no identifier for `" + name + "`"))),
+        new Subject(kind,
+            kind.parse(id).orElseThrow(() -> new Misused("`" + id + "` is no identifier for `" + name + "`"))),
         given.containsKey("--reject") ? Verdict.REJECT : Verdict.APPROVE, given.get("--comment"), given.get("--url"),
         given.containsKey("--print"), yes);
   }
