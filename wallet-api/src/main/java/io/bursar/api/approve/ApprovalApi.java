@@ -6,16 +6,18 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.api.approve.ApproveTool.Refused;
 import io.bursar.approval.ApprovalText;
+import io.bursar.approval.ChangeText;
+import io.bursar.approval.Signable;
 import io.bursar.approval.Verdict;
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
@@ -35,57 +37,79 @@ final class ApprovalApi {
     this.key = key;
   }
 
-  /** A text to sign, with what the agent said that the money is for. */
+  /** A text to sign, with what the service says about it. */
   record Offered(String text, Json.Obj answer) {
-    /** Whether purpose, reference and metadata are those that the text commits to. */
-    boolean describes(ApprovalText signed) {
+    /** Whether what is shown beside the text is what the text commits to. */
+    boolean describes(Signable signed) {
+      return switch (signed) {
+        case ApprovalText spend -> describes(spend.purpose());
+        case ChangeText change -> answer.get("content") instanceof Json.Str(var content)
+            && Digest32.sha256(content.getBytes(StandardCharsets.UTF_8)).equals(change.content());
+      };
+    }
+
+    private boolean describes(@Nullable Digest32 purpose) {
       var salt = string(answer, "salt");
-      if (salt == null || signed.purpose() == null) {
-        return salt == null && signed.purpose() == null;
+      if (salt == null || purpose == null) {
+        return salt == null && purpose == null;
       }
       try {
         var said = Json.object().put("purpose", answer.get("purpose")).put("reference", answer.get("reference"))
             .put("metadata", answer.get("metadata")).build();
-        return Digest32.sha256(HexFormat.of().parseHex(salt), JsonText.canonical(said)).equals(signed.purpose());
+        return Digest32.sha256(HexFormat.of().parseHex(salt), JsonText.canonical(said)).equals(purpose);
       } catch (IllegalArgumentException notHex) {
         return false;
       }
     }
 
-    /** For a person: what the agent said. */
+    /** For a person: what the agent said, or what a change would change. */
     List<String> lines() {
       var lines = new ArrayList<String>();
       for (var name : List.of("purpose", "reference", "metadata")) {
         var value = answer.get(name);
         if (value != null) {
-          lines.add("The agent's " + name + ": "
-              + (value instanceof Json.Str(var text)
-                  ? text
-                  : new String(JsonText.inOrder(value), java.nio.charset.StandardCharsets.UTF_8)));
+          lines.add("The agent's " + name + ": " + shown(value));
         }
+      }
+      if (answer.get("content") instanceof Json.Str(var content)) {
+        lines.add("The content, whose SHA-256 is in the text: " + content);
+      }
+      if (answer.get("diff") instanceof Json.Arr(var differences)) {
+        lines.add("As the service explains it, of policies by their documents:");
+        differences.forEach(line -> lines.add("  " + shown(line)));
       }
       return lines;
     }
+
+    private static String shown(Json value) {
+      return value instanceof Json.Str(var text)
+          ? text
+          : new String(JsonText.inOrder(value), StandardCharsets.UTF_8);
+    }
   }
 
-  Offered text(UUID spendId, Verdict verdict) throws Refused, IOException, InterruptedException {
-    var answer = send(request("/v1/spends/" + Id.SPEND.text(spendId) + "/approval-text").GET(), 200);
+  private static String path(ApproveOptions.Subject subject) {
+    return subject.kind() == Id.CHANGE ? "/v1/change-requests/" + subject : "/v1/spends/" + subject;
+  }
+
+  Offered text(ApproveOptions.Subject subject, Verdict verdict) throws Refused, IOException, InterruptedException {
+    var answer = send(
+        request(subject.kind() == Id.CHANGE ? path(subject) : path(subject) + "/approval-text").GET(), 200);
     var text = answer.get(verdict.text()) instanceof Json.Obj signable ? string(signable, "text") : null;
     if (text == null) {
-      throw new Refused("the service answered without a text to sign");
+      throw new Refused("the service answered without a text to sign: " + subject + " does not wait any more");
     }
     return new Offered(text, answer);
   }
 
   /** Sends a verdict and answers what became of it, for a person. */
-  String send(ApprovalText text, String signature, @Nullable String comment)
+  String send(ApproveOptions.Subject subject, Signable text, String signature, @Nullable String comment)
       throws Refused, IOException, InterruptedException {
     var body = Json.object().put("verdict", text.verdict().text()).put("signature", signature)
-        .put("text", text.toString()).put("comment", comment).build();
-    var spend = Id.SPEND.text(text.spendId());
-    var answer = send(request("/v1/spends/" + spend + "/approvals")
-        .POST(BodyPublishers.ofByteArray(JsonText.inOrder(body))), 201);
-    return "Taken: " + spend + " is now `" + string(answer, "status") + "`.";
+        .put("text", text instanceof ApprovalText ? text.toString() : null).put("comment", comment).build();
+    var answer = send(
+        request(path(subject) + "/approvals").POST(BodyPublishers.ofByteArray(JsonText.inOrder(body))), 201);
+    return "Taken: " + subject + " is now `" + string(answer, "status") + "`.";
   }
 
   private HttpRequest.Builder request(String path) {

@@ -27,8 +27,17 @@ sealed interface ApproveOptions {
    */
   record SignText(Path key, @Nullable Path text, boolean yes) implements ApproveOptions {}
 
-  record SignSpend(Path key, UUID spendId, Verdict verdict, @Nullable String comment, @Nullable String url,
+  /** Sign what the service has to sign. */
+  record SignFetched(Path key, Subject subject, Verdict verdict, @Nullable String comment, @Nullable String url,
       boolean print, boolean yes) implements ApproveOptions {}
+
+  /** A spend, or a request for a change. */
+  record Subject(Id kind, UUID id) {
+    @Override
+    public String toString() {
+      return kind.text(id);
+    }
+  }
 
   /** The arguments make no sense. */
   final class Misused extends Exception {
@@ -37,7 +46,7 @@ sealed interface ApproveOptions {
     }
   }
 
-  Set<String> WITH_VALUE = Set.of("--out", "--curve", "--key", "--text", "--spend", "--comment", "--url");
+  Set<String> WITH_VALUE = Set.of("--out", "--curve", "--key", "--text", "--spend", "--change", "--comment", "--url");
   Set<String> FLAGS = Set.of("--reject", "--print", "--yes");
 
   static ApproveOptions parse(List<String> args) throws Misused {
@@ -52,14 +61,17 @@ sealed interface ApproveOptions {
     }
     var key = Path.of(required(given, "--key"));
     boolean yes = given.containsKey("--yes");
-    if (!given.containsKey("--spend")) {
+    if (!given.containsKey("--spend") && !given.containsKey("--change")) {
       allow(given, "a text", Set.of("--key", "--text", "--yes"));
       return new SignText(key, given.containsKey("--text") ? Path.of(required(given, "--text")) : null, yes);
     }
-    allow(given, "--spend", Set.of("--key", "--spend", "--reject", "--comment", "--url", "--print", "--yes"));
-    var spend = required(given, "--spend");
-    return new SignSpend(key,
-        Id.SPEND.parse(spend).orElseThrow(() -> new Misused("`" + spend + "` is not the identifier of a spend")),
+    var name = given.containsKey("--spend") ? "--spend" : "--change";
+    allow(given, name, Set.of("--key", name, "--reject", "--comment", "--url", "--print", "--yes"));
+    var kind = name.equals("--spend") ? Id.SPEND : Id.CHANGE;
+    var id = required(given, name);
+    return new SignFetched(key,
+        new Subject(kind,
+            kind.parse(id).orElseThrow(() -> new Misused("`" + id + "` is no identifier for `" + name + "`"))),
         given.containsKey("--reject") ? Verdict.REJECT : Verdict.APPROVE, given.get("--comment"), given.get("--url"),
         given.containsKey("--print"), yes);
   }

@@ -41,7 +41,9 @@ public final class ApproveTool {
              deploy/bursar approve --key FILE [--text FILE] [--yes]
                  signs an approval text, from standard input without --text, and prints the signature; needs no network
              deploy/bursar approve --key FILE --spend SPEND [--reject] [--comment TEXT] [--url URL] [--print] [--yes]
-                 fetches the text of a spend, signs it and sends the verdict; --print prints the signature instead
+             deploy/bursar approve --key FILE --change CHANGE …
+                 fetches the text of a spend, or of a request for a change, shows it, signs it and sends the verdict;
+                 --print prints the signature instead
 
         --key FILE      the private key: Ed25519 or P-256, PKCS#8 in PEM, as `openssl genpkey` writes it too
         --url URL       the API; default: BURSAR_URL, or else http://127.0.0.1:8080
@@ -86,7 +88,7 @@ public final class ApproveTool {
         case ApproveOptions.Help() -> out.print(USAGE);
         case ApproveOptions.KeyGen(var file, var curve) -> generate(file, curve);
         case ApproveOptions.SignText(var key, var text, var yes) -> signText(key, text, yes);
-        case ApproveOptions.SignSpend spend -> signSpend(spend);
+        case ApproveOptions.SignFetched fetched -> signFetched(fetched);
       }
       return 0;
     } catch (ApproveOptions.Misused e) {
@@ -132,26 +134,33 @@ public final class ApproveTool {
     out.println(key.sign(text.bytes()));
   }
 
-  private void signSpend(ApproveOptions.SignSpend spend) throws Refused, IOException, InterruptedException {
-    var key = key(spend.key());
-    var api = new ApprovalApi(url(spend.url()), required("BURSAR_API_KEY"));
-    var offered = api.text(spend.spendId(), spend.verdict());
-    if (!(signable(offered.text()) instanceof ApprovalText text) || !text.spendId().equals(spend.spendId())
-        || text.verdict() != spend.verdict()) {
-      throw new Refused("the service gave the text of another spend or verdict; nothing was signed");
+  private void signFetched(ApproveOptions.SignFetched wanted) throws Refused, IOException, InterruptedException {
+    var key = key(wanted.key());
+    var api = new ApprovalApi(url(wanted.url()), required("BURSAR_API_KEY"));
+    var offered = api.text(wanted.subject(), wanted.verdict());
+    var text = signable(offered.text());
+    if (!isOf(text, wanted.subject()) || text.verdict() != wanted.verdict()) {
+      throw new Refused("the service gave the text of something else, or of another verdict; nothing was signed");
     }
     if (!offered.describes(text)) {
-      throw new Refused("the purpose that the service shows is not the one in the text; nothing was signed");
+      throw new Refused("what the service shows is not what is in the text; nothing was signed");
     }
     show(text, key);
     offered.lines().forEach(err::println);
-    confirm(text, spend.yes());
+    confirm(text, wanted.yes());
     var signature = key.sign(text.bytes());
-    if (spend.print()) {
+    if (wanted.print()) {
       out.println(signature);
       return;
     }
-    err.println(api.send(text, signature, spend.comment()));
+    err.println(api.send(wanted.subject(), text, signature, wanted.comment()));
+  }
+
+  private static boolean isOf(Signable text, ApproveOptions.Subject subject) {
+    return switch (text) {
+      case ApprovalText spend -> subject.equals(new ApproveOptions.Subject(Id.SPEND, spend.spendId()));
+      case ChangeText change -> subject.equals(new ApproveOptions.Subject(Id.CHANGE, change.changeId()));
+    };
   }
 
   private URI url(@Nullable String option) throws Refused {
@@ -210,7 +219,7 @@ public final class ApproveTool {
       case ApprovalText spend -> spend.money().shown() + " on " + spend.money().chain() + " from "
           + Id.WALLET.text(spend.walletId()) + " to " + spend.payee();
       case ChangeText change -> "change " + Id.CHANGE.text(change.changeId()) + " of kind `" + change.kind()
-          + "`, whose content you have read and hashed";
+          + "`; its content follows, or is where you got the text";
     });
   }
 

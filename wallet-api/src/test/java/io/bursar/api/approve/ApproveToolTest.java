@@ -26,6 +26,7 @@ import com.sun.net.httpserver.HttpServer;
 
 import io.bursar.approval.ApprovalText;
 import io.bursar.approval.ApproverKey;
+import io.bursar.approval.ChangeText;
 import io.bursar.approval.Verdict;
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
@@ -192,7 +193,7 @@ class ApproveToolTest {
           ((Json.Str) java.util.Objects.requireNonNull(sent.getFirst().get("signature"))).value());
       purpose[0] = "10 API calls";
       assertThat(run("approve\n", environment, "--key", key, "--spend", SPEND)).isEqualTo(1);
-      assertThat(said()).contains("not the one in the text");
+      assertThat(said()).contains("not what is in the text");
       assertThat(sent).hasSize(1);
     } finally {
       server.stop(0);
@@ -201,6 +202,52 @@ class ApproveToolTest {
 
   private static Json.Obj signable(ApprovalText text) {
     return Json.object().put("text", text.toString()).build();
+  }
+
+  @Test
+  void signsAChangeOnlyIfWhatIsShownIsWhatIsHashed() throws IOException {
+    var made = made(ApproverKey.Curve.ED25519);
+    var content = new String[]{"{\"after\":{},\"before\":{},\"change\":{\"kind\":\"members\"}}"};
+    var change = ChangeText.parse("""
+        bursar change approval v1
+        verdict: approve
+        tenant: ten_0199a1c27a2c70e88000000000000001
+        change: chg_0199a1c2801f7a04800000000000a1b2
+        kind: members
+        content: sha256:%s
+        requested-by: operator
+        group: finance threshold 2 revision 1
+        expires: 2026-11-23T13:00:00.123456Z
+        """.formatted(Digest32.sha256(content[0].getBytes(StandardCharsets.UTF_8))));
+    var server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    server.createContext("/v1/change-requests/chg_0199a1c2801f7a04800000000000a1b2", exchange -> {
+      boolean get = exchange.getRequestMethod().equals("GET");
+      exchange.getRequestBody().readAllBytes();
+      var answer = JsonText.inOrder(get
+          ? Json.object().put("approve", Json.object().put("text", change.toString()).build())
+              .put("content", content[0]).put("diff", Json.strings(List.of("- /members: Ada"))).build()
+          : Json.object().put("status", "executed").build());
+      exchange.sendResponseHeaders(get ? 200 : 201, answer.length);
+      exchange.getResponseBody().write(answer);
+      exchange.close();
+    });
+    server.start();
+    try {
+      var environment = Map.of("BURSAR_API_KEY", "bur_x", "BURSAR_URL",
+          "http://127.0.0.1:" + server.getAddress().getPort());
+      assertThat(run("approve\n", environment, "--key", key, "--change", "chg_0199a1c2801f7a04800000000000a1b2"))
+          .as(said()).isZero();
+      assertThat(said()).contains("- /members: Ada", "is now `executed`");
+      assertThat(run("approve\n", environment, "--key", key, "--change", "chg_0199a1c2801f7a04800000000000a1b2",
+          "--print")).isZero();
+      assertThat(made.verifies(change.bytes(), ApproverKey.signature(printed()))).isTrue();
+      content[0] = content[0].replace("members", "control");
+      assertThat(run("approve\n", environment, "--key", key, "--change", "chg_0199a1c2801f7a04800000000000a1b2"))
+          .isEqualTo(1);
+      assertThat(run("", environment, "--key", key, "--change", "chg_1")).isEqualTo(2);
+    } finally {
+      server.stop(0);
+    }
   }
 
   @Test

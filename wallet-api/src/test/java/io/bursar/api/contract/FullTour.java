@@ -82,6 +82,9 @@ final class FullTour {
     expect(201, service.call("POST", "/v1/api-keys", "admin", """
         {"role": "agent", "name": "second", "agentId": "%s"}""".formatted(agent)));
     expect(204, service.call("DELETE", "/v1/api-keys/" + key, "admin", null));
+    service.keys.put("held", service.key("admin", "admin", ", \"approverId\": \"" + service.approver + "\""));
+    assertThat(expect(201, service.call("POST", "/v1/agents", "held", "{\"name\": \"held\"}")).json().path("principals")
+        .path(0).asString()).isEqualTo(service.approver);
     approvers();
     var wallet = "/v1/wallets/" + service.wallet;
     assertThat(expect(200, service.call("POST", wallet + "/freeze", "admin", null)).text("/status"))
