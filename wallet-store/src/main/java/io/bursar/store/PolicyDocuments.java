@@ -34,11 +34,6 @@ public final class PolicyDocuments {
     });
   }
 
-  /** What documents may say that name no sets. */
-  public static PolicyEnvironment environment() {
-    return environment(reference -> Optional.empty());
-  }
-
   private static PolicyEnvironment environment(Function<String, Optional<ValueSet>> sets) {
     return new PolicyEnvironment(sets, CONDITIONS);
   }
