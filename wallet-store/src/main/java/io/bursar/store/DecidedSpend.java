@@ -109,7 +109,7 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
       case ALLOW -> payment("authorized");
       case REQUIRE_APPROVAL -> payment("awaiting_approval");
     };
-    return new Spend(tenantId, id, request, new Spend.Authorization(id, leafHash, entry), decidedAt, payment,
+    return new Spend(tenantId, id, request, new Spend.Authorization(id, leafHash, null, entry), decidedAt, payment,
         List.of());
   }
 

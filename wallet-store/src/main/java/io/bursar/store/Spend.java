@@ -53,9 +53,10 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
    *
    * @param id the spend's own identifier for its first decision
    * @param leafHash hash of the entry in the record
+   * @param index of the leaf in the tenant's log, counted from 0; absent until a signed head covers it
    * @param entry the entry itself; its {@code decision} member says what was decided and why
    */
-  public record Authorization(UUID id, byte[] leafHash, Json.Obj entry) {
+  public record Authorization(UUID id, byte[] leafHash, @Nullable Long index, Json.Obj entry) {
     /** What was decided and why. */
     public Json.Obj decision() {
       return (Json.Obj) java.util.Objects.requireNonNull(entry.get("decision"));

@@ -41,6 +41,7 @@ public final class SpendStore {
              t.purpose, t.reference, t.metadata,
              p.state, p.expires_at, p.not_before, p.request_expires_at, p.nonce, p.transaction_hash, p.block_number, p.attempts, p.failure,
              p.updated_at, e.payload, e.leaf_hash,
+             (SELECT e.seq - 1 FROM log_state l WHERE l.tenant_id = e.tenant_id AND l.checkpoint_size >= e.seq) AS leaf_index,
              (SELECT r.authorization_id FROM redecision r
               WHERE r.tenant_id = s.tenant_id AND r.spend_id = s.spend_id AND r.audit_seq = e.seq) AS authorization_id
       FROM spend s
@@ -126,7 +127,7 @@ public final class SpendStore {
         row.getString("category"), row.getString("host"), text(row), nullableInstant(row, "request_expires_at"));
     var redecided = row.getObject("authorization_id", UUID.class);
     var authorization = new Spend.Authorization(redecided == null ? id : redecided, row.getBytes("leaf_hash"),
-        entry(row.getBytes("payload")));
+        row.getObject("leaf_index", Long.class), entry(row.getBytes("payload")));
     return new Spend(Directory.uuid(row, "tenant_id"), id, request, authorization, Directory.instant(row, "decided_at"),
         payment(row),
         List.of());

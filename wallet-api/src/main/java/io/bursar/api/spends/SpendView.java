@@ -60,10 +60,18 @@ public final class SpendView {
         .put("decision", decision(spend.authorization().decision(), caller)).put("approvals", approvals(spend))
         .put("transaction", payment == null ? null : transaction(payment))
         .put("failure", payment == null ? null : payment.failure())
-        .put("authorization", Json.object().put("id", Id.AUTHORIZATION.text(spend.authorization().id()))
-            .put("leafHash", HexFormat.of().formatHex(spend.authorization().leafHash())).build())
+        .put("authorization", authorization(spend.authorization()))
         .put("createdAt", spend.decidedAt().toString())
         .put("updatedAt", (payment == null ? spend.decidedAt() : payment.updatedAt()).toString()).build();
+  }
+
+  private static Json authorization(Spend.Authorization authorization) {
+    var view = Json.object().put("id", Id.AUTHORIZATION.text(authorization.id()))
+        .put("leafHash", HexFormat.of().formatHex(authorization.leafHash()));
+    if (authorization.index() != null) {
+      view.put("index", authorization.index());
+    }
+    return view.build();
   }
 
   /** What would have been answered, had it been asked for. */

@@ -8,6 +8,7 @@ import java.time.Instant;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 
 import org.awaitility.Awaitility;
 
@@ -481,7 +482,12 @@ final class FullTour {
       assertThat(wallet.path("transfersWithoutAuthorization").size()).isEqualTo(isRobbed ? 1 : 0);
     }
     var reserves = expect(200, service.get("/v1/audit/reserves", "auditor")).json();
-    assertThat(reserves.path("data").findValues("covered")).allMatch(JsonNode::asBoolean);
+    // Wallets of other tests may have promised what they do not hold.
+    for (var wallet : reserves.path("data")) {
+      if (Set.of(service.wallet, robbed).contains(wallet.path("walletId").asString())) {
+        assertThat(wallet.findValues("covered")).isNotEmpty().allMatch(JsonNode::asBoolean);
+      }
+    }
   }
 
   /** A spend from a wallet without money is authorized, and can never be sent. */

@@ -118,6 +118,17 @@ class LogTest {
   }
 
   @Test
+  void aSpendHasItsPlaceInTheLogFromTheHeadThatCoversIt() throws Exception {
+    store.attach(Policy.Target.TENANT, store.tenant, "{\"id\":\"any\",\"kind\":\"permit\"}");
+    var decided = store.lanes.open(store.tenant).decide(List.of(store.request("placed", "1"))).getFirst();
+    var id = ((Lane.Outcome.Decided) decided).spend().id();
+    assertThat(store.spends.find(store.tenant, id).orElseThrow().authorization().index()).isNull();
+    log().catchUp(store.tenant);
+    assertThat(store.spends.find(store.tenant, id).orElseThrow().authorization().index())
+        .isEqualTo(last(store.tenant) - 1);
+  }
+
+  @Test
   void erasingATextLeavesEveryReceiptValid() throws Exception {
     store.attach(Policy.Target.TENANT, store.tenant, "{\"id\":\"any\",\"kind\":\"permit\"}");
     var payments = new PaymentStore(store.database, store.audit, store.reservations, PaymentStore.Settings.DEFAULT);
