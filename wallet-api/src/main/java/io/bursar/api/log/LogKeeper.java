@@ -7,6 +7,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +26,7 @@ public final class LogKeeper implements SmartLifecycle {
   private static final Logger LOG = LoggerFactory.getLogger(LogKeeper.class);
   private static final Duration LOOK_EVERY = Duration.ofMillis(100);
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(1);
+  private static final int DOUBLED_AT_MOST = 3;
   private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
   private static final int TENANTS_AT_ONCE = 4;
 
@@ -33,7 +35,7 @@ public final class LogKeeper implements SmartLifecycle {
       Thread.ofPlatform().daemon().name("log-", 1).factory());
   private final Set<UUID> busy = ConcurrentHashMap.newKeySet();
   private volatile boolean running;
-  private volatile boolean failing;
+  private final AtomicInteger failures = new AtomicInteger();
 
   public LogKeeper(Log log) {
     this.log = log;
@@ -61,12 +63,12 @@ public final class LogKeeper implements SmartLifecycle {
             threads.execute(() -> catchUp(tenant));
           }
         }
-        Thread.sleep(failing ? AFTER_FAILURE : LOOK_EVERY);
+        Thread.sleep(failures.get() > 0 ? pause() : LOOK_EVERY);
       } catch (InterruptedException e) {
         return;
       } catch (RuntimeException e) {
         note(e);
-        pause();
+        rest();
       }
     }
   }
@@ -74,7 +76,7 @@ public final class LogKeeper implements SmartLifecycle {
   private void catchUp(UUID tenantId) {
     try {
       log.catchUp(tenantId);
-      failing = false;
+      failures.set(0);
     } catch (LogUnavailable e) {
       if (!e.isStopped()) {
         note(e);
@@ -86,17 +88,24 @@ public final class LogKeeper implements SmartLifecycle {
     }
   }
 
-  /** Once for each time that it begins to fail: it is tried again every second. */
+  /** Said once for each time that it begins to fail. */
   private void note(Exception e) {
-    if (!failing) {
+    if (failures.getAndIncrement() == 0) {
       LOG.warn("the log cannot be kept up to date, and it is tried again: {}", e.toString());
     }
-    failing = true;
   }
 
-  private static void pause() {
+  /**
+   * Twice as long after every failure: a round reads thousands of entries before the signer is asked, and must not do so every
+   * second while there is none. A payment that waits for its receipt does its round itself.
+   */
+  private Duration pause() {
+    return AFTER_FAILURE.multipliedBy(1L << Math.min(DOUBLED_AT_MOST, Math.max(0, failures.get() - 1)));
+  }
+
+  private void rest() {
     try {
-      Thread.sleep(AFTER_FAILURE);
+      Thread.sleep(pause());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
