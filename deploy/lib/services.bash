@@ -103,13 +103,15 @@ api_environment() {
   fi
 }
 
+readonly API_FLAGS=(-Xms128m -Xmx320m -XX:+UseParallelGC -XX:+UseCompactObjectHeaders -XX:+ExitOnOutOfMemoryError
+  --sun-misc-unsafe-memory-access=allow --enable-native-access=ALL-UNNAMED)
+
 run_api() {
   api_environment
   local extra=()
   read -ra extra <<<"${BURSAR_JAVA_OPTS:-}"
   # bursar.home is there to be seen: it tells the processes of one home from those of another.
-  hold api 20 "$JDK/bin/java" -Xms128m -Xmx320m -XX:+UseParallelGC -XX:+UseCompactObjectHeaders -XX:+ExitOnOutOfMemoryError --sun-misc-unsafe-memory-access=allow \
-    --enable-native-access=ALL-UNNAMED "${extra[@]}" -Dbursar.home="$HOME_DIR" -cp "$(api_class_path)" io.bursar.api.WalletApi
+  hold api 20 "$JDK/bin/java" "${API_FLAGS[@]}" "${extra[@]}" -Dbursar.home="$HOME_DIR" -cp "$(api_class_path)" io.bursar.api.WalletApi
 }
 
 # http_status PORT PATH: the status code of a GET with the admin key, which so never stands on a command line.
