@@ -156,6 +156,10 @@ public final class Backtest {
   public void add(Recorded request) {
     giveBack(request.at());
     boolean concerned = candidate.decidesOver(request.facts());
+    if (standings.size() >= KEPT_MAX) {
+      standings.clear();
+      prepared.clear();
+    }
     var inForce = standings.computeIfAbsent(new Standing(request.policies(), concerned), this::inForce);
     if (request.at().isBefore(from)) {
       if (request.effect() != Effect.DENY) {
@@ -202,9 +206,6 @@ public final class Backtest {
   }
 
   private List<InForce> inForce(Standing standing) {
-    if (prepared.size() > KEPT_MAX) {
-      prepared.clear();
-    }
     List<InForce> inForce = new ArrayList<>();
     for (var version : standing.policies()) {
       if (!standing.candidate() || version.attachedTo() != candidate.target()) {

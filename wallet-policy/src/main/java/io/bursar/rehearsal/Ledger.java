@@ -1,14 +1,10 @@
 package io.bursar.rehearsal;
 
 import java.math.BigInteger;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -42,7 +38,7 @@ public final class Ledger {
   /** The most lines in one ledger. */
   public static final int LINES_MAX = 10_000;
 
-  private static final UUID TENANT = id("tenant");
+  private static final UUID TENANT = MadeUp.id("tenant");
 
   /**
    * Where a ledger plays.
@@ -288,24 +284,11 @@ public final class Ledger {
         throw new IllegalArgumentException("the payee `" + text + "` " + e.getMessage(), e);
       }
     }
-    return Address.of(Arrays.copyOf(hash("payee " + name), Address.BYTES));
+    return MadeUp.address("payee " + name);
   }
 
   private UUID walletOrAgent(Id kind, String name) {
-    return kind.parse(world.names().getOrDefault(name, name)).orElseGet(() -> id(kind + " " + name));
-  }
-
-  private static UUID id(String name) {
-    var bytes = java.nio.ByteBuffer.wrap(hash(name));
-    return new UUID(bytes.getLong(), bytes.getLong());
-  }
-
-  private static byte[] hash(String text) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
+    return kind.parse(world.names().getOrDefault(name, name)).orElseGet(() -> MadeUp.id(kind + " " + name));
   }
 
   private static void change(Set<UUID> set, UUID id, boolean in) {

@@ -6,6 +6,7 @@ import java.math.RoundingMode;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -66,13 +67,14 @@ public final class NewlyPermitted {
     boolean complete = rules.stream()
         .allMatch(rule -> rule.schedule().equals(Rule.Schedule.ALWAYS) && rule.when() == null);
     var times = times(rules);
+    Map<Asset, Set<BigInteger>> amounts = new HashMap<>();
     try {
-      for (var one : RequestClasses.of(rules, assets).stream().flatMap(List::stream).toList()) {
-        for (var amount : amounts(rules, one.representative().asset())) {
+      all : for (var one : RequestClasses.of(rules, assets).stream().flatMap(List::stream).toList()) {
+        for (var amount : amounts.computeIfAbsent(one.representative().asset(), asset -> amounts(rules, asset))) {
           for (var at : times) {
             if (decisions++ >= most) {
               complete = false;
-              break;
+              break all;
             }
             var facts = one.representative().withAmount(amount);
             var then = PolicyEngine.decide(first, facts, counters, at).effect();

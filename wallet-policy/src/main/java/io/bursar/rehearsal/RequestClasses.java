@@ -1,11 +1,7 @@
 package io.bursar.rehearsal;
 
 import java.math.BigInteger;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -17,6 +13,7 @@ import java.util.TreeSet;
 import java.util.UUID;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 
@@ -34,7 +31,7 @@ final class RequestClasses {
   /** The most classes that are looked at. */
   static final int CLASSES_MAX = 20_000;
 
-  private static final UUID TENANT = id("tenant");
+  private static final UUID TENANT = MadeUp.id("tenant");
 
   /** There is more to look at than somebody can be kept waiting for. */
   static final class TooMany extends RuntimeException {
@@ -80,9 +77,10 @@ final class RequestClasses {
     var methods = methods(matches);
     var agents = ids(matches, Match::agents, "agent");
     var wallets = ids(matches, Match::wallets, "wallet");
-    long number = (long) assets.size() * payees.size() * hosts.size() * categories.size() * methods.size()
-        * agents.size() * wallets.size();
-    if (number > CLASSES_MAX) {
+    // Not as a long, which a policy with some thousands of names of each kind would run over.
+    var number = Stream.of(assets, payees, hosts, categories, methods, agents, wallets)
+        .map(list -> BigInteger.valueOf(list.size())).reduce(BigInteger.ONE, BigInteger::multiply);
+    if (number.compareTo(BigInteger.valueOf(CLASSES_MAX)) > 0) {
       throw new TooMany("the policy tells apart " + number + " kinds of requests, more than the " + CLASSES_MAX
           + " that an analysis looks at");
     }
@@ -112,7 +110,7 @@ final class RequestClasses {
         Collectors.toList()));
     List<Alike<Address>> result = new ArrayList<>();
     alike.values().forEach(group -> result.add(new Alike<>(group.getFirst(), group.size())));
-    var other = Address.of(Arrays.copyOf(hash("payee"), Address.BYTES));
+    var other = MadeUp.address("payee");
     result.add(new Alike<>(other, null));
     return result;
   }
@@ -165,20 +163,7 @@ final class RequestClasses {
         ids.addAll(named);
       }
     }
-    ids.add(id(kind));
+    ids.add(MadeUp.id(kind));
     return List.copyOf(ids);
-  }
-
-  private static UUID id(String name) {
-    var bytes = java.nio.ByteBuffer.wrap(hash(name));
-    return new UUID(bytes.getLong(), bytes.getLong());
-  }
-
-  private static byte[] hash(String text) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
   }
 }
