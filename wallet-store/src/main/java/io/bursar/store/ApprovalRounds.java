@@ -13,6 +13,7 @@ import io.bursar.approval.ApprovalText;
 import io.bursar.approval.Verdict;
 import io.bursar.json.Json;
 import io.bursar.permit.Digest32;
+import io.bursar.policy.DecisionJson;
 import io.bursar.policy.Rule;
 import io.bursar.spend.Id;
 
@@ -73,11 +74,8 @@ final class ApprovalRounds {
   }
 
   private static List<ApprovalText.PolicyLine> policies(Spend spend) {
-    var policies = (Json.Arr) Objects.requireNonNull(spend.authorization().decision().get("policies"));
-    return policies.items().stream().map(Json.Obj.class::cast)
-        .map(policy -> new ApprovalText.PolicyLine(PoliciesInForce.target(text(policy, "attachedTo")),
-            Id.POLICY.parse(text(policy, "id")).orElseThrow(), text(policy, "version")))
-        .toList();
+    return DecisionJson.policies(spend.authorization().decision()).stream()
+        .map(policy -> new ApprovalText.PolicyLine(policy.attachedTo(), policy.policyId(), policy.version())).toList();
   }
 
   private List<ApprovalText.GroupLine> groupLines(Spend spend) {

@@ -1,6 +1,5 @@
 package io.bursar.store;
 
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -18,7 +17,6 @@ import io.bursar.approval.ApproverKey;
 import io.bursar.approval.Proof;
 import io.bursar.approval.Verdict;
 import io.bursar.json.Json;
-import io.bursar.json.JsonText;
 import io.bursar.permit.Bytes;
 import io.bursar.policy.Rule;
 import io.bursar.spend.Id;
@@ -281,27 +279,21 @@ public final class Approvals {
   private void record(Word word, Spend spend, ApprovalText text, Approvers.@Nullable Key key, String actor) {
     var slot = audit.next(word.tenantId());
     var said = text.with(word.verdict());
-    // Without a key there is nothing to check a signature against, and the record holds none that was not checked.
-    var proof = key == null ? null : Objects.requireNonNull(word.proof());
-    var thumbprint = key == null ? null : key.thumbprint();
-    var signature = proof == null ? null : ApproverKey.base64url(proof.signature());
-    var assertion = proof == null ? null : proof.assertion();
-    if (key != null && proof != null && assertion != null) {
-      approvers.count(word.tenantId(), key.thumbprint(), proof.signCount());
-    }
+    var evidence = approvers.evidence(word.tenantId(), key, word.proof());
     database.sql().sql("""
         INSERT INTO approval (tenant_id, spend_id, round, approver_id, verdict, text, signature, assertion, thumbprint, comment, at)
         SELECT tenant_id, spend_id, round, :approver, :verdict, :text, :signature, :assertion, :thumbprint, :comment, :at
         FROM payment WHERE tenant_id = :tenant AND spend_id = :spend
         """).param("approver", word.approverId()).param("verdict", word.verdict().text())
-        .param("text", said.toString()).param("signature", signature).param("thumbprint", thumbprint)
-        .param("assertion",
-            assertion == null ? null : new String(JsonText.canonical(assertion), StandardCharsets.UTF_8))
+        .param("text", said.toString()).param("signature", evidence.signature())
+        .param("thumbprint", evidence.thumbprint())
+        .param("assertion", evidence.assertionText())
         .param("comment", word.comment()).param("at", Directory.utc(slot.at())).param("tenant", word.tenantId())
         .param("spend", word.spendId()).update();
     audit.write(slot, word.verdict() == Verdict.APPROVE ? "approval.given" : "approval.refused", word.spendId(), actor,
         Json.object().put("spend", Id.SPEND.text(word.spendId())).put("approver", Id.APPROVER.text(word.approverId()))
-            .put("text", said.toString()).put("key", thumbprint).put("signature", signature).put("passkey", assertion)
+            .put("text", said.toString()).put("key", evidence.thumbprint()).put("signature", evidence.signature())
+            .put("passkey", evidence.assertion())
             .put("authorizes", HexFormat.of().formatHex(spend.authorization().leafHash())).build());
   }
 

@@ -1,10 +1,12 @@
 package io.bursar.store;
 
+import java.nio.charset.StandardCharsets;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -13,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.approval.ApproverKey;
 import io.bursar.approval.Proof;
 import io.bursar.json.Json;
+import io.bursar.json.JsonText;
 import io.bursar.permit.Bytes;
 import io.bursar.spend.Id;
 
@@ -100,11 +103,15 @@ public final class Approvers {
    */
   public Optional<Approver> setKey(UUID tenantId, UUID approverId, NewKey wanted, String actor) {
     var key = wanted.key();
-    return Directory.unlessTaken(() -> database.inTransaction(() -> {
+    return database.inTransaction(() -> {
       audit.lock(tenantId);
       var before = find(tenantId, approverId).orElseThrow(Directory.NothingThere::new);
       if (before.key() != null && before.key().thumbprint().equals(key.thumbprint())) {
-        return before;
+        return Optional.of(before);
+      }
+      // Asked first: a key that is taken must not break the transaction of who has more to do in it.
+      if (isTaken(tenantId, wanted)) {
+        return Optional.<Approver>empty();
       }
       var slot = audit.next(tenantId);
       database.sql().sql("""
@@ -120,10 +127,20 @@ public final class Approvers {
       for (var group : database.sql()
           .sql("SELECT group_id FROM approver_group_member WHERE tenant_id = :tenant AND approver_id = :approver")
           .param("tenant", tenantId).param("approver", approverId).query(UUID.class).list()) {
-        revise(tenantId, java.util.Objects.requireNonNull(group), actor);
+        revise(tenantId, Objects.requireNonNull(group), actor);
       }
-      return find(tenantId, approverId).orElseThrow();
-    }));
+      return find(tenantId, approverId);
+    });
+  }
+
+  /** Whether a key or passkey is or was somebody's; for who holds the lane, as every writer of keys does. */
+  private boolean isTaken(UUID tenantId, NewKey wanted) {
+    var credentialId = wanted.credentialId() == null ? null : wanted.credentialId().toByteArray();
+    return database.sql().sql("""
+        SELECT EXISTS (SELECT FROM approver_key WHERE tenant_id = :tenant
+                       AND (thumbprint = :thumbprint OR sha256(credential_id) = sha256(:credential)))
+        """).param("tenant", tenantId).param("thumbprint", wanted.key().thumbprint())
+        .param("credential", credentialId, java.sql.Types.BINARY).query(Boolean.class).single();
   }
 
   private void insertKey(AuditEntries.Slot slot, UUID approverId, NewKey wanted) {
@@ -136,10 +153,28 @@ public final class Approvers {
         .param("credential", credentialId, java.sql.Types.BINARY).param("at", Directory.utc(slot.at())).update();
   }
 
-  /** Notes the counter of a passkey's last assertion, inside a transaction. */
-  void count(UUID tenantId, String thumbprint, long signCount) {
-    database.sql().sql("UPDATE approver_key SET sign_count = :count WHERE tenant_id = :tenant AND thumbprint = :key")
-        .param("count", signCount).param("tenant", tenantId).param("key", thumbprint).update();
+  /**
+   * What is kept of a word beside its text, for an outsider to check it again. All of it is absent where an API key alone spoke:
+   * the record holds no signature that was not checked.
+   */
+  record Evidence(@Nullable String thumbprint, @Nullable String signature, Json.@Nullable Obj assertion) {
+    @Nullable
+    String assertionText() {
+      return assertion == null ? null : new String(JsonText.canonical(assertion), StandardCharsets.UTF_8);
+    }
+  }
+
+  /** The evidence of a word that was proven under a key; notes how far the key's passkey has counted. Inside a transaction. */
+  Evidence evidence(UUID tenantId, @Nullable Key key, @Nullable Proof given) {
+    if (key == null) {
+      return new Evidence(null, null, null);
+    }
+    var proof = Objects.requireNonNull(given, "a key's word is proven");
+    if (proof.assertion() != null) {
+      database.sql().sql("UPDATE approver_key SET sign_count = :count WHERE tenant_id = :tenant AND thumbprint = :key")
+          .param("count", proof.signCount()).param("tenant", tenantId).param("key", key.thumbprint()).update();
+    }
+    return new Evidence(key.thumbprint(), ApproverKey.base64url(proof.signature()), proof.assertion());
   }
 
   public Optional<Approver> find(UUID tenantId, UUID approverId) {

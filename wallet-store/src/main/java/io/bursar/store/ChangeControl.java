@@ -1,20 +1,20 @@
 package io.bursar.store;
 
-import java.nio.charset.StandardCharsets;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.approval.ApprovalText;
-import io.bursar.approval.ApproverKey;
 import io.bursar.approval.ChangeText;
 import io.bursar.approval.Proof;
 import io.bursar.approval.Verdict;
@@ -136,12 +136,17 @@ public final class ChangeControl {
     var own = states.control(tenantId, change.scope());
     return own.isPresent() ? own : switch (change) {
       case Change.Members(var groupId, var _) ->
-        controls(tenantId).stream().filter(control -> control.groupId().equals(groupId)).findFirst();
-      case Change.Key(var approverId, var _) -> controls(tenantId).stream()
-          .filter(control -> approvers.group(tenantId, control.groupId()).orElseThrow().members().contains(approverId))
-          .findFirst();
+        strictest(controls(tenantId).stream().filter(control -> control.groupId().equals(groupId)));
+      case Change.Key(var approverId, var _) -> strictest(controls(tenantId).stream()
+          .filter(
+              control -> approvers.group(tenantId, control.groupId()).orElseThrow().members().contains(approverId)));
       case Change.Publish _,Change.Attach _,Change.Detach _,Change.Principals _,Change.Control _ -> Optional.empty();
     };
+  }
+
+  /** Of several controls that a change would get around, the one that asks for the most members. */
+  private static Optional<Control> strictest(Stream<Control> controls) {
+    return controls.max(Comparator.comparingInt(Control::threshold));
   }
 
   private Request insert(UUID tenantId, Change change, Control control, Requester requester) {
@@ -249,7 +254,10 @@ public final class ChangeControl {
   }
 
   private @Nullable Result refusal(Word word, Request request, Instant now) {
-    if (!request.status().equals(PENDING) || !request.expiresAt().isAfter(now)) {
+    // What will be done without a quorum can be stopped until it is done, also when the time for a quorum is over.
+    boolean stops = word.verdict() == Verdict.REJECT && request.breakGlassAt() != null
+        && request.breakGlassAt().isAfter(now);
+    if (!request.status().equals(PENDING) || !(stops || request.expiresAt().isAfter(now))) {
       return new Result.NotPending(request.status().equals(PENDING) ? "expired" : request.status());
     }
     if (word.approverId().equals(request.requester()) && word.verdict() == Verdict.APPROVE) {
@@ -282,25 +290,20 @@ public final class ChangeControl {
 
   private void record(Word word, ChangeText said, Approvers.@Nullable Key key, String actor) {
     var slot = audit.next(word.tenantId());
-    var proof = key == null ? null : Objects.requireNonNull(word.proof());
-    var thumbprint = key == null ? null : key.thumbprint();
-    var signature = proof == null ? null : ApproverKey.base64url(proof.signature());
-    var assertion = proof == null ? null : proof.assertion();
-    if (key != null && proof != null && assertion != null) {
-      approvers.count(word.tenantId(), key.thumbprint(), proof.signCount());
-    }
+    var evidence = approvers.evidence(word.tenantId(), key, word.proof());
     database.sql().sql("""
         INSERT INTO change_verdict (tenant_id, change_id, approver_id, text, signature, thumbprint, assertion, comment, at)
         VALUES (:tenant, :change, :approver, :text, :signature, :thumbprint, :assertion, :comment, :at)
         """).param("tenant", word.tenantId()).param("change", word.changeId()).param("approver", word.approverId())
-        .param("text", said.toString()).param("signature", signature).param("thumbprint", thumbprint)
-        .param("assertion",
-            assertion == null ? null : new String(JsonText.canonical(assertion), StandardCharsets.UTF_8))
+        .param("text", said.toString()).param("signature", evidence.signature())
+        .param("thumbprint", evidence.thumbprint())
+        .param("assertion", evidence.assertionText())
         .param("comment", word.comment()).param("at", Directory.utc(slot.at())).update();
     audit.write(slot, word.verdict() == Verdict.APPROVE ? "change.approved" : "change.refused", word.changeId(), actor,
         Json.object().put("change", Id.CHANGE.text(word.changeId()))
-            .put("approver", Id.APPROVER.text(word.approverId())).put("text", said.toString()).put("key", thumbprint)
-            .put("signature", signature).put("passkey", assertion).build());
+            .put("approver", Id.APPROVER.text(word.approverId())).put("text", said.toString())
+            .put("key", evidence.thumbprint())
+            .put("signature", evidence.signature()).put("passkey", evidence.assertion()).build());
   }
 
   private long approving(UUID tenantId, Request request) {
@@ -314,9 +317,10 @@ public final class ChangeControl {
     var actor = Id.CHANGE.text(request.id());
     boolean same;
     try {
-      var asked = new Control(change.scope(), request.groupId(), request.threshold());
-      same = control(tenantId, change).map(held -> new Control(asked.scope(), held.groupId(), held.threshold()))
-          .filter(asked::equals).isPresent() && states.content(tenantId, change).equals(request.content());
+      same = control(tenantId, change)
+          .filter(held -> held.groupId().equals(request.groupId()) && held.threshold() == request.threshold())
+          .isPresent()
+          && states.content(tenantId, change).equals(request.content());
     } catch (Directory.NothingThere gone) {
       same = false;
     }

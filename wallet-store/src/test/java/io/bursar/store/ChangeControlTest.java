@@ -231,6 +231,29 @@ class ChangeControlTest {
   }
 
   @Test
+  void theStrictestOfAGroupsControlsGuardsItsMembersAndTheirKeys() {
+    control(Scope.POLICIES, 1);
+    control(Scope.ATTACHMENTS, 2);
+    var members = changes.ask(tenant, new Change.Members(holders, List.of(eve.id)), admin()).orElseThrow();
+    var key = changes.ask(tenant, new Change.Key(ada.id, NewKey.of(ApproverKey.of(newPair().getPublic()))), admin())
+        .orElseThrow();
+    assertThat(List.of(members.threshold(), key.threshold())).containsExactly(2, 2);
+    approve(members, ada);
+    assertThat(status(members)).isEqualTo("pending");
+  }
+
+  @Test
+  void aKeyThatIsTakenFailsItsChangeAndNothingElse() {
+    control(Scope.ATTACHMENTS, 1);
+    var taken = changes.ask(tenant, new Change.Key(ada.id, NewKey.of(ApproverKey.of(eve.pair.getPublic()))), admin())
+        .orElseThrow();
+    assertThat(approve(taken, bob)).isInstanceOf(Result.Taken.class);
+    assertThat(status(taken)).isEqualTo("failed");
+    assertThat(fixture.approvers.find(tenant, ada.id).orElseThrow().key()).isNotNull()
+        .satisfies(key -> assertThat(key.thumbprint()).isEqualTo(ApproverKey.of(ada.pair.getPublic()).thumbprint()));
+  }
+
+  @Test
   void aChangeOfTheGroupDismissesWhatWasSigned() {
     control(Scope.ATTACHMENTS, 2);
     var request = changes.ask(tenant, attach(published(RULES)), admin()).orElseThrow();
@@ -294,6 +317,19 @@ class ChangeControlTest {
     assertThat(attached()).isEqualTo(policy.version());
     assertThat(fixture.value("SELECT count(*) FROM audit_entry WHERE tenant_id = ? AND kind = 'change.break_glass'",
         tenant)).isEqualTo(2L);
+  }
+
+  @Test
+  void breakGlassCanBeStoppedUntilItIsDoneThoughTheTimeForAQuorumIsOver() {
+    control(Scope.ATTACHMENTS, 2);
+    var asked = changes.ask(tenant, attach(published(RULES)), admin()).orElseThrow();
+    changes.breakGlass(tenant, asked.id(), "operator");
+    asAdministrator("expires_at", asked);
+    var late = changes.find(tenant, asked.id()).orElseThrow();
+    assertThat(approve(late, bob)).isEqualTo(new Result.NotPending("expired"));
+    assertThat(speak(late, ada, Verdict.REJECT, changes.text(tenant, late).with(Verdict.REJECT)))
+        .isInstanceOf(Result.Taken.class);
+    assertThat(status(late)).isEqualTo("rejected");
   }
 
   @Test
