@@ -1,5 +1,6 @@
 package io.bursar.store;
 
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.function.Supplier;
 
@@ -7,6 +8,7 @@ import javax.sql.DataSource;
 
 import org.springframework.jdbc.core.simple.JdbcClient;
 import org.springframework.jdbc.datasource.DataSourceTransactionManager;
+import org.springframework.jdbc.datasource.DataSourceUtils;
 import org.springframework.transaction.TransactionDefinition;
 import org.springframework.transaction.support.TransactionTemplate;
 
@@ -111,9 +113,21 @@ public final class Database implements AutoCloseable {
     snapshot.setIsolationLevel(TransactionDefinition.ISOLATION_REPEATABLE_READ);
     snapshot.setReadOnly(true);
     return java.util.Objects.requireNonNull(snapshot.execute(status -> {
-      sql.sql("SELECT set_config('statement_timeout', '1h', true)").query(String.class).single();
+      sql.sql("""
+          SELECT set_config('statement_timeout', '1h', true), set_config('idle_in_transaction_session_timeout', '1h', true)
+          """).query((row, n) -> true).single();
+      waitForAnswers(Duration.ofHours(1));
       return work.get();
     }));
+  }
+
+  /** Until this thread's transaction ends, the driver too waits so long for an answer; the pool sets it back. */
+  private void waitForAnswers(Duration atMost) {
+    try {
+      DataSourceUtils.getConnection(pool).setNetworkTimeout(Runnable::run, (int) atMost.toMillis());
+    } catch (SQLException e) {
+      throw new IllegalStateException("the driver's time-out cannot be set", e);
+    }
   }
 
   /** As {@link #inTransaction(Supplier)}, for work that answers nothing. */
