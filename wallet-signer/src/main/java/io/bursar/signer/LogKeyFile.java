@@ -29,17 +29,12 @@ record LogKeyFile(String origin, Bytes publicKey, Bytes wrapped) {
   private static final int MOST_BYTES = 4096;
   private static final int SEED_BYTES = 32;
 
-  /** Gets the key encryption key, which may take a second. */
-  interface KekProvider {
-    Kek open() throws IOException;
-  }
-
   /**
    * Makes the file if it is not there.
    *
    * @throws IOException if it is there with another origin
    */
-  static void initialize(Path file, KekProvider kek, Optional<String> origin) throws IOException {
+  static void initialize(Path file, Kek kek, Optional<String> origin) throws IOException {
     if (Files.exists(file)) {
       var present = read(file);
       if (origin.isPresent() && !origin.get().equals(present.origin)) {
@@ -57,7 +52,7 @@ record LogKeyFile(String origin, Bytes publicKey, Bytes wrapped) {
     } catch (IllegalArgumentException malformed) {
       throw new IOException("the origin `" + name + "` cannot be used: " + malformed.getMessage());
     }
-    var wrapped = kek.open().wrap(seed);
+    var wrapped = kek.wrap(seed);
     Arrays.fill(seed, (byte) 0);
     SafeFiles.create(file, ("# what the logs are called, and the key that signs their heads; written once by init\n"
         + "origin = " + name + "\npublic = " + publicKey + "\nwrapped = " + HexFormat.of().formatHex(wrapped) + "\n")

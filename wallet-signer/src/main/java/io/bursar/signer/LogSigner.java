@@ -35,6 +35,7 @@ final class LogSigner {
   private static final Logger LOG = System.getLogger("io.bursar.signer");
   private static final int MOST_TENANTS = 100_000;
   private static final int MOST_HEAD_BYTES = 256;
+  private static final String HEAD_FILE = ".head";
   private static final Pattern HEAD = Pattern.compile("(head v1 ([1-9][0-9]{0,18}) ([0-9a-f]{64})) ([0-9a-f]{16})\n");
 
   private record Head(long size, Digest32 root) {
@@ -43,6 +44,7 @@ final class LogSigner {
 
   private final String origin;
   private final byte[] seed;
+  private final Bytes publicKey;
   private final Path directory;
   private final boolean required;
   private final ConcurrentHashMap<UUID, NoteSigner> keys = new ConcurrentHashMap<>();
@@ -51,6 +53,7 @@ final class LogSigner {
   private LogSigner(String origin, byte[] seed, Path directory, boolean required) {
     this.origin = origin;
     this.seed = seed;
+    this.publicKey = NoteSigner.of(name(origin, new UUID(0, 0)), NoteKey.Kind.ED25519, seed).key().publicKey();
     this.directory = directory;
     this.required = required;
   }
@@ -67,10 +70,10 @@ final class LogSigner {
   static LogSigner open(String origin, byte[] seed, Path directory, boolean required) throws IOException {
     SafeFiles.makeDirectory(directory);
     var signer = new LogSigner(origin, seed.clone(), directory, required);
-    try (var files = Files.newDirectoryStream(directory, "*.head")) {
+    try (var files = Files.newDirectoryStream(directory, "*" + HEAD_FILE)) {
       for (var file : files) {
         var name = file.getFileName().toString();
-        var tenant = Id.TENANT.parse(name.substring(0, name.length() - ".head".length()));
+        var tenant = Id.TENANT.parse(name.substring(0, name.length() - HEAD_FILE.length()));
         var match = HEAD.matcher(new String(SafeFiles.read(file, MOST_HEAD_BYTES), StandardCharsets.US_ASCII));
         if (tenant.isEmpty() || !match.matches() || !check(match.group(1)).equals(match.group(4))) {
           throw new IOException("`" + file + "` is damaged: it should hold the last head that was signed for a log; "
@@ -88,9 +91,14 @@ final class LogSigner {
     return required;
   }
 
+  /** Where the last head of a tenant's log is kept. */
+  static Path file(Path directory, UUID tenantId) {
+    return directory.resolve(Id.TENANT.text(tenantId) + HEAD_FILE);
+  }
+
   /** The key of a tenant's log. */
   NoteKey key(UUID tenantId) {
-    return signer(tenantId).key();
+    return new NoteKey(name(origin, tenantId), NoteKey.Kind.ED25519, publicKey);
   }
 
   /** INVARIANT: every head that is ever signed for a tenant begins with all entries of every head signed before. */
@@ -98,8 +106,8 @@ final class LogSigner {
     if (request.size() < 1 || request.oldSize() < 0) {
       return new SignerReply.Refused(SignerRefusal.BAD_FRAME, "a log has 1 entry or more");
     }
-    if (!heads.containsKey(request.tenantId()) && heads.size() >= MOST_TENANTS) {
-      return new SignerReply.Refused(SignerRefusal.UNAVAILABLE, "the signer keeps " + heads.size() + " logs at most");
+    if (!heads.containsKey(request.tenantId()) && Math.max(heads.size(), keys.size()) >= MOST_TENANTS) {
+      return new SignerReply.Refused(SignerRefusal.UNAVAILABLE, "the signer keeps " + MOST_TENANTS + " logs at most");
     }
     synchronized (signer(request.tenantId())) {
       var last = heads.getOrDefault(request.tenantId(), Head.NONE);
@@ -114,7 +122,7 @@ final class LogSigner {
         return new SignerReply.Refused(SignerRefusal.LOG_FORKED, "the log of " + Id.TENANT.text(request.tenantId())
             + " at size " + request.size() + " does not begin with the " + last.size + " entries signed before");
       }
-      SafeFiles.replace(directory.resolve(Id.TENANT.text(request.tenantId()) + ".head"), encode(wanted));
+      SafeFiles.replace(file(directory, request.tenantId()), encode(wanted));
       heads.put(request.tenantId(), wanted);
       LOG.log(Level.DEBUG, "head signed tenant=" + request.tenantId() + " size=" + request.size());
       return signed(request.tenantId(), wanted);

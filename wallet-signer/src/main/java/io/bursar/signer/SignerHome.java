@@ -80,14 +80,15 @@ final class SignerHome {
    */
   void initialize(Path permitKey, Optional<KekSource> wanted, Optional<String> origin) throws IOException {
     SafeFiles.makeDirectory(directory);
+    Kek kek;
     if (Files.exists(kekConfiguration())) {
       requireSameSource(wanted);
-      openKek(); // throws if the key is not to be had any more
+      kek = openKek(); // throws if the key is not to be had any more
     } else {
-      makeKek(wanted.orElse(new KekSource.KeyFile(directory.resolve("kek.key"))));
+      kek = makeKek(wanted.orElse(new KekSource.KeyFile(directory.resolve("kek.key"))));
     }
     makePermitKeys(permitKey.toAbsolutePath());
-    LogKeyFile.initialize(logKey(), this::openKek, origin);
+    LogKeyFile.initialize(logKey(), kek, origin);
   }
 
   /** The key of the log and what the log is called. */
@@ -189,7 +190,7 @@ final class SignerHome {
     return passphrase;
   }
 
-  private void makeKek(KekSource source) throws IOException {
+  private Kek makeKek(KekSource source) throws IOException {
     if (Files.exists(keys())) {
       throw new IOException("`" + kekConfiguration() + "` is missing, though there are keys in `" + keys()
           + "`; restore it, for a new one would not open them");
@@ -221,6 +222,7 @@ final class SignerHome {
     }
     conf.append("path = " + stored(path) + "\nid = " + kek.id() + "\n");
     SafeFiles.create(kekConfiguration(), conf.toString().getBytes(StandardCharsets.UTF_8));
+    return kek;
   }
 
   /** Relative where the file is in the home, so that the home can be moved. */

@@ -147,7 +147,7 @@ public final class SignerMain {
   private static void forgetHead(Map<String, String> options, boolean production, PrintStream out)
       throws IOException, UsageException {
     var home = new SignerHome(Path.of(required(options, "--home")), production);
-    var head = home.heads().resolve(Id.TENANT.text(tenant(options)) + ".head");
+    var head = LogSigner.file(home.heads(), tenant(options));
     try (var _ = home.lock()) {
       if (!Files.exists(head)) {
         throw new IOException("no head was signed for this tenant's log");
@@ -185,7 +185,9 @@ public final class SignerMain {
       var kek = home.openKek();
       var keystore = Keystore.open(home.keys(), kek, curve);
       var logKey = LogKeyFile.read(home.logKey());
-      var log = LogSigner.open(logKey.origin(), logKey.unwrap(kek), home.heads(), logProof);
+      var seed = logKey.unwrap(kek);
+      var log = LogSigner.open(logKey.origin(), seed, home.heads(), logProof); // which has a copy of its own
+      Arrays.fill(seed, (byte) 0);
       if (keystore.size() > 0 && !Files.exists(home.journal())) {
         throw new IOException("the journal `" + home.journal() + "` is missing, though there are keys; restore it, "
             + "for without it a second transfer could be signed for a nonce");
