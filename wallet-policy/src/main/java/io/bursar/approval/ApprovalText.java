@@ -1,7 +1,6 @@
 package io.bursar.approval;
 
 import java.math.BigInteger;
-import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -167,11 +166,6 @@ public record ApprovalText(Verdict verdict, UUID tenantId, UUID spendId, UUID au
 
   private static String name(String line) {
     return line.substring(0, line.indexOf(':'));
-  }
-
-  @Override
-  public byte[] bytes() {
-    return toString().getBytes(StandardCharsets.US_ASCII);
   }
 
   /**

@@ -1,6 +1,5 @@
 package io.bursar.approval;
 
-import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.HexFormat;
@@ -54,11 +53,6 @@ public record ChangeText(Verdict verdict, UUID tenantId, UUID changeId, String k
     return HEAD + "\nverdict: " + verdict.text() + "\ntenant: " + Id.TENANT.text(tenantId) + "\nchange: "
         + Id.CHANGE.text(changeId) + "\nkind: " + kind + "\ncontent: sha256:" + content + "\nrequested-by: "
         + requestedBy + "\ngroup: " + group + "\nexpires: " + expiresAt + "\n";
-  }
-
-  @Override
-  public byte[] bytes() {
-    return toString().getBytes(StandardCharsets.US_ASCII);
   }
 
   /**

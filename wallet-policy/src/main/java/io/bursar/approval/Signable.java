@@ -1,13 +1,17 @@
 package io.bursar.approval;
 
+import java.nio.charset.StandardCharsets;
+
 import io.bursar.permit.Digest32;
 
 /** A text that an approver signs, in its one form. */
 public sealed interface Signable permits ApprovalText, ChangeText {
   Verdict verdict();
 
-  /** The bytes that are signed. */
-  byte[] bytes();
+  /** The bytes that are signed: those of the text itself, which is ASCII. */
+  default byte[] bytes() {
+    return toString().getBytes(StandardCharsets.US_ASCII);
+  }
 
   /** SHA-256 of the bytes; the challenge of a passkey. */
   default Digest32 hash() {

@@ -60,10 +60,13 @@ public final class RecordedCounters implements Counters {
     }
     var recorded = new RecordedCounters();
     for (var inForce : PolicyEngine.inOrder(policies)) {
-      for (var rule : inForce.rules()) {
+      for (var rule : inForce.rules(facts)) {
         var counter = rule.bounds == null ? null : rule.bounds.counter();
-        var found = byRule.get(new RuleName(rule.policyId, rule.rule.id()));
-        if (counter != null && found != null && !found.isEmpty() && rule.rule instanceof Rule.Limit limit) {
+        if (counter == null || !(rule.rule instanceof Rule.Limit limit)) {
+          continue;
+        }
+        var found = byRule.get(new RuleName(rule.policyId, limit.id()));
+        if (found != null && !found.isEmpty()) {
           // A policy that is attached twice is read twice, in the same order.
           recorded.note(rule, new Key(counter, counter.key(facts), limit.window()), facts, found.removeFirst());
         }

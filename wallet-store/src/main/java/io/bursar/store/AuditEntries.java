@@ -1,7 +1,5 @@
 package io.bursar.store;
 
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.UUID;
@@ -10,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
+import io.bursar.log.Merkle;
 import io.bursar.spend.Id;
 
 /**
@@ -35,10 +34,11 @@ public final class AuditEntries {
    * @return the time by the database's clock, as {@link Slot} would have it
    */
   public Instant lock(UUID tenantId) {
-    database.sql().sql("SELECT tenant_id FROM lane WHERE tenant_id = :tenant FOR UPDATE").param("tenant", tenantId)
-        .query(UUID.class).single();
-    return database.sql().sql("SELECT greatest(clock_timestamp(), last_at) AS at FROM lane WHERE tenant_id = :tenant")
-        .param("tenant", tenantId).query((row, n) -> Directory.instant(row, "at")).single();
+    // The clock is read outside of what waits for the lock, and so after the wait.
+    return database.sql().sql("""
+        WITH held AS MATERIALIZED (SELECT last_at FROM lane WHERE tenant_id = :tenant FOR UPDATE)
+        SELECT greatest(clock_timestamp(), last_at) AS at FROM held
+        """).param("tenant", tenantId).query((row, n) -> Directory.instant(row, "at")).single();
   }
 
   /**
@@ -102,12 +102,6 @@ public final class AuditEntries {
 
   /** The hash of a leaf: SHA-256 over a zero byte and the entry (RFC 6962, section 2.1). */
   public static byte[] leafHash(byte[] payload) {
-    try {
-      var digest = MessageDigest.getInstance("SHA-256");
-      digest.update((byte) 0);
-      return digest.digest(payload);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
+    return Merkle.leafHash(payload).bytes();
   }
 }

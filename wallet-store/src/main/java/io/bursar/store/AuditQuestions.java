@@ -1,6 +1,8 @@
 package io.bursar.store;
 
 import java.math.BigInteger;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -23,7 +25,7 @@ public final class AuditQuestions {
   public static final int LISTED_MAX = 500;
 
   /** Entries of people's doing; the rest are made by spends. It is the condition of the index `audit_administrative`, word for word. */
-  private static final String ADMINISTRATIVE = """
+  static final String ADMINISTRATIVE = """
        AND kind <> 'authorization' AND kind NOT LIKE 'payment.%' AND kind NOT LIKE 'spend.%' AND kind NOT LIKE 'approval.%'
       """;
 
@@ -64,9 +66,12 @@ public final class AuditQuestions {
         """ + ADMINISTRATIVE + " ORDER BY seq LIMIT :limit").param("tenant", tenantId).param("after", after)
         .param("from", Directory.utc(from.orElse(Instant.EPOCH))).param("to", Directory.utc(to.orElse(FOREVER)))
         .param("kinds", kinds).param("limit", limit)
-        .query((row, n) -> new Entry(row.getLong("seq"), Directory.instant(row, "at"), row.getString("kind"),
-            SpendStore.entry(row.getBytes("payload"))))
-        .list();
+        .query((row, n) -> entry(row)).list();
+  }
+
+  private static Entry entry(ResultSet row) throws SQLException {
+    return new Entry(row.getLong("seq"), Directory.instant(row, "at"), row.getString("kind"),
+        SpendStore.entry(row.getBytes("payload")));
   }
 
   private static final Instant FOREVER = Instant.parse("9999-12-31T00:00:00Z");
@@ -82,9 +87,7 @@ public final class AuditQuestions {
         """ + ADMINISTRATIVE + " ORDER BY seq LIMIT :limit").param("tenant", tenantId).param("agent", agentId)
         .param("from", Directory.utc(from.orElse(Instant.EPOCH))).param("to", Directory.utc(to.orElse(FOREVER)))
         .param("limit", LISTED_MAX)
-        .query((row, n) -> new Entry(row.getLong("seq"), Directory.instant(row, "at"), row.getString("kind"),
-            SpendStore.entry(row.getBytes("payload"))))
-        .list();
+        .query((row, n) -> entry(row)).list();
   }
 
   /** Who approved a change that waited for a quorum, in their order. */
@@ -99,12 +102,10 @@ public final class AuditQuestions {
   public Map<String, Json.Obj> attachedBefore(UUID tenantId, long seq, Set<String> targets) {
     var attached = new HashMap<String, Json.Obj>();
     database.reading().sql("""
-        SELECT kind, payload FROM audit_entry
+        SELECT seq, at, kind, payload FROM audit_entry
         WHERE tenant_id = :tenant AND seq < :seq AND kind IN ('policy.attached', 'policy.detached')
         """ + ADMINISTRATIVE + " ORDER BY seq").param("tenant", tenantId).param("seq", seq)
-        .query(
-            (row, n) -> new Entry(0, Instant.EPOCH, row.getString("kind"), SpendStore.entry(row.getBytes("payload"))))
-        .list().forEach(entry -> {
+        .query((row, n) -> entry(row)).list().forEach(entry -> {
           var target = entry.body().get("targetId") instanceof Json.Str(var id) ? id : "";
           if (entry.kind().equals("policy.detached")) {
             attached.remove(target);

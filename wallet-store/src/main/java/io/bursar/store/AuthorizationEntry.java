@@ -19,14 +19,18 @@ final class AuthorizationEntry {
 
   private AuthorizationEntry() {}
 
-  /** The entry's own members; see {@link AuditEntries#entry} for those that every entry has. */
+  /**
+   * The entry's own members; see {@link AuditEntries#entry} for those that every entry has.
+   *
+   * @param approvedBy the groups that have approved, where the decision was made again because of them
+   */
   static Json.Obj body(String authorizationId, UUID spendId, SpendFacts facts, Decision decision, Advice advice,
-      byte @Nullable [] textCommitment) {
+      byte @Nullable [] textCommitment, Json.@Nullable Arr approvedBy) {
     return Json.object().put("authorization", authorizationId).put("spend", Id.SPEND.text(spendId))
         .put("facts", DecisionJson.facts(facts))
         .put("text", textCommitment == null ? null : HexFormat.of().formatHex(textCommitment))
         .put("decision", DecisionJson.decision(decision, advice))
         .put("readings", DecisionJson.readings(decision, advice))
-        .put("conditions", DecisionJson.conditions(decision)).build();
+        .put("conditions", DecisionJson.conditions(decision)).put("approvedBy", approvedBy).build();
   }
 }

@@ -1,7 +1,5 @@
 package io.bursar.store;
 
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
@@ -13,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
+import io.bursar.permit.Digest32;
 import io.bursar.policy.Advice;
 import io.bursar.policy.Decision;
 import io.bursar.policy.DecisionJson;
@@ -41,7 +40,7 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
     var salt = request.text().isEmpty() ? null : random(16);
     var expiresAt = expiresAt(request, decision, now);
     var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(id), id, facts, decision, advice,
-        salt == null ? null : commitment(salt, request.text()));
+        salt == null ? null : commitment(salt, request.text()), null);
     var slot = new AuditEntries.Slot(tenantId, 0, now);
     var entry = AuditEntries.entry(slot, AuthorizationEntry.KIND, Id.AGENT.text(request.agentId()), body);
     var payload = JsonText.canonical(entry);
@@ -62,15 +61,8 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
 
   /** SHA-256 over the salt and the canonical text. */
   static byte[] commitment(byte[] salt, Spend.Text text) {
-    try {
-      var digest = MessageDigest.getInstance("SHA-256");
-      digest.update(salt);
-      return digest
-          .digest(JsonText.canonical(Json.object().put("purpose", text.purpose()).put("reference", text.reference())
-              .put("metadata", text.metadata()).build()));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
+    return Digest32.sha256(salt, JsonText.canonical(Json.object().put("purpose", text.purpose())
+        .put("reference", text.reference()).put("metadata", text.metadata()).build())).bytes();
   }
 
   /** A salt only keeps a short text from being guessed by its commitment; it need not be secret from who can read the text. */

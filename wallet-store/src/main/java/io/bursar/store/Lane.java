@@ -92,7 +92,7 @@ public final class Lane {
   /** Decides as {@link #decide} would now, with advice in any case, and writes nothing. */
   DecidedSpend rehearse(Spend.Request request) throws SQLException {
     try (var connection = database.lanes().getConnection()) {
-      readEpochs(connection, false);
+      var _ = readEpochs(connection, false);
       return evaluate(connection, List.of(request), clock.next(), true).getFirst();
     }
   }
@@ -121,7 +121,7 @@ public final class Lane {
     connection.setAutoCommit(false);
     boolean committed = false;
     try {
-      readEpochs(connection, true);
+      var stopped = readEpochs(connection, true);
       // A statement of its own: it must see what was committed while the lock was waited for.
       var outcomes = new HashMap<>(usedBefore(connection, byKey));
       var fresh = new ArrayList<Spend.Request>();
@@ -131,7 +131,9 @@ public final class Lane {
         }
       });
       if (!fresh.isEmpty()) {
-        refuseIfStopped(connection);
+        if (stopped != null) {
+          throw new LaneStop.LaneStopped(stopped);
+        }
         var decided = evaluate(connection, fresh, clock.next(), false);
         if (!write(connection, decided)) {
           throw new IllegalStateException("the lane changed under its lock");
@@ -149,21 +151,14 @@ public final class Lane {
     }
   }
 
-  /** Whoever stops a lane changes its epochs, so that every batch after that comes by here. */
-  private void refuseIfStopped(Connection connection) throws SQLException {
-    try (var statement = connection.prepareStatement("SELECT stopped_reason FROM lane WHERE tenant_id = ?")) {
-      statement.setObject(1, tenantId);
-      try (var row = statement.executeQuery()) {
-        if (row.next() && row.getString(1) != null) {
-          throw new LaneStop.LaneStopped(row.getString(1));
-        }
-      }
-    }
-  }
-
-  private void readEpochs(Connection connection, boolean lock) throws SQLException {
+  /**
+   * Makes memory that of the lane's epochs. Whoever stops a lane changes them, so that every batch after that comes by here.
+   *
+   * @return why the lane is stopped; null if it is not
+   */
+  private @Nullable String readEpochs(Connection connection, boolean lock) throws SQLException {
     try (var statement = connection.prepareStatement(
-        "SELECT epoch, directory_epoch, last_at, clock_timestamp() FROM lane WHERE tenant_id = ?"
+        "SELECT epoch, directory_epoch, last_at, clock_timestamp(), stopped_reason FROM lane WHERE tenant_id = ?"
             + (lock ? " FOR UPDATE" : ""))) {
       statement.setObject(1, tenantId);
       try (var row = statement.executeQuery()) {
@@ -180,6 +175,7 @@ public final class Lane {
         directoryEpoch = row.getLong(2);
         clock.notBefore(instant(row.getObject(3, OffsetDateTime.class)));
         clock.set(instant(row.getObject(4, OffsetDateTime.class)));
+        return row.getString(5);
       }
     }
   }

@@ -96,10 +96,9 @@ public final class LimitsAsOf {
 
   private Map<String, Json.Obj> attachedAt(UUID tenantId, Instant at, Set<String> targets) {
     long next = database.reading().sql("""
-        SELECT coalesce((SELECT seq FROM audit_entry WHERE tenant_id = :tenant AND at > :at AND kind <> 'authorization'
-                           AND kind NOT LIKE 'payment.%' AND kind NOT LIKE 'spend.%' AND kind NOT LIKE 'approval.%'
-                         ORDER BY seq LIMIT 1), 9223372036854775807)
-        """).param("tenant", tenantId).param("at", Directory.utc(at)).query(Long.class).single();
+        SELECT coalesce((SELECT seq FROM audit_entry WHERE tenant_id = :tenant AND at > :at
+        """ + AuditQuestions.ADMINISTRATIVE + " ORDER BY seq LIMIT 1), 9223372036854775807)").param("tenant", tenantId)
+        .param("at", Directory.utc(at)).query(Long.class).single();
     return questions.attachedBefore(tenantId, next, targets);
   }
 

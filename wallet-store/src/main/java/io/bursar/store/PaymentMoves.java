@@ -118,8 +118,7 @@ final class PaymentMoves {
   }
 
   private List<PaymentMove> recordAll(UUID tenantId, List<Wish> wishes) {
-    audit.lock(tenantId);
-    var at = sql("SELECT clock_timestamp()").query(OffsetDateTime.class).single().toInstant();
+    var at = audit.lock(tenantId);
     var results = new ArrayList<PaymentMove>();
     for (var wish : wishes) {
       try {

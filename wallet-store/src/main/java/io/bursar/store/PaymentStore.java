@@ -237,17 +237,17 @@ public final class PaymentStore {
 
   /** Puts on the record that the signer refused a payment; once, for as long as it refuses for the same reason. */
   public void signerRefused(Payment payment, String reason, String why) {
-    database.inTransaction(() -> {
-      audit.lock(payment.tenantId());
-      boolean known = sql(
-          "SELECT failure IS NOT DISTINCT FROM :why FROM payment WHERE tenant_id = :tenant AND spend_id = :spend")
-          .param("why", why).param("tenant", payment.tenantId()).param("spend", payment.spendId()).query(Boolean.class)
-          .single();
-      if (!known) {
+    // Asked without holding the lane: whoever holds the payment's lease is the only one who writes its failure.
+    boolean known = sql(
+        "SELECT failure IS NOT DISTINCT FROM :why FROM payment WHERE tenant_id = :tenant AND spend_id = :spend")
+        .param("why", why).param("tenant", payment.tenantId()).param("spend", payment.spendId()).query(Boolean.class)
+        .single();
+    if (!known) {
+      database.inTransaction(() -> {
         audit.write(audit.next(payment.tenantId()), "signer.refused", payment.spendId(), "signer",
             Json.object().put("spend", Id.SPEND.text(payment.spendId())).put("reason", reason).put("why", why).build());
-      }
-    });
+      });
+    }
   }
 
   /** Erases the free text of a spend for good; the record keeps its commitment, and every proof stays valid. */

@@ -28,9 +28,7 @@ record PolicyReach(Set<String> targets, Instant from, @Nullable Instant to) {
     var changes = database.reading().sql("""
         SELECT at, kind, payload FROM audit_entry
         WHERE tenant_id = :tenant AND kind IN ('policy.attached', 'policy.detached')
-          AND kind <> 'authorization' AND kind NOT LIKE 'payment.%' AND kind NOT LIKE 'spend.%' AND kind NOT LIKE 'approval.%'
-        ORDER BY seq
-        """).param("tenant", tenantId).query((row, n) -> {
+        """ + AuditQuestions.ADMINISTRATIVE + " ORDER BY seq").param("tenant", tenantId).query((row, n) -> {
       var entry = SpendStore.entry(row.getBytes("payload"));
       return new Change(Directory.instant(row, "at"), text(entry, "targetId"),
           row.getString("kind").equals("policy.attached") && text(entry, "version").equals(version));

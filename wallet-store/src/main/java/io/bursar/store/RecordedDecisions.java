@@ -47,7 +47,7 @@ public final class RecordedDecisions {
 
   /** The stretch that was recorded in {@code [from, to)}. */
   public Stretch stretch(UUID tenantId, Instant from, Instant to) {
-    long end = database.sql().sql("SELECT audit_seq FROM lane WHERE tenant_id = :tenant").param("tenant", tenantId)
+    long end = database.reading().sql("SELECT audit_seq FROM lane WHERE tenant_id = :tenant").param("tenant", tenantId)
         .query(Long.class).single();
     long first = firstAt(tenantId, from, end);
     return new Stretch(first, firstAt(tenantId, to, end) - 1);
@@ -59,7 +59,7 @@ public final class RecordedDecisions {
     long high = end + 1;
     while (low < high) {
       long middle = (low + high) >>> 1;
-      var recorded = database.sql().sql("SELECT at FROM audit_entry WHERE tenant_id = :tenant AND seq = :seq")
+      var recorded = database.reading().sql("SELECT at FROM audit_entry WHERE tenant_id = :tenant AND seq = :seq")
           .param("tenant", tenantId).param("seq", middle)
           .query((row, n) -> row.getObject("at", OffsetDateTime.class).toInstant()).optional();
       if (recorded.isPresent() && recorded.get().isBefore(at)) {
@@ -90,7 +90,7 @@ public final class RecordedDecisions {
 
   private List<Row> page(UUID tenantId, long after, long until, Optional<UUID> agentId) {
     // Row by row, however many rows the planner expects: joined as a whole, each page would read all payments.
-    return database.sql().sql("""
+    return database.reading().sql("""
         SELECT e.seq, e.subject, e.payload, p.updated_at, t.purpose, t.reference, t.metadata
         FROM audit_entry e
         LEFT JOIN LATERAL (

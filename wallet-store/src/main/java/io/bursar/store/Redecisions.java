@@ -63,17 +63,10 @@ final class Redecisions {
     var authorizationId = Ids.next(now);
     insert(slot, spend, authorizationId, decision, now);
     var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, decision,
-        Advice.NONE, null);
-    audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor, withApprovedBy(body, approvals));
+        Advice.NONE, null, approvals.isEmpty() ? null : Json.strings(new TreeMap<>(approvals).keySet()));
+    audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor, body);
     move(slot, spend, state, decision, now);
     return state;
-  }
-
-  private static Json.Obj withApprovedBy(Json.Obj body, Map<String, Integer> approvals) {
-    var extended = Json.object();
-    body.members().forEach(extended::put);
-    return extended
-        .put("approvedBy", approvals.isEmpty() ? null : Json.strings(new TreeMap<>(approvals).keySet())).build();
   }
 
   private void insert(AuditEntries.Slot slot, Spend spend, UUID authorizationId, Decision decision, Instant now) {

@@ -46,17 +46,23 @@ public final class Log {
 
   /** Brings a tenant's log up to date, or to where somebody else is doing so. */
   public void catchUp(UUID tenantId) throws LogUnavailable {
-    while (exclusively(tenantId) == Sequencer.Round.MORE) {
+    while (exclusively(tenantId, Long.MAX_VALUE) == Sequencer.Round.MORE) {
       // on to the next entries
     }
   }
 
-  /** One round, and not two of this process at once for a tenant: the second would only meet the lease of the first. */
-  private Sequencer.Round exclusively(UUID tenantId) throws LogUnavailable {
+  /**
+   * One round, and not two of this process at once for a tenant: the second would only meet the lease of the first. None at all,
+   * if what was waited for has meanwhile brought the entry {@code seq} under a signed head.
+   */
+  private Sequencer.Round exclusively(UUID tenantId, long seq) throws LogUnavailable {
     var lock = rounds.computeIfAbsent(tenantId, tenant -> new ReentrantLock());
-    lock.lock();
+    boolean waited = !lock.tryLock();
+    if (waited) {
+      lock.lock();
+    }
     try {
-      return sequencer.round(tenantId);
+      return waited && state(tenantId).checkpointSize() >= seq ? Sequencer.Round.DONE : sequencer.round(tenantId);
     } finally {
       lock.unlock();
     }
@@ -77,9 +83,8 @@ public final class Log {
     return signer.key(tenantId);
   }
 
-  /** A tile or bundle of the published log, or nothing if that is not so long. */
-  public Optional<byte[]> tile(UUID tenantId, TilePath path) {
-    var state = state(tenantId);
+  /** A tile or bundle of the log as far as its signed head in {@code state}, or nothing if that is not so long. */
+  public Optional<byte[]> tile(UUID tenantId, LogState state, TilePath path) {
     long full = TilePath.fullTiles(path.level(), state.checkpointSize());
     int width = path.index() < full
         ? TilePath.FULL
@@ -97,7 +102,7 @@ public final class Log {
     long deadline = System.nanoTime() + patience.toNanos();
     var state = state(tenantId);
     while (state.checkpointSize() < seq) {
-      if (exclusively(tenantId) == Sequencer.Round.ELSEWHERE) {
+      if (exclusively(tenantId, seq) == Sequencer.Round.ELSEWHERE) {
         pause(deadline);
       }
       state = state(tenantId);

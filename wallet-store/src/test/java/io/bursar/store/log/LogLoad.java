@@ -1,6 +1,7 @@
 package io.bursar.store.log;
 
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 
@@ -24,7 +25,8 @@ public final class LogLoad {
   public static void main(String[] args) throws Exception {
     int entries = args.length > 0 ? Integer.parseInt(args[0]) : 100_000;
     try (var store = new Fixture()) {
-      var log = new Log(store.database, store.audit, new TileFiles(Files.createTempDirectory("bursar-log-load-")),
+      var log = new Log(store.database, store.audit,
+          new TileFiles(Files.createTempDirectory(Path.of("target").toAbsolutePath(), "log-load-")),
           new KeyHolder(), Cosigners.NONE, (tenant, why) -> {
             throw new IllegalStateException(why);
           });

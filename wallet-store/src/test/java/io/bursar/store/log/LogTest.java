@@ -77,9 +77,9 @@ class LogTest {
     var range = new CompactRange();
     for (long bundle = 0; bundle * 256 < head.size(); bundle++) {
       var path = TilePath.in(head.size(), TilePath.ENTRIES, bundle);
-      var entries = EntryBundle.decode(log.tile(tenant, path).orElseThrow(), path.width());
+      var entries = EntryBundle.decode(log.tile(tenant, log.state(tenant), path).orElseThrow(), path.width());
       var leaves = entries.stream().map(Merkle::leafHash).toList();
-      assertThat(log.tile(tenant, TilePath.in(head.size(), 0, bundle)).orElseThrow())
+      assertThat(log.tile(tenant, log.state(tenant), TilePath.in(head.size(), 0, bundle)).orElseThrow())
           .isEqualTo(Tile.of(leaves).bytes());
       leaves.forEach(range::append);
     }
@@ -103,7 +103,7 @@ class LogTest {
       holds(log, store.tenant);
     }
     assertThat(log.behind()).isEmpty();
-    assertThat(log.tile(store.tenant, new TilePath(0, 1000, 1))).isEmpty();
+    assertThat(log.tile(store.tenant, log.state(store.tenant), new TilePath(0, 1000, 1))).isEmpty();
     assertThat(directory.resolve(Id.TENANT.text(store.tenant)).resolve("tile/0/000")).hasSize(8192);
   }
 
