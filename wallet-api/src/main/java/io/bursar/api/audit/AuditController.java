@@ -2,7 +2,6 @@ package io.bursar.api.audit;
 
 import java.time.Clock;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -174,17 +173,10 @@ public final class AuditController {
         .put("replacedPolicyId", replaced == null ? null : replaced.get("policy"))
         .put("replacedVersion", replaced == null ? null : replaced.get("version"))
         .put("changes", changes(tenantId, entry, replaced))
-        .put("approvers", Json.strings(change(text(body, "actor"))
+        // What had to wait for a quorum was done by a change, which stands as the actor.
+        .put("approvers", Json.strings(Id.CHANGE.parse(text(body, "actor"))
             .map(change -> questions.approversOf(tenantId, change)).orElse(List.of())))
         .build();
-  }
-
-  /** The change by which something was done that had to wait for a quorum; it stands as the actor. */
-  private static Optional<UUID> change(String actor) {
-    return actor.matches("chg_[0-9a-f]{32}")
-        ? Optional
-            .of(new UUID(HexFormat.fromHexDigitsToLong(actor, 4, 20), HexFormat.fromHexDigitsToLong(actor, 20, 36)))
-        : Optional.empty();
   }
 
   private Json.@Nullable Obj replaced(UUID tenantId, AuditQuestions.Entry entry) {

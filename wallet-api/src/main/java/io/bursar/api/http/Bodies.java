@@ -100,9 +100,13 @@ public final class Bodies {
 
   /** Answers without the detour over {@link ResponseEntity}, for the one call that every spend makes. */
   public static void write(HttpServletResponse response, int status, Json body) throws IOException {
+    write(response, status, MediaType.APPLICATION_JSON_VALUE, body);
+  }
+
+  static void write(HttpServletResponse response, int status, String mediaType, Json body) throws IOException {
     var bytes = JsonText.inOrder(body);
     response.setStatus(status);
-    response.setContentType(MediaType.APPLICATION_JSON_VALUE);
+    response.setContentType(mediaType);
     response.setContentLength(bytes.length);
     response.getOutputStream().write(bytes);
   }

@@ -78,11 +78,9 @@ public final class Problems {
 
   /** Writes a problem where no controller is involved. */
   static void write(HttpServletResponse response, Problem problem) throws IOException {
-    response.setStatus(problem.code().status());
-    response.setContentType(MediaType.APPLICATION_PROBLEM_JSON_VALUE);
     if (problem.retryAfterSeconds() > 0) {
       response.setHeader("Retry-After", Integer.toString(problem.retryAfterSeconds()));
     }
-    response.getOutputStream().write(JsonText.inOrder(problem.toJson()));
+    Bodies.write(response, problem.code().status(), MediaType.APPLICATION_PROBLEM_JSON_VALUE, problem.toJson());
   }
 }

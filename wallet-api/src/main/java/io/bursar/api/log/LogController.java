@@ -46,7 +46,7 @@ public final class LogController {
   @GetMapping("/log/{tenant}/checkpoint")
   ResponseEntity<byte[]> checkpoint(@AuthenticationPrincipal @Nullable Caller caller,
       @PathVariable("tenant") String tenant) {
-    var state = log.state(readable(caller, tenant));
+    var state = readable(caller, tenant).state();
     var checkpoint = state.checkpoint().orElseThrow(() -> Problem.notFound("checkpoint"));
     return ResponseEntity.ok().cacheControl(cache(CHECKPOINT_AGE, state)).contentType(TEXT)
         .body(checkpoint.encode());
@@ -55,15 +55,15 @@ public final class LogController {
   @GetMapping("/log/{tenant}/tile/{level}/{*index}")
   ResponseEntity<byte[]> tile(@AuthenticationPrincipal @Nullable Caller caller, @PathVariable("tenant") String tenant,
       @PathVariable("level") String level, @PathVariable("index") String index) {
-    var tenantId = readable(caller, tenant);
+    var shown = readable(caller, tenant);
     TilePath path;
     try {
       path = TilePath.parse("tile/" + level + index);
     } catch (IllegalArgumentException noTile) {
       throw Problem.notFound("tile");
     }
-    var bytes = log.tile(tenantId, path).orElseThrow(() -> Problem.notFound("tile"));
-    return ResponseEntity.ok().cacheControl(cache(TILE_AGE, log.state(tenantId)).immutable())
+    var bytes = log.tile(shown.tenantId(), shown.state(), path).orElseThrow(() -> Problem.notFound("tile"));
+    return ResponseEntity.ok().cacheControl(cache(TILE_AGE, shown.state()).immutable())
         .contentType(MediaType.APPLICATION_OCTET_STREAM).body(bytes);
   }
 
@@ -73,11 +73,13 @@ public final class LogController {
     return state.published() ? cache.cachePublic() : cache.cachePrivate();
   }
 
+  private record Shown(UUID tenantId, LogState state) {}
+
   /** The tenant that the text names, if the caller may read its log: an auditor or administrator of it, or anybody if it is published. */
-  private UUID readable(@Nullable Caller caller, String tenant) {
-    var tenantId = Id.TENANT.parse(tenant);
-    if (tenantId.isPresent() && log.state(tenantId.get()).published()) {
-      return tenantId.get();
+  private Shown readable(@Nullable Caller caller, String tenant) {
+    var named = Id.TENANT.parse(tenant).map(tenantId -> new Shown(tenantId, log.state(tenantId)));
+    if (named.isPresent() && named.get().state().published()) {
+      return named.get();
     }
     if (caller == null) {
       throw Problem.of(ProblemCode.UNAUTHENTICATED,
@@ -85,7 +87,7 @@ public final class LogController {
     }
     return switch (caller.role()) {
       case OPERATOR, ADMIN, AUDITOR ->
-        tenantId.filter(caller.tenantId()::equals).orElseThrow(() -> Problem.notFound("log"));
+        named.filter(log -> log.tenantId().equals(caller.tenantId())).orElseThrow(() -> Problem.notFound("log"));
       case AGENT, APPROVER ->
         throw Problem.of(ProblemCode.FORBIDDEN, "the role of this key does not include this call");
     };

@@ -127,6 +127,7 @@ public final class SignerClient implements AutoCloseable {
   private static final class Connection {
     private final SocketChannel channel;
     private final Selector selector;
+    private final ByteBuffer in = ByteBuffer.allocate(SignerFrame.HEADER_BYTES + SignerFrame.MAX_PAYLOAD_BYTES);
 
     Connection(UnixDomainSocketAddress address) throws IOException {
       channel = SocketChannel.open(StandardProtocolFamily.UNIX);
@@ -148,7 +149,7 @@ public final class SignerClient implements AutoCloseable {
           await(SelectionKey.OP_WRITE, deadline);
         }
       }
-      var in = ByteBuffer.allocate(SignerFrame.HEADER_BYTES + SignerFrame.MAX_PAYLOAD_BYTES);
+      in.clear();
       while (true) {
         int read = channel.read(in);
         if (read < 0) {
