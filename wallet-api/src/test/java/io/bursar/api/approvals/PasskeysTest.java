@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 
 import io.bursar.api.testing.Authenticator;
+import io.bursar.api.testing.SampleText;
 import io.bursar.approval.ApprovalText;
 import io.bursar.approval.Proof;
 import io.bursar.approval.Proof.Worth;
@@ -20,24 +21,7 @@ import io.bursar.permit.Bytes;
 class PasskeysTest {
   private static final String DOMAIN = "bursar.example.com";
   private static final String PAGE = "https://bursar.example.com";
-  private static final ApprovalText TEXT = ApprovalText.parse("""
-      bursar spend approval v1
-      verdict: approve
-      tenant: ten_0199a1c27a2c70e88000000000000001
-      spend: spd_0199a1c2801f7a04800000000000a1b2
-      authorization: aut_0199a1c2801f7a04800000000000a1b2
-      wallet: wal_0199a1c27b1174808000000000000003
-      chain: eip155:8453
-      asset: USDC
-      contract: 0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913
-      decimals: 6
-      base-units: 24000000
-      payee: 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
-      purpose: none
-      policy: wallet pol_0199a1c27c0277148000000000000005 sha256:%s
-      group: finance threshold 2 revision 1
-      expires: 2026-11-23T13:00:00.123456Z
-      """.formatted("0".repeat(64)));
+  private static final ApprovalText TEXT = SampleText.approving(24_000_000, null);
 
   private final Passkeys passkeys = new Passkeys(Optional.of(new Passkeys.Settings(DOMAIN, Set.of(PAGE))));
   private final Authenticator authenticator = new Authenticator(DOMAIN, PAGE);

@@ -24,6 +24,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import com.sun.net.httpserver.HttpServer;
 
+import io.bursar.api.testing.SampleText;
 import io.bursar.approval.ApprovalText;
 import io.bursar.approval.ApproverKey;
 import io.bursar.approval.ChangeText;
@@ -37,25 +38,9 @@ class ApproveToolTest {
   private static final Path DOCUMENT = Path.of("..", "deploy", "approvals.md");
   private static final byte[] SALT = new byte[16];
   private static final Json.Obj SAID = Json.object().put("purpose", "1000 API calls").build();
-  private static final ApprovalText TEXT = ApprovalText.parse("""
-      bursar spend approval v1
-      verdict: approve
-      tenant: ten_0199a1c27a2c70e88000000000000001
-      spend: spd_0199a1c2801f7a04800000000000a1b2
-      authorization: aut_0199a1c2801f7a04800000000000a1b2
-      wallet: wal_0199a1c27b1174808000000000000003
-      chain: eip155:8453
-      asset: USDC
-      contract: 0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913
-      decimals: 6
-      base-units: 24500000
-      payee: 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
-      purpose: sha256:%s
-      policy: wallet pol_0199a1c27c0277148000000000000005 sha256:%s
-      group: finance threshold 2 revision 1
-      expires: 2026-11-23T13:00:00.123456Z
-      """.formatted(Digest32.sha256(SALT, JsonText.canonical(SAID)), "0".repeat(64)));
-  private static final String SPEND = "spd_0199a1c2801f7a04800000000000a1b2";
+  private static final ApprovalText TEXT = SampleText.approving(24_500_000,
+      Digest32.sha256(SALT, JsonText.canonical(SAID)));
+  private static final String SPEND = SampleText.SPEND;
 
   @TempDir
   private Path home = Path.of("");

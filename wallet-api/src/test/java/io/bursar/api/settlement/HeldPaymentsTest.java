@@ -5,19 +5,11 @@ import static org.awaitility.Awaitility.await;
 
 import java.math.BigInteger;
 import java.time.Duration;
-import java.util.concurrent.atomic.AtomicInteger;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.SettlementFixture;
 import io.bursar.api.testing.SettlementFixture.Wallet;
-import io.bursar.api.testing.SignerProcess;
-import io.bursar.money.Address;
 import io.bursar.permit.Permit;
 import io.bursar.store.Fixture;
 import io.bursar.store.Payment;
@@ -27,36 +19,7 @@ import io.bursar.store.PaymentState.Expired;
 import io.bursar.store.PaymentState.Reverted;
 
 /** What waits, what ends without a transfer, and what each of them gives back. */
-class HeldPaymentsTest {
-  private static AnvilProcess anvil;
-  private static SignerProcess signer;
-  private static final AtomicInteger PAYEES = new AtomicInteger(0x3000);
-  private SettlementFixture fixture;
-  private Address payee;
-
-  @BeforeAll
-  static void startProcesses() {
-    anvil = AnvilProcess.startMiningAtOnce();
-    signer = SignerProcess.start();
-  }
-
-  @AfterAll
-  static void stopProcesses() {
-    signer.close();
-    anvil.close();
-  }
-
-  @BeforeEach
-  void open() {
-    fixture = new SettlementFixture(anvil, signer);
-    payee = Fixture.address(PAYEES.incrementAndGet());
-  }
-
-  @AfterEach
-  void close() {
-    fixture.close();
-  }
-
+class HeldPaymentsTest extends ChainAndSigner {
   private PaymentWorker worker() {
     return fixture.worker(fixture.steps(fixture.metrics.timed()));
   }

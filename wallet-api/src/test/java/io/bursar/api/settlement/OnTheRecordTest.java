@@ -4,59 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicInteger;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.SettlementFixture;
-import io.bursar.api.testing.SignerProcess;
-import io.bursar.money.Address;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.TransferIntent;
-import io.bursar.store.Fixture;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentState.Broadcast;
 import io.bursar.store.PaymentState.Prepared;
 
 /** Nothing is signed that is not on the record, and as it stands there: a real signer and a database that was tampered with. */
-class OnTheRecordTest {
-  private static final AtomicInteger PAYEES = new AtomicInteger(0x7000);
-
-  private static AnvilProcess anvil;
-  private static SignerProcess signer;
-  private SettlementFixture fixture;
-  private Address payee;
-
-  @BeforeAll
-  static void startProcesses() {
-    anvil = AnvilProcess.startMiningAtOnce();
-    signer = SignerProcess.start();
-  }
-
-  @AfterAll
-  static void stopProcesses() {
-    signer.close();
-    anvil.close();
-  }
-
-  @BeforeEach
-  void open() {
-    fixture = new SettlementFixture(anvil, signer);
-    payee = Fixture.address(PAYEES.incrementAndGet());
-  }
-
-  @AfterEach
-  void close() {
-    fixture.close();
-  }
-
+class OnTheRecordTest extends ChainAndSigner {
   private Payment prepared() {
     fixture.spend(fixture.fundedWallet("100"), "5", payee);
     var payment = fixture.payments.claim(1, 1, List.of()).getFirst().getFirst();

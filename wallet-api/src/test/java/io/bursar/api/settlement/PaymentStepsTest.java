@@ -10,50 +10,16 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-import io.bursar.api.testing.AnvilProcess;
-import io.bursar.api.testing.SettlementFixture;
 import io.bursar.api.testing.SettlementFixture.Wallet;
-import io.bursar.api.testing.SignerProcess;
 import io.bursar.store.Fixture;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentState;
 import io.bursar.store.PaymentState.Confirmed;
 
 /** One payment stopped between any two of its steps, and what becomes of it. */
-class PaymentStepsTest {
-  private static AnvilProcess anvil;
-  private static SignerProcess signer;
-  private static final AtomicInteger PAYEES = new AtomicInteger(0x1000);
-  private SettlementFixture fixture;
-
-  @BeforeAll
-  static void startProcesses() {
-    anvil = AnvilProcess.startMiningAtOnce();
-    signer = SignerProcess.start();
-  }
-
-  @AfterAll
-  static void stopProcesses() {
-    signer.close();
-    anvil.close();
-  }
-
-  @BeforeEach
-  void open() {
-    fixture = new SettlementFixture(anvil, signer);
-  }
-
-  @AfterEach
-  void close() {
-    fixture.close();
-  }
-
+class PaymentStepsTest extends ChainAndSigner {
   /** What kill -9 does to a step, as far as the world outside the process can tell. */
   private static final class Killed extends RuntimeException {
     private static final long serialVersionUID = 1;
@@ -122,7 +88,7 @@ class PaymentStepsTest {
     boolean died = true;
     while (died) {
       var wallet = fixture.fundedWallet("5");
-      var payee = Fixture.address(PAYEES.incrementAndGet());
+      var payee = newPayee();
       var spend = fixture.spend(wallet, "1", payee);
       var cuts = new AtomicInteger();
       // A payment is confirmed in a later look at it, so the one that dies may need several runs to get there.
@@ -145,7 +111,7 @@ class PaymentStepsTest {
     for (long seed = 1; seed <= 12; seed++) {
       var random = new Random(seed);
       var wallet = fixture.fundedWallet("5");
-      var payee = Fixture.address(PAYEES.incrementAndGet());
+      var payee = newPayee();
       var spend = fixture.spend(wallet, "1", payee);
       var died = new ArrayList<Integer>();
       for (int run = 0; run < 40 && !(fixture.state(spend) instanceof PaymentState.Final); run++) {
@@ -162,7 +128,7 @@ class PaymentStepsTest {
   @Test
   void sendsNoNonceBeforeAllLowerOnes() {
     var wallet = fixture.fundedWallet("5");
-    var payee = Fixture.address(PAYEES.incrementAndGet());
+    var payee = newPayee();
     fixture.spends(wallet, "1", payee, 2);
     var steps = fixture.steps(Effects.PLAIN);
     var signed = new ArrayList<Payment>();

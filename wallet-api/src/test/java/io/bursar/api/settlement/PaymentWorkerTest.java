@@ -5,45 +5,12 @@ import static org.awaitility.Awaitility.await;
 
 import java.time.Duration;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-import io.bursar.api.testing.AnvilProcess;
-import io.bursar.api.testing.SettlementFixture;
-import io.bursar.api.testing.SignerProcess;
 import io.bursar.store.Fixture;
 import io.bursar.store.PaymentState.Confirmed;
 
-class PaymentWorkerTest {
-  private static AnvilProcess anvil;
-  private static SignerProcess signer;
-  private SettlementFixture fixture;
-
-  @BeforeAll
-  static void startProcesses() {
-    anvil = AnvilProcess.startMiningAtOnce();
-    signer = SignerProcess.start();
-  }
-
-  @AfterAll
-  static void stopProcesses() {
-    signer.close();
-    anvil.close();
-  }
-
-  @BeforeEach
-  void open() {
-    fixture = new SettlementFixture(anvil, signer);
-  }
-
-  @AfterEach
-  void close() {
-    fixture.close();
-  }
-
+class PaymentWorkerTest extends ChainAndSigner {
   @Test
   void paysWhatWasAuthorized() {
     var wallet = fixture.fundedWallet("100");

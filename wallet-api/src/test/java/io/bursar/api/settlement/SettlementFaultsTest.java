@@ -15,9 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.web3j.crypto.TransactionDecoder;
@@ -29,8 +27,6 @@ import io.bursar.api.testing.FaultProxy;
 import io.bursar.api.testing.FaultProxy.Answer;
 import io.bursar.api.testing.FaultProxy.Fault;
 import io.bursar.api.testing.SettlementFixture;
-import io.bursar.api.testing.SignerProcess;
-import io.bursar.money.Address;
 import io.bursar.store.Fixture;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentState.Confirmed;
@@ -38,41 +34,25 @@ import io.bursar.store.PaymentState.Final;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Nodes that misbehave, and signers that come and go. */
-class SettlementFaultsTest {
-  private static AnvilProcess anvil;
-  private static SignerProcess signer;
-  private static final AtomicInteger PAYEES = new AtomicInteger(0x2000);
-  private SettlementFixture fixture;
+class SettlementFaultsTest extends ChainAndSigner {
   private FaultProxy proxy;
   private Chain chain;
-  private Address payee;
 
-  @BeforeAll
-  static void startProcesses() {
-    anvil = AnvilProcess.start();
-    signer = SignerProcess.start();
-  }
-
-  @AfterAll
-  static void stopProcesses() {
-    signer.close();
-    anvil.close();
+  SettlementFaultsTest() {
+    super(AnvilProcess::start);
   }
 
   @BeforeEach
   void open() {
-    fixture = new SettlementFixture(anvil, signer);
     proxy = new FaultProxy(anvil.endpoint());
     chain = new Chain(new Chain.Settings(AnvilProcess.CHAIN, proxy.endpoint(), 1, FeePolicy.DEFAULT,
         Duration.ofMillis(1500)));
-    payee = Fixture.address(PAYEES.incrementAndGet());
   }
 
   @AfterEach
   void close() {
     chain.close();
     proxy.close();
-    fixture.close();
   }
 
   private PaymentWorker worker() {
@@ -182,7 +162,7 @@ class SettlementFaultsTest {
 
   @Test
   void aRefusalOfTheSignerThatCannotPassStaysWithAnAlarm() {
-    var stranger = fixture.unknownWallet(Fixture.address(PAYEES.incrementAndGet()));
+    var stranger = fixture.unknownWallet(newPayee());
     anvil.fund(stranger.address(), Fixture.units("5"));
     try (var _ = worker()) {
       var spend = fixture.spend(stranger, "1", payee);

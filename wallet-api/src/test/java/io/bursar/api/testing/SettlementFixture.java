@@ -74,7 +74,7 @@ public final class SettlementFixture implements AutoCloseable {
 
   private static Path temporaryDirectory() {
     try {
-      return Files.createTempDirectory("bursar-log-");
+      return Files.createTempDirectory(Path.of("target").toAbsolutePath(), "log-");
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
