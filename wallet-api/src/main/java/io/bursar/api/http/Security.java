@@ -69,7 +69,9 @@ public class Security {
             .requestMatchers(POST, "/v1/spends/{id}/approvals").hasRole(APPROVER)
             .requestMatchers(GET, "/v1/approvals").hasRole(APPROVER)
             .requestMatchers(POST, "/v1/change-requests/{id}/approvals").hasRole(APPROVER)
-            .requestMatchers(GET, "/v1/change-requests", "/v1/change-requests/{id}", "/v1/change-control")
+            .requestMatchers(GET, "/v1/change-requests", "/v1/change-requests/{id}",
+                "/v1/change-requests/{id}/rehearsal",
+                "/v1/change-control")
             .hasAnyRole(ADMIN, APPROVER, AUDITOR)
             .requestMatchers(POST, "/v1/change-requests/{id}/break-glass").hasRole(ADMIN)
             .requestMatchers(PUT, "/v1/change-control/{scope}").hasRole(ADMIN)

@@ -3,10 +3,7 @@ package io.bursar.api.rehearsal;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Instant;
-import java.util.List;
-import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
@@ -18,11 +15,7 @@ import org.springframework.web.bind.annotation.RestController;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.policies.NamedPolicies;
-import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
-import io.bursar.money.Amount;
-import io.bursar.money.Asset;
-import io.bursar.policy.DecisionJson;
 import io.bursar.policy.Policy;
 import io.bursar.rehearsal.Backtest;
 import io.bursar.spend.Id;
@@ -65,18 +58,9 @@ public final class BacktestController {
     var target = Objects.requireNonNull(wanted.target());
     var from = Objects.requireNonNull(wanted.from());
     var to = wanted.to() == null ? clock.instant().plusSeconds(1) : wanted.to();
-    var stretch = decisions.stretch(caller.tenantId(), Backtest.countedFrom(policy, target.kind(), from), to);
-    LineStream.answer(response, stretch.size(), lines -> {
-      var backtest = new Backtest(History.policies(policies, caller.tenantId()),
-          new Backtest.Candidate(policyId, policy, target.kind(), target.id()), from);
-      decisions.read(caller.tenantId(), stretch, Optional.empty(), row -> {
-        var recorded = History.recorded(caller.tenantId(), row);
-        if (recorded != null) {
-          backtest.add(recorded);
-        }
-      }, read -> lines.progress(read - stretch.first() + 1));
-      lines.write(report(policy.version(), from, to, backtest.report()));
-    });
+    var run = new BacktestRun(decisions, policies, caller.tenantId(),
+        new Backtest.Candidate(policyId, policy, target.kind(), target.id()), from, to);
+    LineStream.answer(response, run.size(), lines -> lines.write(run.report(lines).build()));
   }
 
   private static @Nullable Target target(@Nullable JsonReader reader) {
@@ -103,42 +87,5 @@ public final class BacktestController {
       case AGENT -> Id.AGENT;
       case WALLET -> Id.WALLET;
     };
-  }
-
-  private static Json report(String version, Instant from, Instant to, Backtest.Report report) {
-    return Json.object().put("type", "report").put("version", version).put("from", from.toString())
-        .put("to", to.toString()).put("requests", report.requests()).put("unchanged", report.unchanged())
-        .put("changes", new Json.Arr(report.changes().stream().map(BacktestController::change).toList()))
-        .put("rules", new Json.Arr(report.rules().entrySet().stream()
-            .<Json>map(rule -> Json.object().put("rule", rule.getKey()).put("count", rule.getValue()).build())
-            .toList()))
-        .build();
-  }
-
-  private static Json change(Backtest.Change change) {
-    return Json.object().put("recorded", DecisionJson.text(change.recorded()))
-        .put("candidate", DecisionJson.text(change.candidate())).put("count", change.count())
-        .put("sums", sums(change.sums()))
-        .put("examples", new Json.Arr(change.examples().stream().map(BacktestController::example).toList())).build();
-  }
-
-  private static Json sums(Map<Asset, java.math.BigInteger> sums) {
-    List<Json> list = sums.entrySet().stream()
-        .sorted(java.util.Comparator.comparing(sum -> sum.getKey().chain() + " " + sum.getKey().symbol()))
-        .<Json>map(sum -> Json.object().put("asset", sum.getKey().symbol()).put("chain", sum.getKey().chain())
-            .put("amount", Amount.format(sum.getValue(), sum.getKey().decimals())).build())
-        .toList();
-    return new Json.Arr(list);
-  }
-
-  private static Json example(Backtest.Example example) {
-    var facts = example.facts();
-    List<Json> reasons = example.reasons().stream().<Json>map(reason -> Json.object().put("code", reason.code().name())
-        .put("policy", reason.policyId() == null ? null : Id.POLICY.text(reason.policyId())).put("rule", reason.rule())
-        .put("message", reason.message()).build()).toList();
-    return Json.object().put("spend", Id.SPEND.text(example.spendId())).put("at", example.at().toString())
-        .put("asset", facts.asset().symbol()).put("chain", facts.asset().chain())
-        .put("amount", Amount.format(facts.amount(), facts.asset().decimals())).put("to", facts.payee().toString())
-        .put("reasons", new Json.Arr(reasons)).build();
   }
 }

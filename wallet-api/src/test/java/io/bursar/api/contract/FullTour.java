@@ -52,6 +52,7 @@ final class FullTour {
     audit();
     lane();
     changes();
+    rehearsedChange();
     leave();
   }
 
@@ -393,6 +394,27 @@ final class FullTour {
         signed(release, "approve"))).text("/status")).isEqualTo("executed");
     expect(200, service.get(change(release), "auditor"));
     expect(200, service.get("/v1/change-requests", "auditor"));
+  }
+
+  /** Puts attachments under control, and looks at what a request to attach a freer policy would do before rejecting it. */
+  private void rehearsedChange() {
+    expect(200, service.call("PUT", "/v1/change-control/attachments", "admin",
+        "{\"groupId\": \"" + service.group + "\", \"threshold\": 1}"));
+    var attached = service.get("/v1/policy-attachments/wallet/" + service.wallet, "admin");
+    var strict = expect(201, service.call("POST", "/v1/policies", "admin", """
+        {"document": {"name": "strict", "rules": [{"id": "none", "kind": "deny"}]}}"""));
+    expect(200, service.call("POST", "/v1/policies/" + strict.text("/id") + "/publish", "admin",
+        "{\"version\": \"" + strict.text("/version") + "\"}"));
+    var asked = expect(202, service.call("PUT", "/v1/policy-attachments/wallet/" + service.wallet, "admin",
+        "{\"policyId\": \"" + strict.text("/id") + "\", \"version\": \"" + strict.text("/version") + "\"}"));
+    var rehearsed = expect(200, service.get(change(asked) + "/rehearsal?from=" + began, "approver")).values().getLast();
+    assertThat(rehearsed.at("/changes/0/candidate").asString()).as("%s", rehearsed).isEqualTo("deny");
+    assertThat(rehearsed.at("/analysis/comparison/version").asString()).isEqualTo(attached.text("/version"));
+    assertThat(rehearsed.at("/analysis/most/0/withApprovers/day").asString()).isEqualTo("0");
+    expect(201, service.call("POST", change(asked) + "/approvals", "approver", signed(asked, "reject")));
+    var release = expect(202, service.call("DELETE", "/v1/change-control/attachments", "admin", null));
+    expect(404, service.get(change(release) + "/rehearsal", "admin"));
+    expect(201, service.call("POST", change(release) + "/approvals", "approver", signed(release, "approve")));
   }
 
   private static String change(Service.Reply request) {

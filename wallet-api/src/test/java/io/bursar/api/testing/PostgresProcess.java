@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 
 import org.awaitility.Awaitility;
 
@@ -67,9 +68,9 @@ public final class PostgresProcess implements AutoCloseable {
   public void killServer() {
     var lines = read("postgres/data/postmaster.pid").lines().toList();
     ProcessHandle.of(Long.parseLong(lines.getFirst().strip())).ifPresent(postmaster -> {
-      var backends = postmaster.descendants().toList();
-      postmaster.destroyForcibly();
-      backends.forEach(ProcessHandle::destroyForcibly);
+      var all = Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
+      all.forEach(ProcessHandle::destroyForcibly);
+      all.forEach(process -> process.onExit().join());
     });
   }
 
@@ -85,5 +86,9 @@ public final class PostgresProcess implements AutoCloseable {
   public void close() {
     closed = true;
     process.close();
+    // Whoever deletes its files next must find nobody who writes them.
+    if (Files.exists(home.resolve("postgres/data/postmaster.pid"))) {
+      killServer();
+    }
   }
 }
