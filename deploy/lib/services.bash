@@ -32,8 +32,9 @@ initialise_signer() {
   [[ -n $EMBEDDED_SIGNER ]] || return 0
   (
     forget_secrets
+    mapfile -t source < <(kek_options)
     exec "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
-      init --home "$HOME_DIR/signer" --permit-key "$HOME_DIR/permit.key"
+      init --home "$HOME_DIR/signer" --permit-key "$HOME_DIR/permit.key" "${source[@]}"
   ) >>"$LOGS/signer.log" 2>&1 || {
     log_end "$LOGS/signer.log" 8 >&2
     die "cannot prepare the signer, see $LOGS/signer.log"

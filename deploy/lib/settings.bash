@@ -45,8 +45,32 @@ check_settings_agree() {
     [[ -n ${BURSAR_PERMIT_KEY:-} ]] || die "BURSAR_SIGNER_SOCKET is set, so BURSAR_PERMIT_KEY must name the file with the permit key of that signer"
     [[ -r $BURSAR_PERMIT_KEY ]] || die "BURSAR_PERMIT_KEY: cannot read \`$BURSAR_PERMIT_KEY\`"
   fi
+  check_kek_settings
   if [[ -n ${BURSAR_ADMIN_KEY:-} ]] && ((${#BURSAR_ADMIN_KEY} < 24)); then
     die "BURSAR_ADMIN_KEY has ${#BURSAR_ADMIN_KEY} characters, give 24 or more"
+  fi
+}
+
+# The key encryption key: in a token, from a passphrase, or (for development) in a file that the signer makes.
+check_kek_settings() {
+  if [[ -n ${BURSAR_PKCS11_LIBRARY:-} ]]; then
+    [[ -z ${BURSAR_SIGNER_PASSPHRASE_FILE:-} ]] || die "BURSAR_PKCS11_LIBRARY and BURSAR_SIGNER_PASSPHRASE_FILE exclude each other, set one"
+    [[ -r $BURSAR_PKCS11_LIBRARY ]] || die "BURSAR_PKCS11_LIBRARY: cannot read \`$BURSAR_PKCS11_LIBRARY\`"
+    [[ ${BURSAR_PKCS11_SLOT:-} =~ ^[0-9]+$ ]] || die "BURSAR_PKCS11_LIBRARY needs BURSAR_PKCS11_SLOT, the number of the token's slot"
+    [[ -r ${BURSAR_PKCS11_PIN_FILE:-} ]] || die "BURSAR_PKCS11_LIBRARY needs BURSAR_PKCS11_PIN_FILE, a file with the token's PIN"
+  elif [[ -n ${BURSAR_PKCS11_SLOT:-}${BURSAR_PKCS11_PIN_FILE:-} ]]; then
+    die "BURSAR_PKCS11_SLOT and BURSAR_PKCS11_PIN_FILE need BURSAR_PKCS11_LIBRARY"
+  elif [[ -n ${BURSAR_SIGNER_PASSPHRASE_FILE:-} ]]; then
+    [[ -r $BURSAR_SIGNER_PASSPHRASE_FILE ]] || die "BURSAR_SIGNER_PASSPHRASE_FILE: cannot read \`$BURSAR_SIGNER_PASSPHRASE_FILE\`"
+  fi
+}
+
+# The same as options of the signer, one a line; none for the key file.
+kek_options() {
+  if [[ -n ${BURSAR_PKCS11_LIBRARY:-} ]]; then
+    printf '%s\n' --pkcs11-library "$BURSAR_PKCS11_LIBRARY" --pkcs11-slot "$BURSAR_PKCS11_SLOT" --pkcs11-pin-file "$BURSAR_PKCS11_PIN_FILE"
+  elif [[ -n ${BURSAR_SIGNER_PASSPHRASE_FILE:-} ]]; then
+    printf '%s\n' --passphrase-file "$BURSAR_SIGNER_PASSPHRASE_FILE"
   fi
 }
 
@@ -57,8 +81,8 @@ refuse_development_defaults() {
   [[ -z $EMBEDDED_CHAIN ]] || refused+=("embedded chain: set BURSAR_RPC_URL and BURSAR_CHAIN")
   [[ -z $EMBEDDED_CHAIN && ${BURSAR_DEV:-} != true ]] || refused+=("faucet: it comes with the embedded chain, or with BURSAR_DEV=true")
   [[ -n ${BURSAR_ADMIN_KEY:-} ]] || refused+=("generated admin key: set BURSAR_ADMIN_KEY")
-  [[ -z $EMBEDDED_SIGNER ]] ||
-    refused+=("unencrypted key file: the signer started here keeps its key-encryption key in one; run your own, set BURSAR_SIGNER_SOCKET and BURSAR_PERMIT_KEY")
+  [[ -z $EMBEDDED_SIGNER || -n $(kek_options) ]] ||
+    refused+=("unencrypted key file: set BURSAR_PKCS11_LIBRARY, or by name BURSAR_SIGNER_PASSPHRASE_FILE, or run a signer of your own and set BURSAR_SIGNER_SOCKET")
   ((${#refused[@]})) || return 0
   complain "BURSAR_MODE=production refuses these development defaults:"
   printf '  %s\n' "${refused[@]}" >&2

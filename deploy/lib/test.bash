@@ -2,7 +2,7 @@
 # `deploy/bursar test`. Sourced by deploy/bursar.
 
 # What the tests run, and the Debian package that has it.
-readonly TEST_TOOLS=(setsid:util-linux flock:util-linux unshare:util-linux node:nodejs npm:npm mvn:maven openssl:openssl)
+readonly TEST_TOOLS=(setsid:util-linux flock:util-linux unshare:util-linux node:nodejs npm:npm mvn:maven openssl:openssl softhsm2-util:softhsm2)
 
 install_test_tools() {
   local tool missing=()

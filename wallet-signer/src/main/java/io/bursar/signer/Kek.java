@@ -1,110 +1,66 @@
 package io.bursar.signer;
 
-import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
-import java.util.HexFormat;
-
-import org.bouncycastle.crypto.InvalidCipherTextException;
-import org.bouncycastle.crypto.engines.AESEngine;
-import org.bouncycastle.crypto.engines.RFC5649WrapEngine;
-import org.bouncycastle.crypto.generators.Argon2BytesGenerator;
-import org.bouncycastle.crypto.params.Argon2Parameters;
-import org.bouncycastle.crypto.params.KeyParameter;
-
-import io.bursar.permit.Digest32;
+import java.io.IOException;
 
 /**
- * The key encryption key: it wraps the data key of each private key by AES-256 key wrap with padding (AES-KWP) and is
- * used for nothing else. Its id is a hash of it, so that a key file says which one it needs.
+ * A key encryption key: it wraps the data keys under which private keys are sealed, and nothing else. This is the
+ * whole contract between the signer and whatever holds such a key: a file, an HSM, a key management service. What
+ * implements it must keep these promises:
  *
- * @see <a href="https://www.rfc-editor.org/rfc/rfc5649">RFC 5649, AES-KWP</a>
- * @see <a href="https://www.rfc-editor.org/rfc/rfc9106">RFC 9106, Argon2</a>
+ * <ul>
+ * <li>{@code wrap} is authenticated encryption under a key that nobody else holds: what {@code unwrap} opens came out of
+ * {@code wrap} of this same key, unaltered. Wrapping with a public key does not do: anybody could plant a data key.
+ * <li>{@code id} names one key for ever and is never given to another. Old wraps stay readable as long as the signer
+ * lists the key, also after a service rotated its own key material behind the name.
+ * <li>Both calls are safe for several threads, end within seconds, and leave no data key in a log, a trace or an error.
+ * A service that is away throws {@link IOException}, and the caller's request fails and may be repeated; only bytes that
+ * this key did not wrap throw {@link DoesNotOpenException}, which is taken for damage or an attack.
+ * <li>A service that takes an encryption context (associated data) gets the id, and refuses to unwrap without it.
+ * <li>The signer calls {@code unwrap} for each signature whose key is not in memory: 5 ms is good, 100 ms is bearable.
+ * </ul>
+ *
+ * A new kind of key needs this interface, a {@link KekSource} that says how it is had, and a case in {@link KekFiles}.
+ * A service over the network needs a process of its own behind a Unix socket: the signer has no network.
  */
-final class Kek {
-  /** Length in bytes: AES-256. */
-  static final int BYTES = 32;
-  /** Length of a wrapped data key of 32 bytes. */
-  static final int WRAPPED_BYTES = 40;
+interface Kek extends AutoCloseable {
+  /** Length in bytes of a data key, and of any other secret that is wrapped. */
+  int DATA_KEY_BYTES = 32;
+  /** The most bytes that a wrapped data key has. */
+  int MOST_WRAPPED_BYTES = 255;
 
-  private static final byte[] ID_DOMAIN = "bursar kek id v1\n".getBytes(StandardCharsets.US_ASCII);
+  /** The bytes were not wrapped by this key, or were altered since. */
+  final class DoesNotOpenException extends Exception {
+    private static final long serialVersionUID = 1L;
 
-  /**
-   * Cost of making the key from a passphrase.
-   *
-   * @param memoryKib 8,192 to 1,048,576 KiB
-   * @param passes 1 to 32
-   * @param lanes 1 to 16; computed one after the other here
-   */
-  record Argon2Cost(int memoryKib, int passes, int lanes) {
-    /** RFC 9106's second recommendation: 64 MiB, 3 passes, 4 lanes. */
-    static final Argon2Cost RECOMMENDED = new Argon2Cost(65_536, 3, 4);
-
-    Argon2Cost {
-      if (memoryKib < 8_192 || memoryKib > 1_048_576 || passes < 1 || passes > 32 || lanes < 1 || lanes > 16) {
-        throw new IllegalArgumentException(
-            "Argon2 costs must be 8192 to 1048576 KiB, 1 to 32 passes and 1 to 16 lanes, not `" + memoryKib + "`, `"
-                + passes + "` and `" + lanes + "`");
-      }
+    DoesNotOpenException(Throwable cause) {
+      super("was not wrapped by this key encryption key, or was altered since", cause);
     }
-  }
 
-  private final byte[] key;
-  private final String id;
-
-  private Kek(byte[] key) {
-    this.key = key;
-    this.id = "kek-" + HexFormat.of().formatHex(Digest32.sha256(ID_DOMAIN, key).bytes(), 0, 8);
-  }
-
-  /**
-   * The key that is these bytes. Takes the array over.
-   *
-   * @throws IllegalArgumentException if there are not 32
-   */
-  static Kek ofKey(byte[] key) {
-    if (key.length != BYTES) {
-      throw new IllegalArgumentException("a key encryption key has 32 bytes, not " + key.length);
+    DoesNotOpenException(String message) {
+      super(message);
     }
-    return new Kek(key);
-  }
-
-  /** The key that Argon2id makes of a passphrase and a salt of at least 16 bytes. Erases the passphrase. */
-  static Kek ofPassphrase(byte[] passphrase, byte[] salt, Argon2Cost cost) {
-    var argon2 = new Argon2BytesGenerator();
-    argon2.init(new Argon2Parameters.Builder(Argon2Parameters.ARGON2_id).withVersion(Argon2Parameters.ARGON2_VERSION_13)
-        .withMemoryAsKB(cost.memoryKib()).withIterations(cost.passes()).withParallelism(cost.lanes()).withSalt(salt)
-        .build());
-    var key = new byte[BYTES];
-    argon2.generateBytes(passphrase, key);
-    Arrays.fill(passphrase, (byte) 0);
-    return new Kek(key);
   }
 
   /** {@code kek-} and 16 hexadecimal digits. */
-  String id() {
-    return id;
-  }
-
-  /** Wraps a data key of 32 bytes into 40. */
-  byte[] wrap(byte[] dataKey) {
-    var engine = new RFC5649WrapEngine(AESEngine.newInstance());
-    engine.init(true, new KeyParameter(key));
-    return engine.wrap(dataKey, 0, dataKey.length);
-  }
+  String id();
 
   /**
-   * Unwraps what {@link #wrap} made.
+   * Wraps a data key of {@value #DATA_KEY_BYTES} bytes.
    *
-   * @throws InvalidCipherTextException if it was wrapped by another key or is damaged
+   * @return 1 to {@value #MOST_WRAPPED_BYTES} bytes
+   * @throws IOException if whatever holds the key cannot be used now
    */
-  byte[] unwrap(byte[] wrapped) throws InvalidCipherTextException {
-    var engine = new RFC5649WrapEngine(AESEngine.newInstance());
-    engine.init(false, new KeyParameter(key));
-    return engine.unwrap(wrapped, 0, wrapped.length);
-  }
+  byte[] wrap(byte[] dataKey) throws IOException;
 
+  /**
+   * Unwraps what {@link #wrap} made. The caller erases the answer.
+   *
+   * @throws DoesNotOpenException if it was wrapped by another key or is damaged
+   * @throws IOException if whatever holds the key cannot be used now
+   */
+  byte[] unwrap(byte[] wrapped) throws DoesNotOpenException, IOException;
+
+  /** Lets go of the key; the object is not used again. */
   @Override
-  public String toString() {
-    return "REDACTED";
-  }
+  void close();
 }

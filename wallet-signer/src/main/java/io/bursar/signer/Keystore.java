@@ -8,8 +8,11 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
+import java.security.MessageDigest;
 import java.security.SecureRandom;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -17,18 +20,18 @@ import javax.crypto.Cipher;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
 
-import org.bouncycastle.crypto.InvalidCipherTextException;
-
 import io.bursar.money.Address;
 
 /**
  * The private keys at rest, one file of mode 0600 for each. A key is encrypted by AES-256-GCM under a data key of its
- * own, with {@code tenant|key id|algorithm|address|KEK id} as associated data, and the data key is wrapped by the
- * {@link Kek}: a file copied in the place of another, or edited, does not open.
+ * own, with {@code tenant|key id|algorithm|address|KEK id} as associated data, and the data key is wrapped by the newest key
+ * of the {@link KekRing}, whose id is that KEK id: a file copied in the place of another, or edited, does not open.
  *
  * <p>
- * Layout of {@code <key id>.key}, big-endian: {@code BKEY} (4), version 1 (1), algorithm 1 = secp256k1 (1), tenant (16),
- * key (16), address (20), KEK id (1 + n), wrapped data key (40), GCM nonce (12), encrypted key and tag (48).
+ * Layout of {@code <key id>.key}, big-endian: {@code BKEY} (4), version 2 (1), algorithm 1 = secp256k1 (1), tenant (16),
+ * key (16), address (20), KEK id (1 + n), number of the key in the ring (4), wrapped data key (1 + n), GCM nonce (12),
+ * encrypted key and tag (48). Version 1, which is still read, has no number, since there was one key only, and no length
+ * of the wrapped data key, which had 40 bytes.
  *
  * @see <a href="https://nvlpubs.nist.gov/nistpubs/Legacy/SP/nistspecialpublication800-38d.pdf">NIST SP 800-38D, GCM</a>
  */
@@ -37,7 +40,9 @@ final class Keystore {
   static final int MOST_KEYS = 200_000;
 
   private static final int MAGIC = 0x424b4559;
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
+  private static final int VERSION_OF_ONE_KEK = 1;
+  private static final int WRAPPED_BYTES_OF_ONE_KEK = 40;
   private static final int ALGORITHM_SECP256K1 = 1;
   private static final int NONCE_BYTES = 12;
   private static final int TAG_BITS = 128;
@@ -46,7 +51,7 @@ final class Keystore {
   private static final SecureRandom RANDOM = new SecureRandom();
 
   /** A key whose file was read; its private half is still sealed. */
-  record Entry(UUID tenantId, UUID keyId, Address address, String kekId, byte[] wrapped, byte[] nonce, byte[] sealed) {
+  record Entry(UUID tenantId, UUID keyId, Address address, KekRing.Wrapped dataKey, byte[] nonce, byte[] sealed) {
     /** Names the key and says nothing else. */
     @Override
     public String toString() {
@@ -54,7 +59,8 @@ final class Keystore {
     }
 
     byte[] associatedData() {
-      return String.join("|", tenantId.toString(), keyId.toString(), "secp256k1", address.toString(), kekId)
+      return String.join("|", tenantId.toString(), keyId.toString(), "secp256k1", address.toString(),
+          dataKey.ring())
           .getBytes(StandardCharsets.UTF_8);
     }
   }
@@ -81,19 +87,19 @@ final class Keystore {
   }
 
   private final Path directory;
-  private final Kek kek;
+  private final KekRing keks;
   private final Secp256k1 curve;
   private final int most;
   private int count;
 
   /** Opens a store, making its directory if it is not there, and clears away what an interrupted write left. */
-  static Keystore open(Path directory, Kek kek, Secp256k1 curve) throws IOException {
-    return new Keystore(directory, kek, curve, MOST_KEYS);
+  static Keystore open(Path directory, KekRing keks, Secp256k1 curve) throws IOException {
+    return new Keystore(directory, keks, curve, MOST_KEYS);
   }
 
-  Keystore(Path directory, Kek kek, Secp256k1 curve, int most) throws IOException {
+  Keystore(Path directory, KekRing keks, Secp256k1 curve, int most) throws IOException {
     this.directory = directory;
-    this.kek = kek;
+    this.keks = keks;
     this.curve = curve;
     this.most = most;
     SafeFiles.makeDirectory(directory);
@@ -171,17 +177,8 @@ final class Keystore {
    *
    * @throws UnreadableKeyException if the file was sealed under another KEK, moved, or altered
    */
-  SecretBytes unseal(Entry entry) throws UnreadableKeyException {
-    if (!entry.kekId().equals(kek.id())) {
-      throw new UnreadableKeyException(entry.keyId(),
-          "is sealed under `" + entry.kekId() + "`, but this signer has `" + kek.id() + "`");
-    }
-    byte[] dataKey;
-    try {
-      dataKey = kek.unwrap(entry.wrapped());
-    } catch (InvalidCipherTextException damaged) {
-      throw new UnreadableKeyException(entry.keyId(), "has a data key that does not unwrap");
-    }
+  SecretBytes unseal(Entry entry) throws IOException, UnreadableKeyException {
+    var dataKey = unwrap(entry);
     var secret = SecretBytes.empty();
     try {
       var cipher = cipher(Cipher.DECRYPT_MODE, dataKey, entry.nonce());
@@ -196,13 +193,74 @@ final class Keystore {
     }
   }
 
-  private Entry seal(UUID tenantId, UUID keyId, Address address, SecretBytes secret) {
-    var dataKey = new byte[Kek.BYTES];
+  /**
+   * Brings a key's data key under the newest key encryption key; the private key stays sealed. The new file is on the
+   * disk, but its name is for certain only after {@link #sync}; until then the disk has the old file or the new one.
+   *
+   * @return whether there was anything to do
+   * @throws UnreadableKeyException if its data key does not open
+   */
+  boolean rewrap(UUID keyId) throws IOException, UnreadableKeyException {
+    var found = find(keyId);
+    if (found.isEmpty() || found.get().dataKey().version() == keks.newest().number()) {
+      return false;
+    }
+    var entry = found.get();
+    var dataKey = unwrap(entry);
+    try {
+      var rewrapped = new Entry(entry.tenantId(), entry.keyId(), entry.address(), keks.wrap(dataKey), entry.nonce(),
+          entry.sealed());
+      // INVARIANT: what opens is replaced only by what was seen to open.
+      var again = unwrap(rewrapped);
+      boolean same = MessageDigest.isEqual(again, dataKey);
+      Arrays.fill(again, (byte) 0);
+      if (!same) {
+        throw new IOException(
+            "the key encryption key `" + keks.newest().kek().id() + "` unwraps what it never wrapped");
+      }
+      SafeFiles.replaceUnsynced(file(keyId), encode(rewrapped));
+      return true;
+    } finally {
+      Arrays.fill(dataKey, (byte) 0);
+    }
+  }
+
+  /** Makes the names of all files durable. */
+  void sync() throws IOException {
+    SafeFiles.syncDirectory(directory.resolve("."));
+  }
+
+  /** The ids of all keys, in no order. A key that is made after this call is wrapped by the newest key of its time. */
+  synchronized List<UUID> keyIds() throws IOException {
+    var ids = new ArrayList<UUID>();
+    try (var files = Files.newDirectoryStream(directory, "*.key")) {
+      for (var file : files) {
+        var name = String.valueOf(file.getFileName());
+        try {
+          ids.add(UUID.fromString(name.substring(0, name.length() - ".key".length())));
+        } catch (IllegalArgumentException foreign) {
+          throw new IOException("`" + file + "` is no key file; take it out of the directory");
+        }
+      }
+    }
+    return ids;
+  }
+
+  private byte[] unwrap(Entry entry) throws IOException, UnreadableKeyException {
+    try {
+      return keks.unwrap(entry.dataKey());
+    } catch (Kek.DoesNotOpenException damaged) {
+      throw new UnreadableKeyException(entry.keyId(), String.valueOf(damaged.getMessage()));
+    }
+  }
+
+  private Entry seal(UUID tenantId, UUID keyId, Address address, SecretBytes secret) throws IOException {
+    var dataKey = new byte[Kek.DATA_KEY_BYTES];
     RANDOM.nextBytes(dataKey);
     var nonce = new byte[NONCE_BYTES];
     RANDOM.nextBytes(nonce);
     try {
-      var entry = new Entry(tenantId, keyId, address, kek.id(), kek.wrap(dataKey), nonce, new byte[SEALED_BYTES]);
+      var entry = new Entry(tenantId, keyId, address, keks.wrap(dataKey), nonce, new byte[SEALED_BYTES]);
       var cipher = cipher(Cipher.ENCRYPT_MODE, dataKey, nonce);
       cipher.updateAAD(entry.associatedData());
       cipher.doFinal(secret.buffer(), ByteBuffer.wrap(entry.sealed()));
@@ -225,24 +283,27 @@ final class Keystore {
   }
 
   private static byte[] encode(Entry entry) {
-    var kekId = entry.kekId().getBytes(StandardCharsets.US_ASCII);
+    var dataKey = entry.dataKey();
+    var ring = dataKey.ring().getBytes(StandardCharsets.US_ASCII);
     var out = ByteBuffer.allocate(MOST_FILE_BYTES).putInt(MAGIC).put((byte) VERSION).put((byte) ALGORITHM_SECP256K1);
     out.putLong(entry.tenantId().getMostSignificantBits()).putLong(entry.tenantId().getLeastSignificantBits());
     out.putLong(entry.keyId().getMostSignificantBits()).putLong(entry.keyId().getLeastSignificantBits());
-    out.put(entry.address().bytes()).put((byte) kekId.length).put(kekId);
-    out.put(entry.wrapped()).put(entry.nonce()).put(entry.sealed());
+    out.put(entry.address().bytes()).put((byte) ring.length).put(ring).putInt(dataKey.version());
+    out.put((byte) dataKey.bytes().length).put(dataKey.bytes()).put(entry.nonce()).put(entry.sealed());
     return Arrays.copyOf(out.array(), out.position());
   }
 
   private static Entry decode(UUID keyId, byte[] bytes) throws UnreadableKeyException {
     var in = ByteBuffer.wrap(bytes);
     try {
-      if (in.getInt() != MAGIC || in.get() != VERSION || in.get() != ALGORITHM_SECP256K1) {
-        throw new UnreadableKeyException(keyId, "has a file that is no key file of version 1");
+      int magic = in.getInt();
+      int version = in.get();
+      if (magic != MAGIC || version < VERSION_OF_ONE_KEK || version > VERSION || in.get() != ALGORITHM_SECP256K1) {
+        throw new UnreadableKeyException(keyId, "has a file that is no key file of version 1 or 2");
       }
       var entry = new Entry(new UUID(in.getLong(), in.getLong()), new UUID(in.getLong(), in.getLong()),
-          Address.of(take(in, Address.BYTES)), new String(take(in, in.get() & 0xff), StandardCharsets.US_ASCII),
-          take(in, Kek.WRAPPED_BYTES), take(in, NONCE_BYTES), take(in, SEALED_BYTES));
+          Address.of(take(in, Address.BYTES)), decodeDataKey(in, version), take(in, NONCE_BYTES),
+          take(in, SEALED_BYTES));
       if (in.hasRemaining()) {
         throw new UnreadableKeyException(keyId, "has a file with " + in.remaining() + " bytes too many");
       }
@@ -250,6 +311,13 @@ final class Keystore {
     } catch (BufferUnderflowException tooShort) {
       throw new UnreadableKeyException(keyId, "has a file that ends too early");
     }
+  }
+
+  private static KekRing.Wrapped decodeDataKey(ByteBuffer in, int version) {
+    var ring = new String(take(in, in.get() & 0xff), StandardCharsets.US_ASCII);
+    return version == VERSION_OF_ONE_KEK
+        ? new KekRing.Wrapped(ring, 1, take(in, WRAPPED_BYTES_OF_ONE_KEK))
+        : new KekRing.Wrapped(ring, in.getInt(), take(in, in.get() & 0xff));
   }
 
   private static byte[] take(ByteBuffer in, int length) {

@@ -12,20 +12,19 @@ import java.util.Optional;
 import java.util.Properties;
 import java.util.UUID;
 
-import org.bouncycastle.crypto.InvalidCipherTextException;
-
 import io.bursar.log.NoteKey;
 import io.bursar.log.NoteSigner;
 import io.bursar.permit.Bytes;
 
 /**
  * The file {@code log.conf}: what the instance's logs are called, the public key, and the secret key wrapped by the key encryption
- * key. Auditors hold the public key for ever, so the file is made once and never again.
+ * key. Auditors hold the public key for ever, so it is made once; only the wrapping changes.
  *
  * @param origin the name that every log's name begins with
  * @param publicKey Ed25519, 32 bytes
+ * @param kekVersion which of the key encryption keys wrapped it
  */
-record LogKeyFile(String origin, Bytes publicKey, Bytes wrapped) {
+record LogKeyFile(String origin, Bytes publicKey, int kekVersion, Bytes wrapped) {
   private static final int MOST_BYTES = 4096;
   private static final int SEED_BYTES = 32;
 
@@ -34,7 +33,7 @@ record LogKeyFile(String origin, Bytes publicKey, Bytes wrapped) {
    *
    * @throws IOException if it is there with another origin
    */
-  static void initialize(Path file, Kek kek, Optional<String> origin) throws IOException {
+  static void initialize(Path file, KekRing keks, Optional<String> origin) throws IOException {
     if (Files.exists(file)) {
       var present = read(file);
       if (origin.isPresent() && !origin.get().equals(present.origin)) {
@@ -52,18 +51,40 @@ record LogKeyFile(String origin, Bytes publicKey, Bytes wrapped) {
     } catch (IllegalArgumentException malformed) {
       throw new IOException("the origin `" + name + "` cannot be used: " + malformed.getMessage());
     }
-    var wrapped = kek.wrap(seed);
+    var wrapped = keks.wrap(seed);
     Arrays.fill(seed, (byte) 0);
-    SafeFiles.create(file, ("# what the logs are called, and the key that signs their heads; written once by init\n"
-        + "origin = " + name + "\npublic = " + publicKey + "\nwrapped = " + HexFormat.of().formatHex(wrapped) + "\n")
-        .getBytes(StandardCharsets.UTF_8));
+    SafeFiles.create(file, new LogKeyFile(name, publicKey, wrapped.version(), Bytes.of(wrapped.bytes())).text());
+  }
+
+  /** Brings the key under the newest key encryption key, on the disk. */
+  static void rewrap(Path file, KekRing keks) throws IOException {
+    var present = read(file);
+    if (present.kekVersion != keks.newest().number()) {
+      var seed = present.unwrap(keks);
+      var wrapped = keks.wrap(seed);
+      Arrays.fill(seed, (byte) 0);
+      var rewrapped = new LogKeyFile(present.origin, present.publicKey, wrapped.version(), Bytes.of(wrapped.bytes()));
+      Arrays.fill(rewrapped.unwrap(keks), (byte) 0); // INVARIANT: replaced only by what was seen to open
+      SafeFiles.replace(file, rewrapped.text());
+    }
+  }
+
+  private byte[] text() {
+    return """
+        # what the logs are called, and the key that signs their heads; the key is made once
+        origin = %s
+        public = %s
+        kek-version = %d
+        wrapped = %s
+        """.formatted(origin, publicKey, kekVersion, wrapped).getBytes(StandardCharsets.UTF_8);
   }
 
   static LogKeyFile read(Path file) throws IOException {
     var conf = new Properties();
     conf.load(new StringReader(new String(SafeFiles.read(file, MOST_BYTES), StandardCharsets.UTF_8)));
     try {
-      return new LogKeyFile(required(conf, "origin"), hex(conf, "public"), hex(conf, "wrapped"));
+      return new LogKeyFile(required(conf, "origin"), hex(conf, "public"),
+          Integer.parseInt(conf.getProperty("kek-version", "1")), hex(conf, "wrapped"));
     } catch (IllegalArgumentException damaged) {
       throw new IOException("`" + file + "` is damaged: " + damaged.getMessage());
     }
@@ -74,14 +95,14 @@ record LogKeyFile(String origin, Bytes publicKey, Bytes wrapped) {
    *
    * @throws IOException if it does not open or is not that of the public key
    */
-  byte[] unwrap(Kek kek) throws IOException {
+  byte[] unwrap(KekRing keks) throws IOException {
     try {
-      var seed = kek.unwrap(wrapped.toByteArray());
+      var seed = keks.unwrap(new KekRing.Wrapped(keks.id(), kekVersion, wrapped.toByteArray()));
       if (seed.length == SEED_BYTES
           && NoteSigner.of("bursar", NoteKey.Kind.ED25519, seed).key().publicKey().equals(publicKey)) {
         return seed;
       }
-    } catch (InvalidCipherTextException damaged) {
+    } catch (Kek.DoesNotOpenException damaged) {
       throw new IOException("the key of the log does not open", damaged);
     }
     throw new IOException("the key of the log is not that of its public key");

@@ -51,11 +51,16 @@ final class SafeFiles {
 
   /** Puts a file of mode 0600 in the place of what was there, so that a reader sees the old one or the new one. */
   static void replace(Path file, byte[] bytes) throws IOException {
+    replaceUnsynced(file, bytes);
+    syncDirectory(file);
+  }
+
+  /** The same, for many files of a directory: after a power cut it is the old file or the new one, until {@link #syncDirectory}. */
+  static void replaceUnsynced(Path file, byte[] bytes) throws IOException {
     var temporary = file.resolveSibling("." + file.getFileName() + ".new");
     Files.deleteIfExists(temporary);
     write(temporary, bytes);
     Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
-    syncDirectory(file);
   }
 
   /**

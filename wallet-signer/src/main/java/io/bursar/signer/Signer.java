@@ -194,7 +194,8 @@ final class Signer {
         .map(fault -> refuse(fault.reason(), fault.message(), permit));
   }
 
-  private SignerReply signRecorded(Keystore.Entry key, TransferIntent intent) throws Keystore.UnreadableKeyException {
+  private SignerReply signRecorded(Keystore.Entry key, TransferIntent intent)
+      throws IOException, Keystore.UnreadableKeyException {
     var digest = Eip1559.signingHash(intent);
     Secp256k1.Signature signature;
     try (var secret = keystore.unseal(key)) {

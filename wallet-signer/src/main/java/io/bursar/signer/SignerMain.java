@@ -35,19 +35,17 @@ public final class SignerMain {
   private static final int USAGE = 2;
   private static final long STOP_SECONDS = 8;
   private static final String HELP = """
-      usage: wallet-signer init  --home DIR --permit-key FILE [--kek-file FILE | --passphrase-file FILE]
-                                 [--origin NAME]
+      usage: wallet-signer init  --home DIR --permit-key FILE [KEK] [--origin NAME]
              wallet-signer serve --home DIR --socket PATH [--allow-user NAME] [--backend auto|native|bouncycastle]
                                  [--log-proof required|off]
              wallet-signer log-key     --home DIR --tenant ID
              wallet-signer forget-head --home DIR --tenant ID
+             wallet-signer rotate-kek  --home DIR [KEK]
+             wallet-signer kek-status  --home DIR
              wallet-signer --help | --version
 
       init   makes what is missing and never overwrites: the directory DIR, the key encryption key, the key of the log,
              and the pair of permit keys, whose private half goes to FILE for the API to read
-        --kek-file FILE         keep the key encryption key unencrypted in FILE (default DIR/kek.key); for
-                                development, refused if BURSAR_MODE is production
-        --passphrase-file FILE  make the key encryption key from the passphrase in FILE
         --origin NAME           what the logs are called, such as wallets.example.com/log; without one, a name made of
                                 the log's key
       serve  signs what permits allow, on a Unix socket, until it is told to stop
@@ -56,6 +54,15 @@ public final class SignerMain {
         --backend NAME          native: libsecp256k1; bouncycastle: plain Java; auto: native where it loads
         --log-proof off         sign without proof that the payment was authorized on the record; for development,
                                 refused if BURSAR_MODE is production
+      KEK is one of these, and says where the key encryption key is:
+        --kek-file FILE         unencrypted in FILE (default DIR/kek.key); for development, refused if BURSAR_MODE is
+                                production
+        --passphrase-file FILE  made from the passphrase in FILE by Argon2id
+        --pkcs11-library FILE --pkcs11-slot NUMBER --pkcs11-pin-file FILE
+                                in an HSM, which makes it and never lets it out
+      rotate-kek   makes a new key encryption key, where the last one is if nothing else is said, and brings all keys
+                   under it, also while the signer runs; run it again to go on with a rotation that was stopped
+      kek-status   says which key encryption keys are in use and how far a rotation is
       log-key      prints the public key of a tenant's log, as verifiers take it
       forget-head  forgets the last head that was signed for a tenant's log, so that a log which was rewritten is signed
                    again. Every verifier and witness will see the break. Stop the signer first
@@ -70,7 +77,7 @@ public final class SignerMain {
   }
 
   /** A command line that says something else than the help does. */
-  private static final class UsageException extends Exception {
+  static final class UsageException extends Exception {
     private static final long serialVersionUID = 1L;
 
     UsageException(String message) {
@@ -97,8 +104,7 @@ public final class SignerMain {
         case "--help" -> out.print(HELP);
         case "--version" -> out.println("wallet-signer " + version());
         case "init" -> init(
-            options(rest, Set.of("--home", "--permit-key", "--kek-file", "--passphrase-file", "--origin")), production,
-            out);
+            options(rest, KeyCommands.withKek("--home", "--permit-key", "--origin")), production, out);
         case "serve" -> serve(
             options(rest, Set.of("--home", "--socket", "--allow-user", "--backend", "--log-proof")), production);
         case "log-key" -> {
@@ -106,6 +112,8 @@ public final class SignerMain {
           var home = new SignerHome(Path.of(required(options, "--home")), production);
           out.println(LogKeyFile.read(home.logKey()).key(tenant(options)).text());
         }
+        case "rotate-kek" -> KeyCommands.rotate(options(rest, KeyCommands.withKek("--home")), production, out);
+        case "kek-status" -> KeyCommands.status(options(rest, Set.of("--home")), production, out);
         case "forget-head" -> forgetHead(options(rest, Set.of("--home", "--tenant")), production, out);
         default -> throw new UsageException(
             command.isEmpty() ? "a command is missing" : "there is no command `" + command + "`");
@@ -124,16 +132,7 @@ public final class SignerMain {
       throws IOException, UsageException {
     var home = Path.of(required(options, "--home"));
     var permitKey = Path.of(required(options, "--permit-key"));
-    Optional<SignerHome.KekSource> source = Optional.empty();
-    if (options.containsKey("--kek-file")) {
-      source = Optional.of(new SignerHome.KekSource.KeyFile(Path.of(required(options, "--kek-file"))));
-    }
-    if (options.containsKey("--passphrase-file")) {
-      if (source.isPresent()) {
-        throw new UsageException("--kek-file and --passphrase-file exclude each other");
-      }
-      source = Optional.of(new SignerHome.KekSource.PassphraseFile(Path.of(required(options, "--passphrase-file"))));
-    }
+    var source = KeyCommands.kekSource(options);
     new SignerHome(home, production).initialize(permitKey, source, Optional.ofNullable(options.get("--origin")));
     out.println("the signer's home is `" + home + "`; the API's permit key is `" + permitKey + "`");
   }
@@ -182,10 +181,10 @@ public final class SignerMain {
     var stopped = new CountDownLatch(1);
     boolean logProof = logProofRequired(options, production);
     try (var _ = home.lock(); var curve = curve(options.getOrDefault("--backend", "auto"), home)) {
-      var kek = home.openKek();
-      var keystore = Keystore.open(home.keys(), kek, curve);
+      var keks = home.keks().open();
+      var keystore = Keystore.open(home.keys(), keks, curve);
       var logKey = LogKeyFile.read(home.logKey());
-      var seed = logKey.unwrap(kek);
+      var seed = logKey.unwrap(keks);
       var log = LogSigner.open(logKey.origin(), seed, home.heads(), logProof); // which has a copy of its own
       Arrays.fill(seed, (byte) 0);
       if (keystore.size() > 0 && !Files.exists(home.journal())) {
@@ -200,12 +199,14 @@ public final class SignerMain {
         facts.add("log-proof=" + (logProof ? "required" : "off"));
         var signer = new Signer(home.permitKey(), keystore, journal, log, InstantSource.system(),
             new Healthy(version(), curve.name(), facts));
-        try (var server = SignerServer.bind(signer, socket, home.user(),
-            Optional.ofNullable(options.get("--allow-user")), SignerServer.Limits.DEFAULT)) {
+        try (var rotation = new KekRotation(home, keks, keystore, _ -> {});
+            var server = SignerServer.bind(signer, socket, home.user(),
+                Optional.ofNullable(options.get("--allow-user")), SignerServer.Limits.DEFAULT)) {
           log().log(Level.INFO, "ready socket=" + socket + " backend=" + curve.name() + " keys=" + keystore.size()
               + " records=" + journal.records() + " " + String.join(" ", facts) + " started-in-ms="
               + (System.nanoTime() - started) / 1_000_000);
           Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server, stopped), "stop"));
+          rotation.start();
           server.run();
         }
       }
@@ -266,7 +267,7 @@ public final class SignerMain {
     return options;
   }
 
-  private static String required(Map<String, String> options, String name) throws UsageException {
+  static String required(Map<String, String> options, String name) throws UsageException {
     var value = options.get(name);
     if (value == null) {
       throw new UsageException(name + " is missing");

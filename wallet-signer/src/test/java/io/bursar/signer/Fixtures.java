@@ -52,8 +52,12 @@ final class Fixtures {
 
   private Fixtures() {}
 
-  static Kek kek() {
-    return Kek.ofKey("0123456789abcdef0123456789abcdef".getBytes(StandardCharsets.US_ASCII));
+  static KekRing keks() {
+    return KekRing.of(kek());
+  }
+
+  static AesKek kek() {
+    return AesKek.ofKey("0123456789abcdef0123456789abcdef".getBytes(StandardCharsets.US_ASCII));
   }
 
   /** A signer of logs whose secret key is known. */

@@ -84,12 +84,12 @@ class KeystoreTest {
     var one = create(store(), Fixtures.TENANT, KEY);
     var two = create(store(), Fixtures.OTHER_TENANT, OTHER_KEY);
     for (var swapped : new Entry[]{
-        new Entry(two.tenantId(), one.keyId(), one.address(), one.kekId(), one.wrapped(), one.nonce(), one.sealed()),
-        new Entry(one.tenantId(), two.keyId(), one.address(), one.kekId(), one.wrapped(), one.nonce(), one.sealed()),
-        new Entry(one.tenantId(), one.keyId(), two.address(), one.kekId(), one.wrapped(), one.nonce(), one.sealed()),
-        new Entry(two.tenantId(), two.keyId(), two.address(), one.kekId(), one.wrapped(), one.nonce(), one.sealed()),
-        new Entry(one.tenantId(), one.keyId(), one.address(), one.kekId(), two.wrapped(), one.nonce(), one.sealed()),
-        new Entry(one.tenantId(), one.keyId(), one.address(), one.kekId(), one.wrapped(), two.nonce(), one.sealed())}) {
+        new Entry(two.tenantId(), one.keyId(), one.address(), one.dataKey(), one.nonce(), one.sealed()),
+        new Entry(one.tenantId(), two.keyId(), one.address(), one.dataKey(), one.nonce(), one.sealed()),
+        new Entry(one.tenantId(), one.keyId(), two.address(), one.dataKey(), one.nonce(), one.sealed()),
+        new Entry(two.tenantId(), two.keyId(), two.address(), one.dataKey(), one.nonce(), one.sealed()),
+        new Entry(one.tenantId(), one.keyId(), one.address(), two.dataKey(), one.nonce(), one.sealed()),
+        new Entry(one.tenantId(), one.keyId(), one.address(), one.dataKey(), two.nonce(), one.sealed())}) {
       assertDoesNotOpen(swapped);
     }
     store().unseal(one).close();
@@ -117,10 +117,10 @@ class KeystoreTest {
   @Test
   void anotherKekOpensNothingAndIsNamed() throws Exception {
     var entry = create(store(), Fixtures.TENANT, KEY);
-    var stranger = Kek.ofKey(new byte[32]);
+    var stranger = KekRing.of(AesKek.ofKey(new byte[32]));
     assertThatThrownBy(() -> Keystore.open(directory, stranger, curve).unseal(entry))
         .isInstanceOf(UnreadableKeyException.class).hasMessageContaining(stranger.id())
-        .hasMessageContaining(Fixtures.kek().id());
+        .hasMessageContaining(Fixtures.keks().id());
   }
 
   @Test
@@ -145,7 +145,7 @@ class KeystoreTest {
 
   @Test
   void takesNoMoreKeysThanItMay() throws Exception {
-    var small = new Keystore(directory, Fixtures.kek(), curve, 2);
+    var small = new Keystore(directory, Fixtures.keks(), curve, 2);
     create(small, Fixtures.TENANT, KEY);
     create(small, Fixtures.TENANT, OTHER_KEY);
     assertThat(small.create(Fixtures.TENANT, new UUID(3, 3))).isInstanceOf(Creation.LimitReached.class);
@@ -158,7 +158,7 @@ class KeystoreTest {
   }
 
   private Keystore store() throws IOException {
-    return Keystore.open(directory, Fixtures.kek(), curve);
+    return Keystore.open(directory, Fixtures.keks(), curve);
   }
 
   private static Entry create(Keystore store, UUID tenantId, UUID keyId) throws Exception {

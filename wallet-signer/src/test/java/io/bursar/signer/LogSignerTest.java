@@ -68,7 +68,7 @@ class LogSignerTest {
   }
 
   private Signer signer() throws IOException {
-    var keystore = Keystore.open(directory.resolve("keys"), Fixtures.kek(), new BouncyCastleSecp256k1());
+    var keystore = Keystore.open(directory.resolve("keys"), Fixtures.keks(), new BouncyCastleSecp256k1());
     var journal = Journal.open(directory.resolve("journal-" + UUID.randomUUID()), Fixtures.NOW);
     return new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, Fixtures.log(directory, true),
         new Fixtures.TestClock(), Fixtures.HEALTHY);

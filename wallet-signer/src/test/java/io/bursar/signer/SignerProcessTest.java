@@ -87,7 +87,7 @@ class SignerProcessTest {
 
   /** The private key must be in no file of the home and in no log line, in no usual spelling. */
   private static void assertKeyIsNowhere(SignerProcess signer, Address address) throws Exception {
-    var kek = new SignerHome(signer.home(), false).openKek();
+    var kek = new SignerHome(signer.home(), false).keks().open();
     var keystore = Keystore.open(signer.home().resolve("keys"), kek, new BouncyCastleSecp256k1());
     var entry = keystore.find(KEY).orElseThrow();
     assertThat(entry.address()).isEqualTo(address);

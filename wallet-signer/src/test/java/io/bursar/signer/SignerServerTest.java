@@ -247,7 +247,7 @@ class SignerServerTest {
 
   private Signer signer() throws Exception {
     var home = Files.createTempDirectory(directory, "home");
-    var keystore = Keystore.open(home.resolve("keys"), Fixtures.kek(), curve);
+    var keystore = Keystore.open(home.resolve("keys"), Fixtures.keks(), curve);
     var journal = Journal.open(home.resolve("journal"), Fixtures.NOW);
     running.add(journal);
     return new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, Fixtures.log(home, false),

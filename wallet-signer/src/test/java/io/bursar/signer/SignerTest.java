@@ -58,7 +58,7 @@ class SignerTest {
 
   @BeforeEach
   void start() throws Exception {
-    var keystore = Keystore.open(directory.resolve("keys"), Fixtures.kek(), curve);
+    var keystore = Keystore.open(directory.resolve("keys"), Fixtures.keks(), curve);
     var journal = Journal.open(directory.resolve("journal"), clock.instant());
     running = new Setup(
         new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, Fixtures.log(directory, false), clock,
@@ -235,7 +235,7 @@ class SignerTest {
   void aFullDiskSignsNothingAndHealsByItself() throws Exception {
     journal().close();
     var channel = new FaultyChannel(SafeFiles.open(directory.resolve("journal")));
-    var keystore = Keystore.open(directory.resolve("keys"), Fixtures.kek(), curve);
+    var keystore = Keystore.open(directory.resolve("keys"), Fixtures.keks(), curve);
     var journal = new Journal(directory.resolve("journal"), channel, clock.instant());
     running = new Setup(
         new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, Fixtures.log(directory, false), clock,
@@ -282,7 +282,7 @@ class SignerTest {
         // holds nothing
       }
     };
-    var keystore = Keystore.open(directory.resolve("keys"), Fixtures.kek(), faulty);
+    var keystore = Keystore.open(directory.resolve("keys"), Fixtures.keks(), faulty);
     var signer = new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal(), Fixtures.log(directory, false),
         clock, Fixtures.HEALTHY);
     var reply = signer.answer(payload(Fixtures.request(Fixtures.intent(KEY, address, 0))));
