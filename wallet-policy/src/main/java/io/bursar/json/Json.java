@@ -2,6 +2,7 @@ package io.bursar.json;
 
 import java.math.BigInteger;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -72,6 +73,13 @@ public sealed interface Json {
 
     /** The same members sorted by the UTF-16 code units of their names. */
     Obj byName() {
+      boolean sorted = true;
+      for (int i = 1; i < names.length && sorted; i++) {
+        sorted = names[i - 1].compareTo(names[i]) < 0;
+      }
+      if (sorted) {
+        return this;
+      }
       if (names.length > SMALL) {
         return new Obj(new TreeMap<>(members()));
       }
@@ -132,24 +140,31 @@ public sealed interface Json {
 
   Json NULL = new Null();
 
-  /** An object of few members that is being put together; an absent value leaves its member out. */
-  final class Builder {
+  /** Members that are being put together. */
+  final class Members {
     private String[] names = new String[8];
     private Json[] values = new Json[8];
     private int size;
 
-    private Builder() {}
+    /** The names, once there are so many that looking for one among them would not do. */
+    private @Nullable Map<String, Integer> index;
 
-    /** Puts a member, in the place of an earlier one of the same name. */
-    public Builder put(String name, @Nullable Json value) {
-      if (value == null) {
-        return this;
+    private int find(String name) {
+      if (index != null) {
+        return index.getOrDefault(name, -1);
       }
       for (int i = 0; i < size; i++) {
         if (names[i].equals(name)) {
-          values[i] = value;
-          return this;
+          return i;
         }
+      }
+      return -1;
+    }
+
+    /** Adds a member; false, and nothing is added, if there is one of its name. */
+    boolean add(String name, Json value) {
+      if (find(name) >= 0) {
+        return false;
       }
       if (size == names.length) {
         names = Arrays.copyOf(names, size * 2);
@@ -158,6 +173,33 @@ public sealed interface Json {
       names[size] = name;
       values[size] = value;
       size++;
+      if (index != null) {
+        index.put(name, size - 1);
+      } else if (size > Obj.SMALL) {
+        index = new HashMap<>();
+        for (int i = 0; i < size; i++) {
+          index.put(names[i], i);
+        }
+      }
+      return true;
+    }
+
+    Obj object() {
+      return new Obj(Arrays.copyOf(names, size), Arrays.copyOf(values, size));
+    }
+  }
+
+  /** An object that is being put together; an absent value leaves its member out. */
+  final class Builder {
+    private final Members members = new Members();
+
+    private Builder() {}
+
+    /** Puts a member, in the place of an earlier one of the same name. */
+    public Builder put(String name, @Nullable Json value) {
+      if (value != null && !members.add(name, value)) {
+        members.values[members.find(name)] = value;
+      }
       return this;
     }
 
@@ -178,7 +220,7 @@ public sealed interface Json {
     }
 
     public Obj build() {
-      return new Obj(Arrays.copyOf(names, size), Arrays.copyOf(values, size));
+      return members.object();
     }
   }
 

@@ -4,15 +4,14 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.StreamReadFeature;
+import tools.jackson.core.TokenStreamLocation;
 import tools.jackson.core.exc.StreamConstraintsException;
 import tools.jackson.core.exc.StreamReadException;
 import tools.jackson.core.json.JsonFactory;
@@ -27,10 +26,8 @@ public final class JsonText {
   private static final JsonFactory FACTORY = JsonFactory.builder()
       .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(DEPTH_MAX).maxStringLength(1 << 20)
           .maxNumberLength(64).maxNameLength(1024).build())
-      .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
+      .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
       .build();
-
-  private JsonText() {}
 
   /** What was wrong with a text that should have been JSON; the message is fit for a client. */
   public static final class Malformed extends Exception {
@@ -45,17 +42,14 @@ public final class JsonText {
    * @throws Malformed if the text is not strict JSON
    */
   public static Json parse(byte[] text) throws Malformed {
-    String decoded;
-    try {
-      decoded = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text)).toString();
-    } catch (CharacterCodingException e) {
-      throw new Malformed("the text is not valid UTF-8");
-    }
-    try (JsonParser parser = FACTORY.createParser(ObjectReadContext.empty(), decoded)) {
+    boolean plain = isPlain(text);
+    try (JsonParser parser = plain
+        ? FACTORY.createParser(ObjectReadContext.empty(), text)
+        : FACTORY.createParser(ObjectReadContext.empty(), decoded(text))) {
       if (parser.nextToken() == null) {
         throw new Malformed("there is no JSON value");
       }
-      var value = value(parser);
+      var value = new JsonText(parser, plain).value();
       if (parser.nextToken() != null) {
         throw new Malformed("there is text after the JSON value");
       }
@@ -63,39 +57,69 @@ public final class JsonText {
     } catch (StreamConstraintsException e) {
       throw new Malformed("the JSON is nested deeper than " + DEPTH_MAX + " levels or has a text that is too long");
     } catch (StreamReadException e) {
-      var at = e.getLocation();
-      var duplicate = e.getOriginalMessage() != null && e.getOriginalMessage().startsWith("Duplicate");
-      throw new Malformed(
-          (duplicate ? "a member name is repeated" : "not well-formed JSON") + " at line " + at.getLineNr()
-              + ", column " + at.getColumnNr());
+      throw malformed("not well-formed JSON", e.getLocation());
     }
   }
 
-  private static Json value(JsonParser parser) throws Malformed {
+  private static Malformed malformed(String what, TokenStreamLocation at) {
+    return new Malformed(what + " at line " + at.getLineNr() + ", column " + at.getColumnNr());
+  }
+
+  private static String decoded(byte[] text) throws Malformed {
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text)).toString();
+    } catch (CharacterCodingException e) {
+      throw new Malformed("the text is not valid UTF-8");
+    }
+  }
+
+  /** Whether a text is ASCII without escapes, as nearly all are: it is read without being decoded and looked through first. */
+  private static boolean isPlain(byte[] text) {
+    for (byte each : text) {
+      // A zero byte would have the parser take the text for UTF-16.
+      if (each <= 0 || each == '\\') {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private final JsonParser parser;
+  private final boolean plain;
+
+  private JsonText(JsonParser parser, boolean plain) {
+    this.parser = parser;
+    this.plain = plain;
+  }
+
+  private Json value() throws Malformed {
     return switch (parser.currentToken()) {
       case START_OBJECT -> {
-        Map<String, Json> members = new LinkedHashMap<>();
+        var members = new Json.Members();
         while (parser.nextToken() != JsonToken.END_OBJECT) {
           var name = wellFormed(parser.currentName());
+          var at = parser.currentTokenLocation();
           parser.nextToken();
-          members.put(name, value(parser));
+          if (!members.add(name, value())) {
+            throw malformed("a member name is repeated", at);
+          }
         }
-        yield new Json.Obj(members);
+        yield members.object();
       }
       case START_ARRAY -> {
         List<Json> items = new ArrayList<>();
         while (parser.nextToken() != JsonToken.END_ARRAY) {
-          items.add(value(parser));
+          items.add(value());
         }
         yield new Json.Arr(items);
       }
       case VALUE_STRING -> new Json.Str(wellFormed(parser.getString()));
       case VALUE_NUMBER_INT -> {
-        var number = parser.getBigIntegerValue();
-        if (number.abs().bitLength() > 53) {
+        boolean small = parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
+        if (!small || Math.abs(parser.getLongValue()) > Json.Num.MAX) {
           throw new Malformed("a number is beyond 2^53 - 1; write amounts as text");
         }
-        yield new Json.Num(number.longValueExact());
+        yield new Json.Num(parser.getLongValue());
       }
       case VALUE_NUMBER_FLOAT ->
         throw new Malformed("numbers with a fraction or exponent are not accepted; write amounts as text");
@@ -108,7 +132,10 @@ public final class JsonText {
   }
 
   /** An escaped lone surrogate is a character that UTF-8 cannot write. */
-  private static String wellFormed(String text) throws Malformed {
+  private String wellFormed(String text) throws Malformed {
+    if (plain) {
+      return text;
+    }
     for (int i = 0; i < text.length(); i++) {
       if (Character.isSurrogate(text.charAt(i))) {
         if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
@@ -126,82 +153,11 @@ public final class JsonText {
    * @see <a href="https://www.rfc-editor.org/rfc/rfc8785">RFC 8785, JSON Canonicalization Scheme</a>
    */
   public static byte[] canonical(Json value) {
-    var out = new StringBuilder(2_048);
-    write(value, true, out);
-    return out.toString().getBytes(StandardCharsets.UTF_8);
+    return new JsonBytes().write(value, true);
   }
 
   /** The bytes of a value with its members in their own order, which people read more easily. */
   public static byte[] inOrder(Json value) {
-    var out = new StringBuilder(2_048);
-    write(value, false, out);
-    return out.toString().getBytes(StandardCharsets.UTF_8);
-  }
-
-  private static void write(Json value, boolean sorted, StringBuilder out) {
-    switch (value) {
-      case Json.Obj object -> {
-        var ordered = sorted ? object.byName() : object;
-        out.append('{');
-        for (int i = 0; i < ordered.size(); i++) {
-          if (i > 0) {
-            out.append(',');
-          }
-          quote(ordered.name(i), out);
-          out.append(':');
-          write(ordered.value(i), sorted, out);
-        }
-        out.append('}');
-      }
-      case Json.Arr array -> {
-        out.append('[');
-        for (int i = 0; i < array.items().size(); i++) {
-          if (i > 0) {
-            out.append(',');
-          }
-          write(array.items().get(i), sorted, out);
-        }
-        out.append(']');
-      }
-      case Json.Str string -> quote(string.value(), out);
-      case Json.Num number -> out.append(number.value());
-      case Json.Bool bool -> out.append(bool.value());
-      case Json.Null none -> out.append("null");
-    }
-  }
-
-  private static void quote(String text, StringBuilder out) {
-    out.append('"');
-    int plain = plainLength(text);
-    out.append(text, 0, plain);
-    for (int i = plain; i < text.length(); i++) {
-      char c = text.charAt(i);
-      switch (c) {
-        case '"' -> out.append("\\\"");
-        case '\\' -> out.append("\\\\");
-        case '\b' -> out.append("\\b");
-        case '\t' -> out.append("\\t");
-        case '\n' -> out.append("\\n");
-        case '\f' -> out.append("\\f");
-        case '\r' -> out.append("\\r");
-        default -> {
-          if (c < 0x20) {
-            out.append(String.format(java.util.Locale.ROOT, "\\u%04x", (int) c));
-          } else {
-            out.append(c);
-          }
-        }
-      }
-    }
-    out.append('"');
-  }
-
-  /** How many characters from the first on stand for themselves; in most texts all do. */
-  private static int plainLength(String text) {
-    int i = 0;
-    while (i < text.length() && text.charAt(i) >= 0x20 && text.charAt(i) != '"' && text.charAt(i) != '\\') {
-      i++;
-    }
-    return i;
+    return new JsonBytes().write(value, false);
   }
 }
