@@ -25,6 +25,9 @@ import io.bursar.spend.SpendFacts;
  * {@code BURSAR_ADMIN_KEY} makes an agent and its key and attaches a policy to the tenant. Leaves {@code agent.id} and
  * {@code agent.key} in the directory.
  *
+ * <p>{@code Setup conditions PORT TENANT} attaches a policy of ten rules and three conditions more in its place, {@code Setup plain PORT
+ * TENANT} the first one again.
+ *
  * <p>{@code Setup buckets TENANT AGENT} reads wallet identifiers (UUIDs) from standard input and prints, for each and for each
  * limit of the policy, {@code definition wallet key}: under which key the spends of a wallet are counted.
  */
@@ -38,6 +41,20 @@ final class Setup {
         {"id": "all", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "%1$s", "window": {"rolling": "PT24H"}}]}"""
       .formatted(LIMIT);
 
+  /** The rules of the first policy, six more, and three with conditions; what is counted is the same. */
+  private static final String CONDITIONS = POLICY.replace("\"bench\"", "\"bench with conditions\"").replace("]}", """
+      ,
+        {"id": "usdc", "kind": "permit", "match": {"assets": ["USDC"]}},
+        {"id": "each", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "1000", "window": "spend"},
+        {"id": "least", "kind": "limit", "match": {"assets": ["USDC"]}, "min": "0.000001", "window": "spend"},
+        {"id": "scam", "kind": "deny", "match": {"payees": {"in": ["0x00000000000000000000000000000000000000bb"]}}},
+        {"id": "gambling", "kind": "deny", "match": {"categories": ["gambling"]}},
+        {"id": "large", "kind": "approval", "match": {"assets": ["USDC"], "amount": {"above": "500"}},
+         "groups": [{"group": "bench", "threshold": 1}]},
+        {"id": "refund", "kind": "deny", "when": "spend.purpose.contains('refund') && spend.amount > decimal('5')"},
+        {"id": "night", "kind": "deny", "when": "now.getHours('Europe/Berlin') < 6 && spent('day') > decimal('899999999999')"},
+        {"id": "order", "kind": "deny", "when": "has(spend.metadata.order) && spend.metadata.order.startsWith('x')"}]}""");
+
   private final HttpClient client = HttpClient.newHttpClient();
   private final String base;
 
@@ -50,6 +67,10 @@ final class Setup {
       buckets(UUID.fromString(args[1]), UUID.fromString(args[2]));
       return;
     }
+    if (args[0].equals("conditions") || args[0].equals("plain")) {
+      new Setup("http://127.0.0.1:" + args[1]).attach(args[2], args[0].equals("plain") ? POLICY : CONDITIONS);
+      return;
+    }
     var setup = new Setup("http://127.0.0.1:" + args[0]);
     var directory = Path.of(args[1]);
     var agent = text(setup.call("POST", "/v1/agents", "{\"name\": \"bench\"}"), "id");
@@ -57,10 +78,16 @@ final class Setup {
         "{\"role\": \"agent\", \"name\": \"bench\", \"agentId\": \"" + agent + "\"}"), "secret");
     Files.writeString(directory.resolve("agent.id"), Id.AGENT.parse(agent).orElseThrow().toString());
     Files.writeString(directory.resolve("agent.key"), key);
-    var policy = setup.call("POST", "/v1/policies", "{\"document\": " + POLICY + "}");
+    var approver = text(setup.call("POST", "/v1/approvers", "{\"name\": \"bench\"}"), "id");
+    setup.call("POST", "/v1/approver-groups", "{\"name\": \"bench\", \"members\": [\"" + approver + "\"]}");
+    setup.attach(args[2], POLICY);
+  }
+
+  private void attach(String tenant, String document) throws IOException, InterruptedException {
+    var policy = call("POST", "/v1/policies", "{\"document\": " + document + "}");
     var version = "\"version\": \"" + text(policy, "version") + "\"";
-    setup.call("POST", "/v1/policies/" + text(policy, "id") + "/publish", "{" + version + "}");
-    setup.call("PUT", "/v1/policy-attachments/tenant/" + args[2],
+    call("POST", "/v1/policies/" + text(policy, "id") + "/publish", "{" + version + "}");
+    call("PUT", "/v1/policy-attachments/tenant/" + tenant,
         "{\"policyId\": \"" + text(policy, "id") + "\", " + version + "}");
   }
 
