@@ -100,9 +100,13 @@ public final class Replay {
     } catch (JsonText.Malformed e) {
       return new Impossible("the entry is not JSON: " + e.getMessage());
     }
-    if (!(parsed instanceof Json.Obj entry)) {
-      return new Impossible("the entry is not an object");
-    }
+    return parsed instanceof Json.Obj entry
+        ? again(entry, payload)
+        : new Impossible("the entry is not an object");
+  }
+
+  /** As {@link #again(byte[])}, for an entry that was read already. */
+  public Result again(Json.Obj entry, byte[] payload) {
     try {
       var again = decidedAgain(entry);
       if (Arrays.equals(JsonText.canonical(again), payload)) {

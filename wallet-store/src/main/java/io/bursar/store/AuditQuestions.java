@@ -190,4 +190,30 @@ public final class AuditQuestions {
     return database.reading().sql("SELECT audit_seq FROM lane WHERE tenant_id = :tenant").param("tenant", tenantId)
         .query(Long.class).single();
   }
+
+  /**
+   * The number of the first entry at a time or later; one more than the last number if there is none. Numbers follow time, as
+   * far as the database's clock was never put back.
+   */
+  public long firstAt(UUID tenantId, Instant at) {
+    long low = 1;
+    long high = recorded(tenantId) + 1;
+    while (low < high) {
+      long middle = (low + high) >>> 1;
+      boolean before = database.reading()
+          .sql("SELECT at < :at FROM audit_entry WHERE tenant_id = :tenant AND seq = :seq").param("tenant", tenantId)
+          .param("seq", middle).param("at", Directory.utc(at)).query(Boolean.class).single();
+      low = before ? middle + 1 : low;
+      high = before ? high : middle;
+    }
+    return low;
+  }
+
+  /** Every entry of people's doing of one kind up to a number, the oldest first. */
+  public List<Entry> changesUpTo(UUID tenantId, String kind, long lastSeq) {
+    return database.reading().sql("""
+        SELECT seq, at, kind, payload FROM audit_entry WHERE tenant_id = :tenant AND seq <= :last AND kind = :kind
+        """ + ADMINISTRATIVE + " ORDER BY seq").param("tenant", tenantId).param("last", lastSeq).param("kind", kind)
+        .query((row, n) -> entry(row)).list();
+  }
 }

@@ -42,6 +42,9 @@ public final class PolicyStore {
     record NotPublished() implements AttachResult {}
   }
 
+  /** A longer document, in bytes, is not in the entry of its making, which has its hash in any case: the version. */
+  private static final int IN_ENTRY_MAX = 60_000;
+
   private static final String SELECT = """
       SELECT v.policy_id, p.name, v.version, v.number, v.document, v.created_at, v.published_at
       FROM policy_version v JOIN policy p ON p.tenant_id = v.tenant_id AND p.policy_id = v.policy_id
@@ -96,14 +99,16 @@ public final class PolicyStore {
 
   private PolicyVersion insert(AuditEntries.Slot slot, UUID policyId, int number, Json.Obj document, String actor) {
     var version = PolicyJson.version(document);
+    var bytes = JsonText.canonical(document);
     database.sql().sql("""
         INSERT INTO policy_version (tenant_id, policy_id, version, number, document, created_at)
         VALUES (:tenant, :id, :version, :number, :document, :at)
         """).param("tenant", slot.tenantId()).param("id", policyId).param("version", version).param("number", number)
-        .param("document", JsonText.canonical(document)).param("at", Directory.utc(slot.at())).update();
+        .param("document", bytes).param("at", Directory.utc(slot.at())).update();
     audit.write(slot, "policy.version_created", policyId, actor,
-        Json.object().put("policy", Id.POLICY.text(policyId)).put("version", version).put("document", document)
-            .build());
+        Json.object().put("policy", Id.POLICY.text(policyId)).put("version", version)
+            .put("documentBytes", bytes.length > IN_ENTRY_MAX ? new Json.Num(bytes.length) : null)
+            .put("document", bytes.length > IN_ENTRY_MAX ? null : document).build());
     return find(slot.tenantId(), policyId, version).orElseThrow();
   }
 
@@ -127,6 +132,13 @@ public final class PolicyStore {
   public Optional<PolicyVersion> find(UUID tenantId, UUID policyId, String version) {
     return database.sql().sql(SELECT + " AND v.policy_id = :id AND v.version = :version").param("tenant", tenantId)
         .param("id", policyId).param("version", version).query((row, n) -> version(row)).optional();
+  }
+
+  /** The document of a version, by its hash alone, as canonical JSON (RFC 8785). */
+  public Optional<byte[]> document(UUID tenantId, String version) {
+    return database.reading()
+        .sql("SELECT document FROM policy_version WHERE tenant_id = :tenant AND version = :version LIMIT 1")
+        .param("tenant", tenantId).param("version", version).query((row, n) -> row.getBytes("document")).optional();
   }
 
   /** All versions of a policy, the newest first; none if there is no such policy. */

@@ -18,6 +18,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.json.Json;
+import io.bursar.json.JsonText;
 import io.bursar.policy.PolicyJson;
 import io.bursar.policy.ValueSet;
 import io.bursar.spend.Id;
@@ -131,6 +132,15 @@ public final class ValueSets {
         ORDER BY s.set_id LIMIT :limit
         """).param("tenant", tenantId).param("after", Directory.after(page)).param("limit", page.limit() + 1)
         .query((row, n) -> version(row)).list(), page.limit(), Version::setId);
+  }
+
+  /** The values of the version with this hash, as canonical JSON (RFC 8785): what the hash is of. */
+  public Optional<byte[]> document(UUID tenantId, String digest) {
+    return database.reading()
+        .sql("SELECT items FROM value_set_version WHERE tenant_id = :tenant AND digest = :digest LIMIT 1")
+        .param("tenant", tenantId).param("digest", digest)
+        .query((row, n) -> JsonText.canonical(Json.strings(List.of((String[]) row.getArray("items").getArray()))))
+        .optional();
   }
 
   private record Numbered(UUID place, String value) {}

@@ -110,8 +110,7 @@ public final class LogVerifier {
       var walk = new Walk(head, seen, files, entries, options.partial());
       walk.run(from, progress);
       return new Report(head, note, from, walk.entries(), walk.absent(), files.count(), walk.replayed(),
-          entries.undecided(),
-          Duration.ofNanos(System.nanoTime() - began));
+          walk.undecided(), Duration.ofNanos(System.nanoTime() - began));
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }

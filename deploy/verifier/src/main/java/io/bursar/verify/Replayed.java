@@ -1,14 +1,15 @@
 package io.bursar.verify;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import java.io.UncheckedIOException;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
-
-import org.jspecify.annotations.Nullable;
 
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
@@ -16,6 +17,7 @@ import io.bursar.policy.Policy;
 import io.bursar.policy.PolicyEnvironment;
 import io.bursar.policy.PolicyJson;
 import io.bursar.policy.Replay;
+import io.bursar.policy.ValueSet;
 import io.bursar.policy.cel.CelConditions;
 
 /**
@@ -24,83 +26,71 @@ import io.bursar.policy.cel.CelConditions;
  * frozen and the agent suspended when the log says so.
  *
  * <p>An entry is looked at in its order. Where this copy of the log lacks entries, what was attached before is not known, and
- * only the decisions are checked; their policies then come from the files {@code policies/<version>.json} of the copy.
+ * only the decisions are checked. Policies that are not in the entries that are here, and sets, come from {@link Beside}.
  */
 final class Replayed implements EntryCheck {
-  private static final int POLICY_BYTES_MAX = 1 << 20;
-
-  private final LogSource source;
+  private final Beside beside;
+  private final PolicyEnvironment environment = new PolicyEnvironment(this::set,
+      (expression, named) -> CelConditions.INSTANCE.compile(expression, named));
   private final Map<String, Json> documents = new HashMap<>();
+  private final Map<String, SetVersion> sets = new HashMap<>();
+  private final Set<String> created = new HashSet<>();
+  private final Set<String> notHere = new HashSet<>();
   private final Replay replay = new Replay(this::policy);
   private final Map<String, String> attached = new HashMap<>();
   private final Map<String, Boolean> stopped = new HashMap<>();
   private long next;
   private boolean whole = true;
-  private long undecided;
 
-  /** A policy cannot be made ready here: it names sets, and the log holds only their digests. */
+  /** A version of a set as the log has it: its kind and its digest, not its values, which may be many. */
+  private record SetVersion(ValueSet.Kind kind, String digest) {}
+
+  /** A policy cannot be made ready here: it, or a set that it names, is neither in the log nor beside it. */
   private static final class NotHere extends RuntimeException {
     NotHere() {
       super(null, null, false, false);
     }
   }
 
-  /** The record has the digests of sets, not their values: what a policy that names one decides cannot be told from here. */
-  private static final PolicyEnvironment ENVIRONMENT = new PolicyEnvironment(reference -> {
-    throw new NotHere();
-  }, (expression, sets) -> CelConditions.INSTANCE.compile(expression, sets));
-
   Replayed(LogSource source) {
-    this.source = source;
+    this.beside = new Beside(source);
   }
 
   @Override
-  public boolean check(long index, byte[] entry) throws BadLog {
+  public Outcome check(long index, byte[] payload) throws BadLog, IOException {
     if (index < next) {
-      return false; // looked at before: the last bundle is read again when the log has grown
+      return Outcome.NOTHING_TO_DECIDE; // looked at before: the last bundle is read again when the log has grown
     }
     whole = whole && index == next;
     next = index + 1;
     try {
-      if (isAuthorization(entry)) {
-        return authorization(index, entry);
+      var entry = (Json.Obj) JsonText.parse(payload);
+      var kind = text(entry, "kind");
+      if (!kind.equals(Replay.KIND)) {
+        note(kind, entry);
+        return Outcome.NOTHING_TO_DECIDE;
       }
-      var other = (Json.Obj) JsonText.parse(entry);
-      note(text(other, "kind"), other);
-      return false;
+      var outcome = decideAgain(index, entry, payload);
+      if (whole) {
+        inForce(index, entry);
+      }
+      return outcome;
     } catch (JsonText.Malformed | ClassCastException | IllegalArgumentException e) {
       throw new BadLog(index, "entry " + index + " is not an entry of Bursar: " + e.getMessage());
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
     }
   }
 
-  /** Told without reading it as JSON: quotes within texts are escaped, and no rule of a policy is of that kind. */
-  private static boolean isAuthorization(byte[] entry) {
-    return new String(entry, StandardCharsets.ISO_8859_1).contains("\"kind\":\"" + Replay.KIND + "\"");
-  }
-
-  @Override
-  public long undecided() {
-    return undecided;
-  }
-
-  private boolean authorization(long index, byte[] payload) throws BadLog, JsonText.Malformed {
-    boolean decided = decideAgain(index, payload);
-    if (whole) {
-      inForce(index, (Json.Obj) JsonText.parse(payload));
-    }
-    undecided += decided ? 0 : 1;
-    return decided;
-  }
-
-  private boolean decideAgain(long index, byte[] payload) throws BadLog {
+  private Outcome decideAgain(long index, Json.Obj entry, byte[] payload) throws BadLog {
     Replay.Result result;
     try {
-      result = replay.again(payload);
+      result = replay.again(entry, payload);
     } catch (NotHere e) {
-      return false;
+      return Outcome.UNDECIDED;
     }
     return switch (result) {
-      case Replay.Same _ -> true;
+      case Replay.Same _ -> Outcome.DECIDED;
       case Replay.Different(var pointer, var recorded, var again) -> throw new BadLog(index, "entry " + index
           + " is decided otherwise: at `" + pointer + "` it has " + recorded + ", and should have " + again);
       case Replay.Impossible(var why) -> throw new BadLog(index, "entry " + index + " cannot be decided again: " + why);
@@ -150,12 +140,19 @@ final class Replayed implements EntryCheck {
     switch (kind) {
       case "policy.version_created" -> {
         var version = text(entry, "version");
-        var document = member(entry, "document");
-        if (!PolicyJson.version(document).equals(version)) {
+        var document = entry.get("document");
+        if (document != null && !PolicyJson.version(document).equals(version)) {
           throw new IllegalArgumentException("the document of policy version `" + version + "` is another");
         }
-        documents.put(version, document);
+        created.add(version);
+        if (document != null) {
+          documents.put(version, document);
+        }
       }
+      case "value_set.version_created" -> sets.put(
+          text(entry, "name") + "@" + ((Json.Num) member(entry, "version")).value(),
+          new SetVersion(ValueSet.Kind.valueOf(text(entry, "setKind").toUpperCase(Locale.ROOT)),
+              text(entry, "digest")));
       case "policy.attached" -> attached.put(text(entry, "targetId"), text(entry, "version"));
       case "policy.detached" -> attached.remove(text(entry, "targetId"));
       case "wallet.frozen" -> stopped.put(text(entry, "wallet"), true);
@@ -168,34 +165,35 @@ final class Replayed implements EntryCheck {
     }
   }
 
+  /** Asked for once for each policy that an authorization was decided under; empty if no entry of a whole log has made it. */
   private Optional<Policy> policy(UUID policyId, String version) {
-    var document = documents.get(version);
-    if (document == null) {
-      document = fromFile(version);
-    }
-    if (document == null) {
+    if (whole && !created.contains(version)) {
       return Optional.empty();
     }
-    try {
-      return Optional.of(Replay.policy(version, document, ENVIRONMENT));
-    } catch (IllegalArgumentException e) {
+    if (notHere.contains(version)) {
       throw new NotHere();
     }
-  }
-
-  /** The file need not be believed: its version is the hash of what it holds. */
-  private @Nullable Json fromFile(String version) {
     try {
-      var file = source.read(policyPath(version), POLICY_BYTES_MAX);
-      return file.isEmpty() ? null : JsonText.parse(file.get());
-    } catch (IOException | JsonText.Malformed e) {
-      return null;
+      var document = Optional.ofNullable(documents.get(version)).or(() -> beside.policy(version))
+          .orElseThrow(NotHere::new);
+      return Optional.of(Replay.policy(version, document, environment));
+    } catch (NotHere e) {
+      notHere.add(version);
+      throw e;
     }
   }
 
-  /** Where an evidence pack has a version of a policy. */
-  private static String policyPath(String version) {
-    return "policies/" + version.replace(':', '-') + ".json";
+  /** The set that a policy names, its values checked against the digest in the log; empty if no entry of a whole log has made it. */
+  private Optional<ValueSet> set(String reference) {
+    var version = sets.get(reference);
+    if (version == null) {
+      if (whole) {
+        return Optional.empty();
+      }
+      throw new NotHere();
+    }
+    return Optional.of(ValueSet.of(reference, version.kind(),
+        beside.values(version.digest()).orElseThrow(NotHere::new)));
   }
 
   private static Json member(Json.Obj object, String name) {

@@ -14,7 +14,7 @@ import io.bursar.log.SignedNote;
  * @param absent how many entries are not in this copy of the log, so that only their hashes were checked
  * @param files how many tiles and bundles were read
  * @param replayed how many authorizations were decided again
- * @param undecided how many could not be: their policies name sets, of which the log holds only the digests
+ * @param undecided how many could not be: their policies or the sets that those name are not in the log itself, nor beside it
  */
 public record Report(Checkpoint checkpoint, SignedNote note, long from, long entries, long absent, long files,
     long replayed, long undecided, Duration took) {}

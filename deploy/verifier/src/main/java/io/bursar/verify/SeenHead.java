@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.Objects;
 import java.util.Optional;
 
 import io.bursar.log.SignedNote;
@@ -41,5 +42,10 @@ record SeenHead(Path file) {
       channel.force(true);
     }
     Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    // A rename is durable once its directory is.
+    try (var directory = FileChannel.open(Objects.requireNonNull(file.toAbsolutePath().getParent()),
+        StandardOpenOption.READ)) {
+      directory.force(true);
+    }
   }
 }

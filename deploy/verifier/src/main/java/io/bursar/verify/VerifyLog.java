@@ -80,6 +80,10 @@ public final class VerifyLog {
       return UNREADABLE;
     } catch (InterruptedException e) {
       return UNREADABLE;
+    } catch (LinkageError e) {
+      errors.println("verify-log: nothing is known, the command lacks a part of itself: " + e
+          + "; take bursar-verify-all.jar, which has them all");
+      return UNREADABLE;
     }
   }
 
@@ -136,7 +140,7 @@ public final class VerifyLog {
       out.printf(Locale.ROOT, "  decisions   %,d decided again, all alike%n", report.replayed());
       if (report.undecided() > 0) {
         out.printf(Locale.ROOT,
-            "  undecided   %,d could not be: their policies name sets, of which the log holds only digests%n",
+            "  undecided   %,d could not be: the log has only digests of their sets or policies, and these are not beside it%n",
             report.undecided());
       }
     }

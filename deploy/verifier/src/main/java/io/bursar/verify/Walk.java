@@ -35,6 +35,7 @@ final class Walk {
   private long entries;
   private long absent;
   private long replayed;
+  private long undecided;
 
   Walk(Checkpoint head, @Nullable Checkpoint seen, LogFiles files, EntryCheck check, boolean partial) {
     this.head = head;
@@ -57,6 +58,11 @@ final class Walk {
   /** How many were authorizations, and decided again. */
   long replayed() {
     return replayed;
+  }
+
+  /** How many were authorizations, and could not be. */
+  long undecided() {
+    return undecided;
   }
 
   /** @param from the first entry to look at, a multiple of 256 */
@@ -87,7 +93,7 @@ final class Walk {
   }
 
   /** The hashes of the entries themselves; for absent ones what their tile says. */
-  private byte[] hashes(LogFiles.Piece piece, long index) throws BadLog {
+  private byte[] hashes(LogFiles.Piece piece, long index) throws BadLog, IOException {
     var bundle = piece.bundle().orElse(null);
     if (bundle == null) {
       if (!partial) {
@@ -119,12 +125,18 @@ final class Walk {
     return hashes;
   }
 
-  private void look(long index, byte[] bundle, int from, int length) {
+  private void look(long index, byte[] bundle, int from, int length) throws IOException {
     if (entryDiffers != null || contentIsBad != null) {
       return;
     }
     try {
-      replayed += check.check(index, Arrays.copyOfRange(bundle, from, from + length)) ? 1 : 0;
+      switch (check.check(index, Arrays.copyOfRange(bundle, from, from + length))) {
+        case DECIDED -> replayed++;
+        case UNDECIDED -> undecided++;
+        case NOTHING_TO_DECIDE -> {
+          // what it says was noted
+        }
+      }
     } catch (BadLog bad) {
       contentIsBad = bad;
     }

@@ -10,11 +10,19 @@ import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 
+import org.awaitility.Awaitility;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -63,7 +71,7 @@ class VerifyLogTest {
   @Test
   void namesTheBadEntryAndKeepsTheOldHead() throws IOException {
     var log = log(600);
-    java.util.Objects.requireNonNull(log.files.get("tile/entries/001"))[5] ^= 1;
+    Objects.requireNonNull(log.files.get("tile/entries/001"))[5] ^= 1;
     log.writeTo(folder.resolve("log"));
     var state = folder.resolve("state");
     var outcome = run(Map.of(), "--folder", folder.resolve("log").toString(), "--vkey", log.vkey(), "--state",
@@ -71,6 +79,42 @@ class VerifyLogTest {
     assertThat(outcome.code()).isEqualTo(1);
     assertThat(outcome.errors()).startsWith("BAD: entry 256 (in `tile/entries/001`)");
     assertThat(state).doesNotExist();
+  }
+
+  /** Each report is of what was added, and the first thing that is wrong ends the watch. */
+  @Test
+  void followsALogUntilItIsBad() throws Exception {
+    var at = folder.resolve("log");
+    var log = log(600).writeTo(at);
+    var state = folder.resolve("state");
+    var watch = CompletableFuture.supplyAsync(() -> run(Map.of(), "--folder", at.toString(), "--vkey", log.vkey(),
+        "--state", state.toString(), "--follow", "--every", "1"));
+    var grown = log(700);
+    for (var growing : List.of(log, grown)) {
+      var head = Objects.requireNonNull(growing.files.get("checkpoint"));
+      replaceHeadLast(growing, at);
+      Awaitility.await().atMost(Duration.ofSeconds(20))
+          .until(() -> Files.exists(state) && Arrays.equals(Files.readAllBytes(state), head));
+    }
+    // The operator signs another history.
+    var other = new ArrayList<>(entries(701));
+    other.set(3, "edited".getBytes(StandardCharsets.UTF_8));
+    replaceHeadLast(SpecLog.withTestKey(NAME).write(other), at);
+    var outcome = watch.get(20, TimeUnit.SECONDS);
+    assertThat(outcome.code()).isEqualTo(1);
+    assertThat(outcome.out()).contains("600 from 0 on", "188 from 512 on").doesNotContain("701 entries");
+    assertThat(outcome.errors()).contains("BAD: the log has been rewritten");
+    assertThat(Files.readAllBytes(state)).isEqualTo(grown.files.get("checkpoint"));
+  }
+
+  /** As a log grows: the tiles first, and the head that needs them last and at once. */
+  private static void replaceHeadLast(SpecLog log, Path folder) throws IOException {
+    var head = Objects.requireNonNull(log.files.remove("checkpoint"));
+    log.writeTo(folder);
+    var fresh = Files.write(folder.resolve("checkpoint.new"), head);
+    Files.move(fresh, folder.resolve("checkpoint"), StandardCopyOption.ATOMIC_MOVE,
+        StandardCopyOption.REPLACE_EXISTING);
+    log.files.put("checkpoint", head);
   }
 
   @Test

@@ -82,7 +82,7 @@ public class Security {
             .hasAnyRole(AUDITOR, ADMIN)
             .requestMatchers(GET, "/v1/audit/activity", "/v1/audit/denials", "/v1/audit/limits",
                 "/v1/audit/policy-changes", "/v1/audit/unbroadcast", "/v1/audit/unauthorized-transactions",
-                "/v1/audit/reserves")
+                "/v1/audit/reserves", "/v1/audit/evidence")
             .hasAnyRole(AUDITOR, ADMIN)
             .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances")
             .hasAnyRole(ADMIN, AGENT, AUDITOR)

@@ -2,6 +2,7 @@ package io.bursar.api.log;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
@@ -19,10 +20,13 @@ import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
 import io.bursar.api.http.ProblemCode;
 import io.bursar.json.Json;
+import io.bursar.log.BesidePath;
 import io.bursar.log.SignedNote;
 import io.bursar.log.TilePath;
 import io.bursar.spend.Id;
 import io.bursar.store.AuthorizationQuery;
+import io.bursar.store.PolicyStore;
+import io.bursar.store.ValueSets;
 import io.bursar.store.log.Log;
 import io.bursar.store.log.LogState;
 import io.bursar.store.log.LogUnavailable;
@@ -37,10 +41,14 @@ public final class LogController {
 
   private final Log log;
   private final AuthorizationQuery authorizations;
+  private final PolicyStore policies;
+  private final ValueSets sets;
 
-  LogController(Log log, AuthorizationQuery authorizations) {
+  LogController(Log log, AuthorizationQuery authorizations, PolicyStore policies, ValueSets sets) {
     this.log = log;
     this.authorizations = authorizations;
+    this.policies = policies;
+    this.sets = sets;
   }
 
   @GetMapping("/log/{tenant}/checkpoint")
@@ -67,6 +75,38 @@ public final class LogController {
         .contentType(MediaType.APPLICATION_OCTET_STREAM).body(bytes);
   }
 
+  /** A policy whose entry has only its hash; those in entries as well. */
+  @GetMapping("/log/{tenant}/policies/{file}")
+  ResponseEntity<byte[]> policy(@AuthenticationPrincipal @Nullable Caller caller, @PathVariable("tenant") String tenant,
+      @PathVariable("file") String file) {
+    var shown = readable(caller, tenant);
+    return beside(shown.state(), policies.document(shown.tenantId(), digest(BesidePath.Kind.POLICIES, file)));
+  }
+
+  /** The values of a set, of which entries have only the hash. Publishing the log does not publish them. */
+  @GetMapping("/log/{tenant}/sets/{file}")
+  ResponseEntity<byte[]> set(@AuthenticationPrincipal @Nullable Caller caller, @PathVariable("tenant") String tenant,
+      @PathVariable("file") String file) {
+    var shown = readable(caller, tenant);
+    if (caller == null || !caller.tenantId().equals(shown.tenantId()) || !mayRead(caller)) {
+      throw Problem.notFound("set");
+    }
+    return beside(shown.state(), sets.document(shown.tenantId(), digest(BesidePath.Kind.SETS, file)));
+  }
+
+  private static String digest(BesidePath.Kind kind, String file) {
+    try {
+      return BesidePath.parse(kind, file).digest();
+    } catch (IllegalArgumentException noFile) {
+      throw Problem.notFound("file");
+    }
+  }
+
+  private static ResponseEntity<byte[]> beside(LogState state, Optional<byte[]> document) {
+    return ResponseEntity.ok().cacheControl(cache(TILE_AGE, state).immutable()).contentType(MediaType.APPLICATION_JSON)
+        .body(document.orElseThrow(() -> Problem.notFound("file")));
+  }
+
   /** Caches that many share may keep only what anybody may read. */
   private static CacheControl cache(Duration age, LogState state) {
     var cache = CacheControl.maxAge(age);
@@ -85,11 +125,16 @@ public final class LogController {
       throw Problem.of(ProblemCode.UNAUTHENTICATED,
           "this log is not published; send `Authorization: Bearer <key>` with a key of an auditor of it");
     }
+    if (!mayRead(caller)) {
+      throw Problem.of(ProblemCode.FORBIDDEN, "the role of this key does not include this call");
+    }
+    return named.filter(log -> log.tenantId().equals(caller.tenantId())).orElseThrow(() -> Problem.notFound("log"));
+  }
+
+  private static boolean mayRead(Caller caller) {
     return switch (caller.role()) {
-      case OPERATOR, ADMIN, AUDITOR ->
-        named.filter(log -> log.tenantId().equals(caller.tenantId())).orElseThrow(() -> Problem.notFound("log"));
-      case AGENT, APPROVER ->
-        throw Problem.of(ProblemCode.FORBIDDEN, "the role of this key does not include this call");
+      case OPERATOR, ADMIN, AUDITOR -> true;
+      case AGENT, APPROVER -> false;
     };
   }
 

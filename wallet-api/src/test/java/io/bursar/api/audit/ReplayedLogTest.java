@@ -5,18 +5,28 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 
+import io.bursar.log.BesidePath;
 import io.bursar.log.NoteKey;
 import io.bursar.policy.Policy;
+import io.bursar.policy.ValueSet;
 import io.bursar.store.Fixture;
+import io.bursar.store.ValueSets;
 import io.bursar.verify.BadLog;
 import io.bursar.verify.LogVerifier;
 import io.bursar.verify.Report;
@@ -27,8 +37,20 @@ import io.bursar.verify.SpecLog;
 class ReplayedLogTest {
   private static final String NAME = "bursar.example/replayed";
 
+  private static final int VENDOR_NUMBER = 7;
+  private static final String VENDOR = Fixture.address(VENDOR_NUMBER).toString();
+
+  /** Too large for an entry. */
+  private static final String LARGE = IntStream.range(0, 2).mapToObj(rule -> IntStream.range(0, 1_000)
+      .mapToObj(payee -> "\"" + Fixture.address(1 + rule * 1_000 + payee) + "\"")
+      .collect(Collectors.joining(",", "{\"id\":\"r" + rule + "\",\"kind\":\"permit\",\"match\":{\"payees\":[", "]}}")))
+      .collect(Collectors.joining(","));
+
   private final Fixture fixture = new Fixture();
+  private final ValueSets sets = new ValueSets(fixture.database, fixture.audit);
   private List<String> record = List.of();
+  /** What lies beside the log, by its path. */
+  private final Map<String, byte[]> beside = new HashMap<>();
 
   @BeforeAll
   void decide() throws Exception {
@@ -47,9 +69,23 @@ class ReplayedLogTest {
     fixture.directory.freeze(fixture.tenant, fixture.wallet, false, "test");
     fixture.policies.detach(fixture.tenant, Policy.Target.WALLET, fixture.wallet, "test");
     lane.decide(List.of(fixture.request("g", "0.2")));
+    sets.create(fixture.tenant, "vendors", ValueSet.Kind.ADDRESSES, new TreeSet<>(Set.of(VENDOR)), "test");
+    fixture.attach(Policy.Target.WALLET, fixture.wallet, """
+        {"id":"vendors","kind":"permit","match":{"payees":{"in":"vendors@1"}}}""");
+    lane.decide(List.of(fixture.request("h", "0.1"),
+        fixture.request(fixture.wallet, "i", "0.1", Fixture.address(VENDOR_NUMBER))));
+    var large = fixture.attach(Policy.Target.WALLET, fixture.wallet, LARGE);
+    lane.decide(List.of(fixture.request("j", "0.1")));
+    keep(BesidePath.Kind.SETS, sets.versions(fixture.tenant, "vendors").getFirst().digest(),
+        digest -> sets.document(fixture.tenant, digest));
+    keep(BesidePath.Kind.POLICIES, large.version(), version -> fixture.policies.document(fixture.tenant, version));
     record = fixture.database.sql().sql("SELECT payload FROM audit_entry WHERE tenant_id = :tenant ORDER BY seq")
         .param("tenant", fixture.tenant)
         .query((row, n) -> new String(row.getBytes("payload"), StandardCharsets.UTF_8)).list();
+  }
+
+  private void keep(BesidePath.Kind kind, String digest, Function<String, Optional<byte[]>> documents) {
+    beside.put(new BesidePath(kind, digest).text(), documents.apply(digest).orElseThrow());
   }
 
   @AfterAll
@@ -57,9 +93,14 @@ class ReplayedLogTest {
     fixture.close();
   }
 
-  private static Report replay(List<String> entries) throws Exception {
+  private Report replay(List<String> entries) throws Exception {
+    return replay(entries, beside);
+  }
+
+  private static Report replay(List<String> entries, Map<String, byte[]> beside) throws Exception {
     var log = SpecLog.withTestKey(NAME)
         .write(entries.stream().map(entry -> entry.getBytes(StandardCharsets.UTF_8)).toList());
+    log.files.putAll(beside);
     return new LogVerifier(log, NoteKey.parse(log.vkey()), new LogVerifier.Options(true, false)).all(Optional.empty(),
         done -> {});
   }
@@ -77,7 +118,37 @@ class ReplayedLogTest {
 
   @Test
   void everyDecisionIsDecidedAlike() throws Exception {
-    assertThat(replay(record).replayed()).isEqualTo(8);
+    var report = replay(record);
+    assertThat(report.replayed()).isEqualTo(11);
+    assertThat(report.undecided()).isZero();
+  }
+
+  /** The log has only the hashes of sets and of large policies: what is not beside it, or is not what was hashed, decides nothing. */
+  @Test
+  void whatIsNotBesideTheLogIsNotMadeUp() throws Exception {
+    assertThat(replay(record, Map.of())).extracting(Report::replayed, Report::undecided).containsExactly(8L, 3L);
+    var changed = new HashMap<>(beside);
+    changed.replaceAll((path, bytes) -> path.startsWith("sets/")
+        ? ("[\"" + Fixture.PAYEE + "\"]").getBytes(StandardCharsets.UTF_8)
+        : bytes);
+    assertThat(replay(record, changed)).extracting(Report::replayed, Report::undecided).containsExactly(9L, 2L);
+  }
+
+  @Test
+  void theEntryOfALargePolicyHasItsHashAndItsLength() {
+    var large = record.stream().filter(entry -> entry.contains("documentBytes")).toList();
+    assertThat(large).singleElement().satisfies(entry -> assertThat(entry).doesNotContain("\"document\""));
+  }
+
+  /** A policy or a set that no entry has made was slipped in. */
+  @Test
+  void aPolicyOrSetThatWasNeverMadeIsFound() {
+    for (var made : List.of("documentBytes", "value_set.version_created")) {
+      var entries = new ArrayList<>(record);
+      entries.remove(first(made));
+      assertThatThrownBy(() -> replay(entries)).as(made).isInstanceOf(BadLog.class)
+          .hasMessageContaining("cannot be decided again");
+    }
   }
 
   /** The operator holds the log's key and signs what never was decided so. */

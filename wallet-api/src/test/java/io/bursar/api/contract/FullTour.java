@@ -463,7 +463,14 @@ final class FullTour {
     expect(200, service.get(prefix + "/" + TilePath.in(head.size(), TilePath.ENTRIES, 0).text(), ""));
     expect(404, service.get(prefix + "/tile/0/x001/000", ""));
     expect(404, service.get(prefix + "/tile/0/0", ""));
+    var version = service.get("/v1/policies", "admin").text("/data/0/version");
+    expect(200, service.get(prefix + "/policies/" + version.replace(':', '-') + ".json", ""));
+    var set = service.get("/v1/value-sets", "admin").text("/data/0/digest");
+    expect(200, service.get(prefix + "/sets/" + set.replace(':', '-') + ".json", "auditor"));
+    expect(404, service.get(prefix + "/sets/" + set.replace(':', '-') + ".json", ""));
+    expect(404, service.get(prefix + "/policies/" + set + ".json", ""));
     expect(200, service.call("POST", "/v1/log/unpublish", "admin", null));
+    assertThat(expect(200, service.get("/v1/audit/evidence", "auditor")).mediaType()).isEqualTo("application/zip");
     expect(401, service.get(prefix + "/tile/0/000", ""));
     expect(200, service.call("POST", "/v1/log/resume", "admin", null));
     var spend = service.get("/v1/spends?limit=1", "admin").text("/data/0/id");
