@@ -5,7 +5,7 @@ import java.nio.charset.StandardCharsets;
 import io.bursar.permit.Digest32;
 
 /** A text that an approver signs, in its one form. */
-public sealed interface Signable permits ApprovalText, ChangeText {
+public sealed interface Signable permits ApprovalText, ChangeText, OrderText {
   Verdict verdict();
 
   /** The bytes that are signed: those of the text itself, which is ASCII. */
@@ -19,11 +19,13 @@ public sealed interface Signable permits ApprovalText, ChangeText {
   }
 
   /**
-   * Reads a text of either kind.
+   * Reads a text of any kind.
    *
-   * @throws IllegalArgumentException if it is neither, or not in its one form
+   * @throws IllegalArgumentException if it is of none, or not in its one form
    */
   static Signable parse(String text) {
-    return text.startsWith(ChangeText.HEAD + "\n") ? ChangeText.parse(text) : ApprovalText.parse(text);
+    return text.startsWith(ChangeText.HEAD + "\n")
+        ? ChangeText.parse(text)
+        : text.startsWith(OrderText.HEAD + "\n") ? OrderText.parse(text) : ApprovalText.parse(text);
   }
 }

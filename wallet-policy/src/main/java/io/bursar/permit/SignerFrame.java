@@ -12,12 +12,14 @@ import io.bursar.permit.SignerReply.HeadSigned;
 import io.bursar.permit.SignerReply.Healthy;
 import io.bursar.permit.SignerReply.KeyCreated;
 import io.bursar.permit.SignerReply.LogKeyIs;
+import io.bursar.permit.SignerReply.Obeyed;
 import io.bursar.permit.SignerReply.Refused;
 import io.bursar.permit.SignerReply.Signed;
 import io.bursar.permit.SignerRequest.CreateKey;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.SignerRequest.Health;
 import io.bursar.permit.SignerRequest.LogKey;
+import io.bursar.permit.SignerRequest.Obey;
 import io.bursar.permit.SignerRequest.Sign;
 import io.bursar.permit.SignerRequest.SignHead;
 
@@ -33,12 +35,18 @@ import io.bursar.permit.SignerRequest.SignHead;
  *          4 sign logged  as 3, then entry (2 + n), proof (2 + n)
  *          5 sign head    tenant (16), size (8), root (32), old size (8), count (1), that many hashes (32)
  *          6 log key      tenant (16)
+ *         16 sign approved
+ *                         as 4, then text (2 + n), count (1), that many words: approver (16), count (1), that many groups (2 + n),
+ *                         key (2 + n), signature (2 + n), credential id (2 + n), authenticator data (2 + n), client data (2 + n);
+ *                         no credential id and no more for a key that signs the text itself
+ *         17 obey         order (2 + n), count (1), that many signatures (2 + n), content (2 + n)
  * reply  129 healthy      version (2 + n), backend (2 + n), count (1), that many facts (2 + n)
  *        130 key created  key (16), address (20)
  *        131 signed       raw transaction (2 + n), hash (32)
  *        132 head signed  checkpoint (2 + n)
  *        133 head is      size (8), root (32)
  *        134 log key is   verifier key (2 + n)
+ *        144 obeyed       number (8)
  *        255 refused      code (1), message (2 + n)
  * </pre>
  *
@@ -58,12 +66,15 @@ public final class SignerFrame {
   private static final int SIGN_LOGGED = 4;
   private static final int SIGN_HEAD = 5;
   private static final int LOG_KEY = 6;
+  private static final int SIGN_APPROVED = 16;
+  private static final int OBEY = 17;
   private static final int HEALTHY = 129;
   private static final int KEY_CREATED = 130;
   private static final int SIGNED = 131;
   private static final int HEAD_SIGNED = 132;
   private static final int HEAD_IS = 133;
   private static final int LOG_KEY_IS = 134;
+  private static final int OBEYED = 144;
   private static final int REFUSED = 255;
 
   private SignerFrame() {}
@@ -99,10 +110,13 @@ public final class SignerFrame {
       case Health() -> out.u8(HEALTH);
       case CreateKey(var tenantId, var keyId) -> out.u8(CREATE_KEY).uuid(tenantId).uuid(keyId);
       case Sign(var permit, var intent, var evidence) -> {
-        out.u8(evidence.isPresent() ? SIGN_LOGGED : SIGN).shortBytes(permit.bytes().toByteArray())
-            .bytes(permit.signature().toByteArray()).shortBytes(intent.toByteArray());
-        evidence.ifPresent(
-            shown -> out.shortBytes(shown.entry().toByteArray()).shortBytes(shown.proof().toByteArray()));
+        int type = evidence.isEmpty() ? SIGN : evidence.get().approved().isEmpty() ? SIGN_LOGGED : SIGN_APPROVED;
+        out.u8(type).shortBytes(permit.bytes().toByteArray()).bytes(permit.signature().toByteArray())
+            .shortBytes(intent.toByteArray());
+        evidence.ifPresent(shown -> {
+          out.shortBytes(shown.entry().toByteArray()).shortBytes(shown.proof().toByteArray());
+          shown.approved().ifPresent(approved -> ApprovedWire.write(out, approved));
+        });
       }
       case SignHead(var tenantId, var size, var root, var oldSize, var proof) -> {
         if (proof.size() > SignHead.PROOF_MAX) {
@@ -112,6 +126,8 @@ public final class SignerFrame {
         proof.forEach(out::digest);
       }
       case LogKey(var tenantId) -> out.u8(LOG_KEY).uuid(tenantId);
+      case Obey(var order, var content) ->
+        ApprovedWire.write(out.u8(OBEY), order).shortBytes(content.toByteArray());
     }
     return frame(out);
   }
@@ -132,6 +148,7 @@ public final class SignerFrame {
       case HeadSigned(var checkpoint) -> out.u8(HEAD_SIGNED).shortBytes(checkpoint.toByteArray());
       case HeadIs(var size, var root) -> out.u8(HEAD_IS).i64(size).digest(root);
       case LogKeyIs(var vkey) -> out.u8(LOG_KEY_IS).text(vkey);
+      case Obeyed(var number) -> out.u8(OBEYED).i64(number);
       case Refused(var reason, var message) -> out.u8(REFUSED).u8(reason.code()).text(message);
     }
     return frame(out);
@@ -151,6 +168,10 @@ public final class SignerFrame {
       case SIGN -> new Sign(permit(in), Bytes.of(in.shortBytes()));
       case SIGN_LOGGED -> new Sign(permit(in), Bytes.of(in.shortBytes()),
           Optional.of(new Evidence(Bytes.of(in.shortBytes()), Bytes.of(in.shortBytes()))));
+      case SIGN_APPROVED -> new Sign(permit(in), Bytes.of(in.shortBytes()),
+          Optional.of(new Evidence(Bytes.of(in.shortBytes()), Bytes.of(in.shortBytes()),
+              Optional.of(ApprovedWire.approved(in)))));
+      case OBEY -> new Obey(ApprovedWire.order(in), Bytes.of(in.shortBytes()));
       case SIGN_HEAD -> new SignHead(in.uuid(), in.i64(), in.digest(), in.i64(), proof(in));
       case LOG_KEY -> new LogKey(in.uuid());
       default -> throw new IllegalArgumentException("no request has the type " + type);
@@ -174,6 +195,7 @@ public final class SignerFrame {
       case HEAD_SIGNED -> new HeadSigned(Bytes.of(in.shortBytes()));
       case HEAD_IS -> new HeadIs(in.i64(), in.digest());
       case LOG_KEY_IS -> new LogKeyIs(in.text());
+      case OBEYED -> new Obeyed(in.i64());
       case REFUSED -> new Refused(SignerRefusal.ofCode(in.u8()), in.text());
       default -> throw new IllegalArgumentException("no reply has the type " + type);
     };

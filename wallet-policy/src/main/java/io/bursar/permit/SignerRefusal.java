@@ -48,7 +48,13 @@ public enum SignerRefusal {
   /** The authorization in the log says something else than the permit and the intent do, or does not allow the spend. */
   AUTHORIZATION_MISMATCH(41, Remedy.STOP),
   /** The head to be signed contradicts the one that was signed last: the log was rewritten. */
-  LOG_FORKED(42, Remedy.STOP);
+  LOG_FORKED(42, Remedy.STOP),
+  /** Fewer approvers have signed for the spend than its decision, or the signer's own line, asks. */
+  APPROVALS_MISSING(50, Remedy.STOP),
+  /** What is given as an approval is not one of exactly this spend, by a key that the signer knows. */
+  APPROVAL_INVALID(51, Remedy.STOP),
+  /** The order is not signed by enough root keys, or is not the one that it is given for, or was obeyed before. */
+  ORDER_REFUSED(52, Remedy.STOP);
 
   /** What a caller can do about a refusal. */
   public enum Remedy {

@@ -52,6 +52,9 @@ public sealed interface SignerReply {
    */
   record LogKeyIs(String vkey) implements SignerReply {}
 
+  /** The order was obeyed. */
+  record Obeyed(long number) implements SignerReply {}
+
   /**
    * Not done, and nothing was signed.
    *

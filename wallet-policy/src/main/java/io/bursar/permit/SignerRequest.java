@@ -36,8 +36,67 @@ public sealed interface SignerRequest {
    *
    * @param entry the authorization as its bytes stand in the log, at most 65,535
    * @param proof its receipt, a {@code .tlog-proof}, at most 65,535 bytes
+   * @param approved what approvers have signed, where the authorization asked for them
    */
-  record Evidence(Bytes entry, Bytes proof) {}
+  record Evidence(Bytes entry, Bytes proof, Optional<Approved> approved) {
+    /** Of a payment that nobody had to approve. */
+    public Evidence(Bytes entry, Bytes proof) {
+      this(entry, proof, Optional.empty());
+    }
+  }
+
+  /**
+   * What approvers have signed.
+   *
+   * @param text the bytes of an approval text, one for all
+   * @param words of different approvers, at most {@link #WORDS_MAX}
+   */
+  record Approved(Bytes text, List<Word> words) {
+    /** The most approvers of one payment. */
+    public static final int WORDS_MAX = 200;
+
+    public Approved {
+      words = List.copyOf(words);
+    }
+  }
+
+  /**
+   * One approver's word.
+   *
+   * @param groups that the approver is in, as the API says; a signer that learned who approves under a quorum does not read it
+   * @param key the approver's JSON Web Key, as the API says; likewise; empty where an API key alone spoke, in development
+   * @param signature over the text or, by a passkey, over its hash; no bytes where an API key alone spoke
+   */
+  record Word(UUID approverId, List<String> groups, String key, Bytes signature, Optional<Passkey> passkey) {
+    public Word {
+      groups = List.copyOf(groups);
+    }
+  }
+
+  /** What an authenticator says beside its signature. */
+  record Passkey(Bytes credentialId, Bytes authenticatorData, Bytes clientData) {}
+
+  /**
+   * An order of the holders of root keys.
+   *
+   * @param text the bytes of an order text
+   * @param signatures over them, by different root keys, at most {@link #SIGNATURES_MAX}
+   */
+  record SignedOrder(Bytes text, List<Bytes> signatures) {
+    /** The most signatures of one order. */
+    public static final int SIGNATURES_MAX = 32;
+
+    public SignedOrder {
+      signatures = List.copyOf(signatures);
+    }
+  }
+
+  /**
+   * Do what an order says.
+   *
+   * @param content the bytes whose hash the order names
+   */
+  record Obey(SignedOrder order, Bytes content) implements SignerRequest {}
 
   /**
    * Sign the head of a tenant's log, if the log has only grown since the head that was signed last.

@@ -76,7 +76,8 @@ class SignerFrameTest {
         random.nextBytes(payload);
         if (payload.length > 1) {
           payload[0] = 1;
-          payload[1] = (byte) new int[]{1, 2, 3, 4, 5, 6, 129, 130, 131, 132, 133, 134, 255}[random.nextInt(13)];
+          payload[1] = (byte) new int[]{1, 2, 3, 4, 5, 6, 16, 17, 129, 130, 131, 132, 133, 134, 144, 255}[random
+              .nextInt(16)];
         }
       } else {
         payload = Arrays.copyOfRange(good, 4, 4 + random.nextInt(good.length + 8));

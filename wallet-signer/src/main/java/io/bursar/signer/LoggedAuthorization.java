@@ -1,10 +1,14 @@
 package io.bursar.signer;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
-import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.approval.ApprovalText.PolicyLine;
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
 import io.bursar.log.LogProof;
@@ -14,6 +18,8 @@ import io.bursar.permit.Permit;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.TransferIntent;
+import io.bursar.policy.DecisionJson;
+import io.bursar.policy.Rule.GroupThreshold;
 import io.bursar.spend.Id;
 
 /**
@@ -21,24 +27,40 @@ import io.bursar.spend.Id;
  * signed, and what it allows is what the permit and the intent say, field by field.
  */
 final class LoggedAuthorization {
-  /** Why not. */
-  record Fault(SignerRefusal reason, String message) {}
+  /** What the evidence comes to. */
+  sealed interface Finding {
+    /**
+     * The payment was authorized on the record.
+     *
+     * @param asked the groups that had to approve, and how many of each; none where nobody had to
+     * @param policies under which it was decided; read only where somebody had to
+     */
+    record Shown(List<GroupThreshold> asked, Set<PolicyLine> policies) implements Finding {
+      /** By a decision that asked nobody, or by none at all. */
+      static final Shown OUTRIGHT = new Shown(List.of(), Set.of());
+    }
+
+    /** It was not, or it is not shown. */
+    record Fault(SignerRefusal reason, String message) implements Finding {}
+  }
+
+  private static final int MOST_THRESHOLD = 100;
 
   private LoggedAuthorization() {}
 
   /**
-   * What is wrong with the evidence, or nothing.
+   * What the evidence shows.
    *
    * @param key of the log of the intent's tenant, so that no other tenant's log can speak for it
    */
-  static Optional<Fault> check(Evidence evidence, NoteKey key, Permit permit, TransferIntent intent) {
+  static Finding check(Evidence evidence, NoteKey key, Permit permit, TransferIntent intent) {
     var entry = evidence.entry().toByteArray();
     var leafHash = Merkle.leafHash(entry);
     try {
       LogProof.parse(evidence.proof().toByteArray()).verify(leafHash, key);
     } catch (IllegalArgumentException notShown) {
-      return Optional.of(new Fault(SignerRefusal.NOT_LOGGED, "the authorization is not shown to be in the log: "
-          + notShown.getMessage()));
+      return new Finding.Fault(SignerRefusal.NOT_LOGGED, "the authorization is not shown to be in the log: "
+          + notShown.getMessage());
     }
     if (!leafHash.equals(permit.authorizationHash())) {
       return mismatch("it is not the authorization that the permit names");
@@ -52,7 +74,7 @@ final class LoggedAuthorization {
     }
   }
 
-  private static Optional<Fault> difference(Json.Obj entry, TransferIntent intent) {
+  private static Finding difference(Json.Obj entry, TransferIntent intent) {
     if (!(entry.get("facts") instanceof Json.Obj facts) || !(entry.get("decision") instanceof Json.Obj decision)) {
       return mismatch("it has no facts or no decision");
     }
@@ -81,25 +103,39 @@ final class LoggedAuthorization {
     if (!is(facts.get("amount"), transfer.amount().toString())) {
       return mismatch("it names another amount");
     }
-    return allows(entry, decision) ? Optional.empty() : mismatch("it does not allow the spend");
+    return is(decision.get("effect"), "allow") ? Finding.Shown.OUTRIGHT : approved(entry, decision);
   }
 
-  /** Allowed outright, or every group that was asked stands among those that approved. */
-  private static boolean allows(Json.Obj entry, Json.Obj decision) {
-    if (is(decision.get("effect"), "allow")) {
-      return true;
+  /** Every group that was asked stands among those that approved; that they did is then to be shown. */
+  private static Finding approved(Json.Obj entry, Json.Obj decision) {
+    if (!is(decision.get("effect"), "require_approval") || !(entry.get("approvedBy") instanceof Json.Arr approved)
+        || !(decision.get("approval") instanceof Json.Obj approval)
+        || !(approval.get("groups") instanceof Json.Arr groups) || groups.items().isEmpty()) {
+      return mismatch("it does not allow the spend");
     }
-    return is(decision.get("effect"), "require_approval") && entry.get("approvedBy") instanceof Json.Arr approved
-        && decision.get("approval") instanceof Json.Obj approval && approval.get("groups") instanceof Json.Arr asked
-        && !asked.items().isEmpty() && asked.items().stream().allMatch(
-            group -> group instanceof Json.Obj named && approved.items().contains(named.get("group")));
+    var asked = new ArrayList<GroupThreshold>();
+    for (var group : groups.items()) {
+      if (!(group instanceof Json.Obj named) || !(named.get("group") instanceof Json.Str(var name))
+          || !(named.get("threshold") instanceof Json.Num(var threshold)) || threshold < 1 || threshold > MOST_THRESHOLD
+          || !approved.items().contains(named.get("group"))) {
+        return mismatch("it does not allow the spend");
+      }
+      asked.add(new GroupThreshold(name, (int) threshold));
+    }
+    try {
+      return new Finding.Shown(asked, DecisionJson.policies(decision).stream()
+          .map(policy -> new PolicyLine(policy.attachedTo(), policy.policyId(), policy.version()))
+          .collect(Collectors.toUnmodifiableSet()));
+    } catch (IllegalArgumentException malformed) {
+      return mismatch("it names no policies");
+    }
   }
 
   private static boolean is(@Nullable Json value, String text) {
     return value instanceof Json.Str(var held) && held.equals(text);
   }
 
-  private static Optional<Fault> mismatch(String how) {
-    return Optional.of(new Fault(SignerRefusal.AUTHORIZATION_MISMATCH, "the entry of the authorization: " + how));
+  private static Finding mismatch(String how) {
+    return new Finding.Fault(SignerRefusal.AUTHORIZATION_MISMATCH, "the entry of the authorization: " + how);
   }
 }

@@ -5,6 +5,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.security.PublicKey;
 import java.time.InstantSource;
+import java.util.ArrayList;
 import java.util.Optional;
 
 import io.bursar.money.Address;
@@ -21,8 +22,10 @@ import io.bursar.permit.SignerReply.Refused;
 import io.bursar.permit.SignerReply.Signed;
 import io.bursar.permit.SignerRequest;
 import io.bursar.permit.SignerRequest.CreateKey;
+import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.SignerRequest.Health;
 import io.bursar.permit.SignerRequest.LogKey;
+import io.bursar.permit.SignerRequest.Obey;
 import io.bursar.permit.SignerRequest.Sign;
 import io.bursar.permit.SignerRequest.SignHead;
 import io.bursar.permit.TransferIntent;
@@ -38,20 +41,25 @@ final class Signer {
   private final Keystore keystore;
   private final Journal journal;
   private final LogSigner log;
+  private final Orders orders;
   private final InstantSource clock;
   private final Healthy healthy;
   private final RefusalLog refusals;
 
-  Signer(PublicKey permitKey, Keystore keystore, Journal journal, LogSigner log, InstantSource clock,
-      Healthy healthy) {
-    this.permitKey = permitKey;
+  /** @param permits the key that permits must be signed by, and the clock that they are held against */
+  Signer(Permits permits, Keystore keystore, Journal journal, LogSigner log, Orders orders, Healthy healthy) {
+    this.permitKey = permits.key();
     this.keystore = keystore;
     this.journal = journal;
     this.log = log;
-    this.clock = clock;
+    this.orders = orders;
+    this.clock = permits.clock();
     this.healthy = healthy;
     this.refusals = new RefusalLog(LOG, clock);
   }
+
+  /** What permits are held against. */
+  record Permits(PublicKey key, InstantSource clock) {}
 
   /** The reply to whatever arrived in one frame. Never throws, and never signs what {@link #sign} would not. */
   SignerReply answer(byte[] payload) {
@@ -63,11 +71,12 @@ final class Signer {
     }
     try {
       return switch (request) {
-        case Health() -> healthy;
+        case Health() -> health();
         case CreateKey create -> create(create);
         case Sign sign -> sign(sign);
         case SignHead head -> signHead(head);
         case LogKey(var tenantId) -> new LogKeyIs(log.key(tenantId).text());
+        case Obey obey -> obey(obey);
       };
     } catch (Keystore.UnreadableKeyException damaged) {
       LOG.log(Level.ERROR, damaged.getMessage());
@@ -96,6 +105,21 @@ final class Signer {
       case Keystore.Creation.LimitReached() -> refuse(SignerRefusal.KEY_LIMIT_REACHED,
           "the signer holds " + keystore.size() + " keys and takes no more", subject);
     };
+  }
+
+  private SignerReply health() {
+    var facts = new ArrayList<>(healthy.hardening());
+    facts.add(orders.approvers().believesApi()
+        ? "approvers=as-the-api-says" // and by an API key alone, for who has no key
+        : "approvers=by-" + orders.quorum().threshold() + "-root-keys");
+    facts.add("last-order=" + orders.quorum().number());
+    return new Healthy(healthy.version(), healthy.backend(), facts);
+  }
+
+  private SignerReply obey(Obey request) throws IOException {
+    return orders.obey(request, clock.instant()) instanceof Refused(var reason, var message)
+        ? refuse(reason, message, "order")
+        : new SignerReply.Obeyed(orders.quorum().number());
   }
 
   private SignerReply signHead(SignHead request) throws IOException {
@@ -145,9 +169,9 @@ final class Signer {
     if (wrongKey.isPresent()) {
       return wrongKey.get();
     }
-    var unlogged = refuseUnlogged(request, permit, intent);
-    if (unlogged.isPresent()) {
-      return unlogged.get();
+    var unshown = refuseUnshown(request, permit, intent);
+    if (unshown.isPresent()) {
+      return unshown.get();
     }
     return switch (journal.record(now, request.permit(), permit, intent)) {
       case Journal.Outcome.PermitUsed() -> refuse(SignerRefusal.PERMIT_REUSED, "the permit was used before", permit);
@@ -183,15 +207,36 @@ final class Signer {
     return Optional.empty();
   }
 
-  private Optional<SignerReply> refuseUnlogged(Sign request, Permit permit, TransferIntent intent) {
+  /** Refuses what is not shown to be authorized on the record, and approved by whom that record asked. */
+  private Optional<SignerReply> refuseUnshown(Sign request, Permit permit, TransferIntent intent) {
     if (request.evidence().isEmpty()) {
       return log.isRequired()
           ? Optional.of(refuse(SignerRefusal.NOT_LOGGED, "there is no evidence that the authorization is in the log",
               permit))
           : Optional.empty();
     }
-    return LoggedAuthorization.check(request.evidence().get(), log.key(intent.tenantId()), permit, intent)
-        .map(fault -> refuse(fault.reason(), fault.message(), permit));
+    var evidence = request.evidence().get();
+    return switch (LoggedAuthorization.check(evidence, log.key(intent.tenantId()), permit, intent)) {
+      case LoggedAuthorization.Finding.Fault(var reason, var message) -> Optional.of(refuse(reason, message, permit));
+      case LoggedAuthorization.Finding.Shown shown -> refuseUnapproved(evidence, shown, permit, intent);
+    };
+  }
+
+  private Optional<SignerReply> refuseUnapproved(Evidence evidence, LoggedAuthorization.Finding.Shown shown,
+      Permit permit, TransferIntent intent) {
+    var counted = evidence.approved().isEmpty()
+        ? SpendApprovals.Result.Counted.NONE
+        : SpendApprovals.count(evidence.approved().get(), intent, shown.policies(), orders.approvers());
+    return switch (counted) {
+      case SpendApprovals.Result.Invalid(var reason, var message) -> Optional.of(refuse(reason, message, permit));
+      case SpendApprovals.Result.Counted approved -> {
+        var missing = approved.missing(shown.asked());
+        yield missing.isEmpty()
+            ? Optional.empty()
+            : Optional.of(refuse(SignerRefusal.APPROVALS_MISSING,
+                "these groups have not signed in such numbers: " + missing, permit));
+      }
+    };
   }
 
   private SignerReply signRecorded(Keystore.Entry key, TransferIntent intent)

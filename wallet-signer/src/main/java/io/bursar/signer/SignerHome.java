@@ -15,7 +15,7 @@ import io.bursar.permit.PermitKeys;
 /**
  * The directory that holds everything a signer must not lose: {@code kek.conf} (how the key encryption key is had; {@link KekFiles}),
  * {@code kek.key} (that key itself, in development), {@code permit.pub}, {@code keys/}, {@code journal}, {@code log.conf} (the
- * key of the log, wrapped), {@code heads/}, and what it can make again: {@code native/}, {@code lock}.
+ * key of the log, wrapped), {@code heads/}, {@code approvers/}, and what it can make again: {@code native/}, {@code lock}.
  */
 final class SignerHome {
   private static final int MOST_TEXT_BYTES = 4096;
@@ -89,6 +89,11 @@ final class SignerHome {
   /** The key of the log and what the log is called. */
   Path logKey() {
     return directory.resolve("log.conf");
+  }
+
+  /** The root set, the number of the last order, and who approves in each tenant. */
+  Path approvers() {
+    return directory.resolve("approvers");
   }
 
   /** The last head that was signed for each tenant's log. */

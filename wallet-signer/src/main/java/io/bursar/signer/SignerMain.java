@@ -36,18 +36,23 @@ public final class SignerMain {
   private static final long STOP_SECONDS = 8;
   private static final String HELP = """
       usage: wallet-signer init  --home DIR --permit-key FILE [KEK] [--origin NAME]
+                                 [--root-set FILE]
              wallet-signer serve --home DIR --socket PATH [--allow-user NAME] [--backend auto|native|bouncycastle]
                                  [--log-proof required|off]
              wallet-signer log-key     --home DIR --tenant ID
              wallet-signer forget-head --home DIR --tenant ID
              wallet-signer rotate-kek  --home DIR [KEK]
              wallet-signer kek-status  --home DIR
+             wallet-signer order-text  --home DIR --order NAME --subject ID|all [--content FILE] [--valid PT12H]
+             wallet-signer order       --socket PATH --text FILE --signatures FILE [--content FILE]
              wallet-signer --help | --version
 
       init   makes what is missing and never overwrites: the directory DIR, the key encryption key, the key of the log,
              and the pair of permit keys, whose private half goes to FILE for the API to read
         --origin NAME           what the logs are called, such as wallets.example.com/log; without one, a name made of
                                 the log's key
+        --root-set FILE         the keys whose holders together give orders to this signer, such as who approves spends:
+                                {"threshold": 2, "keys": [JSON Web Key, …]}. Production needs one, of 2 or more
       serve  signs what permits allow, on a Unix socket, until it is told to stop
         --socket PATH           in a directory to which only this user may write
         --allow-user NAME       let this user connect too; otherwise only the signer's own user and root may
@@ -66,6 +71,9 @@ public final class SignerMain {
       log-key      prints the public key of a tenant's log, as verifiers take it
       forget-head  forgets the last head that was signed for a tenant's log, so that a log which was rewritten is signed
                    again. Every verifier and witness will see the break. Stop the signer first
+      order-text   prints what the holders of root keys sign to have something done: `approvers` to a tenant's id, with its roll
+                   as the content; `root` to `all`, with another root set
+      order        hands a signed order to the running signer; FILE holds one signature a line
       """;
 
   /** A log manager that goes on writing while the process stops, so that the last lines are seen. */
@@ -104,7 +112,7 @@ public final class SignerMain {
         case "--help" -> out.print(HELP);
         case "--version" -> out.println("wallet-signer " + version());
         case "init" -> init(
-            options(rest, KeyCommands.withKek("--home", "--permit-key", "--origin")), production, out);
+            options(rest, KeyCommands.withKek("--home", "--permit-key", "--origin", "--root-set")), production, out);
         case "serve" -> serve(
             options(rest, Set.of("--home", "--socket", "--allow-user", "--backend", "--log-proof")), production);
         case "log-key" -> {
@@ -114,6 +122,12 @@ public final class SignerMain {
         }
         case "rotate-kek" -> KeyCommands.rotate(options(rest, KeyCommands.withKek("--home")), production, out);
         case "kek-status" -> KeyCommands.status(options(rest, Set.of("--home")), production, out);
+        case "order-text" -> {
+          var options = options(rest, Set.of("--home", "--order", "--subject", "--content", "--valid"));
+          OrderCommands.text(new SignerHome(Path.of(required(options, "--home")), production), options, out);
+        }
+        case "order" ->
+          OrderCommands.send(options(rest, Set.of("--socket", "--text", "--signatures", "--content")), out);
         case "forget-head" -> forgetHead(options(rest, Set.of("--home", "--tenant")), production, out);
         default -> throw new UsageException(
             command.isEmpty() ? "a command is missing" : "there is no command `" + command + "`");
@@ -133,7 +147,11 @@ public final class SignerMain {
     var home = Path.of(required(options, "--home"));
     var permitKey = Path.of(required(options, "--permit-key"));
     var source = KeyCommands.kekSource(options);
-    new SignerHome(home, production).initialize(permitKey, source, Optional.ofNullable(options.get("--origin")));
+    var made = new SignerHome(home, production);
+    made.initialize(permitKey, source, Optional.ofNullable(options.get("--origin")));
+    if (options.containsKey("--root-set")) {
+      Quorum.install(made.approvers(), SafeFiles.read(Path.of(required(options, "--root-set")), RootSet.MOST_BYTES));
+    }
     out.println("the signer's home is `" + home + "`; the API's permit key is `" + permitKey + "`");
   }
 
@@ -186,6 +204,7 @@ public final class SignerMain {
       var logKey = LogKeyFile.read(home.logKey());
       var seed = logKey.unwrap(keks);
       var log = LogSigner.open(logKey.origin(), seed, home.heads(), logProof); // which has a copy of its own
+      var orders = orders(home, logKey.origin(), production);
       Arrays.fill(seed, (byte) 0);
       if (keystore.size() > 0 && !Files.exists(home.journal())) {
         throw new IOException("the journal `" + home.journal() + "` is missing, though there are keys; restore it, "
@@ -197,8 +216,8 @@ public final class SignerMain {
         }
         facts.addAll(processFacts(curve));
         facts.add("log-proof=" + (logProof ? "required" : "off"));
-        var signer = new Signer(home.permitKey(), keystore, journal, log, InstantSource.system(),
-            new Healthy(version(), curve.name(), facts));
+        var signer = new Signer(new Signer.Permits(home.permitKey(), InstantSource.system()), keystore, journal, log,
+            orders, new Healthy(version(), curve.name(), facts));
         try (var rotation = new KekRotation(home, keks, keystore, _ -> {});
             var server = SignerServer.bind(signer, socket, home.user(),
                 Optional.ofNullable(options.get("--allow-user")), SignerServer.Limits.DEFAULT)) {
@@ -214,6 +233,16 @@ public final class SignerMain {
     } finally {
       stopped.countDown();
     }
+  }
+
+  private static Orders orders(SignerHome home, String origin, boolean production) throws IOException {
+    var quorum = Quorum.open(home.approvers(), origin);
+    if (production && quorum.threshold() < 2) {
+      throw new IOException(
+          "production needs a root set of approvers with a threshold of 2 or more, so that no process and no "
+              + "single person can say who approves; give it with `init --root-set FILE`");
+    }
+    return new Orders(quorum, Approvers.open(home.approvers(), quorum));
   }
 
   /** On SIGTERM: lets what was asked be answered, then waits until the journal is closed. */

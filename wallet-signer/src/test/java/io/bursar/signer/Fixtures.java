@@ -65,6 +65,16 @@ final class Fixtures {
     return LogSigner.open("bursar.test", new byte[32], directory.resolve("heads"), required);
   }
 
+  static Signer.Permits permits(InstantSource clock) {
+    return new Signer.Permits(PERMIT_KEYS.getPublic(), clock);
+  }
+
+  /** Of a signer without a root set, unless the directory has one. */
+  static Orders orders(Path directory) throws IOException {
+    var quorum = Quorum.open(directory.resolve("approvers"), "bursar.test");
+    return new Orders(quorum, Approvers.open(directory.resolve("approvers"), quorum));
+  }
+
   static Secp256k1 nativeCurve() throws IOException {
     return NativeSecp256k1.load(Path.of("target", "test-native"));
   }

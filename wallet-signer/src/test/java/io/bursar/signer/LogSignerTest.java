@@ -9,7 +9,6 @@ import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -24,17 +23,11 @@ import org.junit.jupiter.api.io.TempDir;
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
 import io.bursar.log.Checkpoint;
-import io.bursar.log.CompactRange;
-import io.bursar.log.HashSource;
-import io.bursar.log.LogProof;
 import io.bursar.log.Merkle;
 import io.bursar.log.NoteKey;
-import io.bursar.log.Proofs;
 import io.bursar.log.SignedNote;
 import io.bursar.money.Address;
 import io.bursar.permit.Bytes;
-import io.bursar.permit.Digest32;
-import io.bursar.permit.Permit;
 import io.bursar.permit.SignerFrame;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
@@ -70,8 +63,8 @@ class LogSignerTest {
   private Signer signer() throws IOException {
     var keystore = Keystore.open(directory.resolve("keys"), Fixtures.keks(), new BouncyCastleSecp256k1());
     var journal = Journal.open(directory.resolve("journal-" + UUID.randomUUID()), Fixtures.NOW);
-    return new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, Fixtures.log(directory, true),
-        new Fixtures.TestClock(), Fixtures.HEALTHY);
+    return new Signer(Fixtures.permits(new Fixtures.TestClock()), keystore, journal, Fixtures.log(directory, true),
+        Fixtures.orders(directory), Fixtures.HEALTHY);
   }
 
   private SignerReply ask(SignerRequest request) {
@@ -79,29 +72,10 @@ class LogSignerTest {
         .answer(Objects.requireNonNull(SignerFrame.take(SignerFrame.encode(request))));
   }
 
-  /** A log of these entries. */
-  private record Log(List<byte[]> entries) implements HashSource {
-    static Log of(String... entries) {
-      return new Log(java.util.Arrays.stream(entries).map(entry -> entry.getBytes(StandardCharsets.UTF_8)).toList());
-    }
-
-    @Override
-    public Digest32 hash(int level, long index) {
-      return level == 0
-          ? Merkle.leafHash(entries.get((int) index))
-          : Merkle.nodeHash(hash(level - 1, 2 * index), hash(level - 1, 2 * index + 1));
-    }
-
-    SignHead head(UUID tenant, int size, int oldSize) {
-      return new SignHead(tenant, size, CompactRange.of(size, this).root(), oldSize,
-          oldSize == 0 ? List.of() : new Proofs(this).consistency(oldSize, size));
-    }
-  }
-
   @Test
   void signsALogThatGrowsAndNothingThatContradictsIt() throws Exception {
-    var log = Log.of("a", "b", "c", "d", "e");
-    var forked = Log.of("a", "B", "c", "d", "e", "f");
+    var log = TestLog.of("a", "b", "c", "d", "e");
+    var forked = TestLog.of("a", "B", "c", "d", "e", "f");
     var key = NoteKey.parse(((LogKeyIs) ask(new LogKey(Fixtures.TENANT))).vkey());
     var first = (HeadSigned) ask(log.head(Fixtures.TENANT, 3, 0));
     assertThat(Checkpoint.open(SignedNote.parse(first.checkpoint().toByteArray()), key))
@@ -115,7 +89,7 @@ class LogSignerTest {
     assertThat(refusal(ask(forked.head(Fixtures.TENANT, 3, 3)))).contains(SignerRefusal.LOG_FORKED);
     assertThat(ask(log.head(Fixtures.TENANT, 2, 0))).as("rewound").isInstanceOf(HeadIs.class);
     assertThat(ask(log.head(Fixtures.TENANT, 5, 3))).isInstanceOf(HeadSigned.class);
-    assertThat(ask(Log.of("x").head(Fixtures.OTHER_TENANT, 1, 0))).as("another tenant's").isInstanceOf(
+    assertThat(ask(TestLog.of("x").head(Fixtures.OTHER_TENANT, 1, 0))).as("another tenant's").isInstanceOf(
         HeadSigned.class);
     assertThat(refusal(ask(new SignHead(Fixtures.OTHER_TENANT, 0, Merkle.emptyRoot(), 0, List.of()))))
         .contains(SignerRefusal.BAD_FRAME);
@@ -123,7 +97,7 @@ class LogSignerTest {
 
   @Test
   void aDamagedHeadKeepsTheSignerFromStarting() throws Exception {
-    ask(Log.of("a", "b").head(Fixtures.TENANT, 2, 0));
+    ask(TestLog.of("a", "b").head(Fixtures.TENANT, 2, 0));
     var file = directory.resolve("heads").resolve(Id.TENANT.text(Fixtures.TENANT) + ".head");
     var bytes = Files.readAllBytes(file);
     for (int bit = 0; bit < 8 * bytes.length; bit += 3) {
@@ -135,53 +109,22 @@ class LogSignerTest {
     }
   }
 
-  private static Json.Builder facts(TransferIntent intent) {
-    return Json.object().put("wallet", Id.WALLET.text(intent.slot().keyId())).put("chain", "eip155:8453")
-        .put("contract", intent.transfer().token().toString()).put("payee", intent.transfer().payee().toString())
-        .put("amount", intent.transfer().amount());
-  }
-
   private static Json.Builder entry(TransferIntent intent) {
-    return Json.object().put("schema", 1).put("kind", "authorization").put("tenant", Id.TENANT.text(intent.tenantId()))
-        .put("spend", Id.SPEND.text(intent.spendId())).put("facts", facts(intent).build())
-        .put("decision", Json.object().put("effect", "allow").build());
+    return TestLog.entry(intent);
   }
 
-  /** A request whose authorization is the last of a few entries of a tenant's log. */
-  private Sign request(TransferIntent intent, Json entry, UUID logOf) {
-    var bytes = JsonText.canonical(entry);
-    var entries = new ArrayList<>(Log.of("a", "b", "c").entries());
-    entries.add(bytes);
-    var log = new Log(entries);
-    var head = headOf(log, logOf);
-    var proof = new LogProof(Optional.empty(), 3, new Proofs(log).inclusion(3, 4),
-        SignedNote.parse(head.checkpoint().toByteArray()));
-    return with(intent, Merkle.leafHash(bytes), new Evidence(Bytes.of(bytes), Bytes.of(proof.encode())));
+  private static Json.Builder facts(TransferIntent intent) {
+    return TestLog.facts(intent);
   }
 
-  /** By a signer with the same key and no memory, so that every request can have a log of its own. */
-  private HeadSigned headOf(Log log, UUID tenant) {
-    try {
-      return (HeadSigned) Fixtures.log(Files.createTempDirectory(directory, "alone"), true)
-          .sign(log.head(tenant, 4, 0));
-    } catch (IOException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  private static Sign with(TransferIntent intent, Digest32 authorization, Evidence evidence) {
-    var permit = new Permit(UUID.randomUUID(), intent.spendId(), authorization, intent.hash(), Fixtures.NOW,
-        Fixtures.NOW.plusSeconds(60)).sign(Fixtures.PERMIT_KEYS.getPrivate());
-    return new Sign(permit, Bytes.of(intent.encode()), Optional.of(evidence));
+  private static Sign request(TransferIntent intent, Json entry, UUID logOf) {
+    return TestLog.request(intent, entry, logOf, Optional.empty());
   }
 
   @Test
   void signsWhatWasAuthorizedInTheTenantsLog() {
     var intent = Fixtures.intent(KEY, address, 0);
     assertThat(ask(request(intent, entry(intent).build(), Fixtures.TENANT))).isInstanceOf(Signed.class);
-    assertThat(ask(request(intent, entry(intent)
-        .put("decision", json("{\"effect\":\"require_approval\",\"approval\":{\"groups\":[{\"group\":\"a\"}]}}"))
-        .put("approvedBy", Json.strings(List.of("a"))).build(), Fixtures.TENANT))).isInstanceOf(Signed.class);
   }
 
   private static Json json(String text) {
@@ -239,7 +182,7 @@ class LogSignerTest {
           .contains(SignerRefusal.AUTHORIZATION_MISMATCH);
     }
     var good = request(intent, entry(intent).build(), Fixtures.TENANT);
-    assertThat(refusal(ask(with(intent, Merkle.emptyRoot(), good.evidence().orElseThrow()))))
+    assertThat(refusal(ask(TestLog.with(intent, Merkle.emptyRoot(), good.evidence().orElseThrow()))))
         .as("the permit names another").contains(SignerRefusal.AUTHORIZATION_MISMATCH);
   }
 }

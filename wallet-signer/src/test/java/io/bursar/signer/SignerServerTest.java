@@ -22,6 +22,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 import io.bursar.permit.SignerFrame;
 import io.bursar.permit.SignerRefusal;
+import io.bursar.permit.SignerReply.Healthy;
 import io.bursar.permit.SignerReply.KeyCreated;
 import io.bursar.permit.SignerReply.Refused;
 import io.bursar.permit.SignerReply.Signed;
@@ -62,7 +63,7 @@ class SignerServerTest {
         client.send(ByteBuffer.wrap(new byte[]{two.get()}));
       }
       assertThat(client.reply()).isInstanceOf(KeyCreated.class);
-      assertThat(client.reply()).isEqualTo(Fixtures.HEALTHY);
+      assertThat(client.reply()).isInstanceOf(Healthy.class);
     }
   }
 
@@ -70,13 +71,13 @@ class SignerServerTest {
   void anIdleConnectionStaysAndAHalfSentFrameDoesNot() throws Exception {
     start(8);
     try (var idle = new TestClient(socket); var slow = new TestClient(socket)) {
-      assertThat(idle.ask(new Health())).isEqualTo(Fixtures.HEALTHY);
+      assertThat(idle.ask(new Health())).isInstanceOf(Healthy.class);
       slow.send(ByteBuffer.wrap(new byte[]{0, 0, 1}));
       long begun = System.nanoTime();
       assertThatThrownBy(slow::reply).isInstanceOf(EOFException.class);
       assertThat(Duration.ofNanos(System.nanoTime() - begun)).isBetween(FRAME_TIME.dividedBy(2),
           FRAME_TIME.multipliedBy(20));
-      assertThat(idle.ask(new Health())).as("idle for longer than a frame may take").isEqualTo(Fixtures.HEALTHY);
+      assertThat(idle.ask(new Health())).as("idle for longer than a frame may take").isInstanceOf(Healthy.class);
     }
   }
 
@@ -110,7 +111,7 @@ class SignerServerTest {
       }).isInstanceOf(IOException.class);
     }
     try (var other = new TestClient(socket)) {
-      assertThat(other.ask(new Health())).isEqualTo(Fixtures.HEALTHY);
+      assertThat(other.ask(new Health())).isInstanceOf(Healthy.class);
     }
   }
 
@@ -134,7 +135,7 @@ class SignerServerTest {
       for (int length : new int[]{2, 100, SignerFrame.MAX_PAYLOAD_BYTES}) {
         assertThat(client.ask(new byte[length])).isInstanceOf(Refused.class);
       }
-      assertThat(client.ask(new Health())).isEqualTo(Fixtures.HEALTHY);
+      assertThat(client.ask(new Health())).isInstanceOf(Healthy.class);
     }
   }
 
@@ -144,18 +145,18 @@ class SignerServerTest {
     var clients = new ArrayList<TestClient>();
     for (int i = 0; i < 3; i++) {
       clients.add(new TestClient(socket));
-      assertThat(clients.getLast().ask(new Health())).isEqualTo(Fixtures.HEALTHY);
+      assertThat(clients.getLast().ask(new Health())).isInstanceOf(Healthy.class);
     }
     try (var fourth = new TestClient(socket)) {
       assertThat(fourth.reply()).isInstanceOfSatisfying(Refused.class,
           refused -> assertThat(refused.reason()).isEqualTo(SignerRefusal.BUSY));
     }
     for (var client : clients) {
-      assertThat(client.ask(new Health())).isEqualTo(Fixtures.HEALTHY);
+      assertThat(client.ask(new Health())).isInstanceOf(Healthy.class);
       client.close();
     }
     try (var fifth = connectWhenFree()) {
-      assertThat(fifth.ask(new Health())).isEqualTo(Fixtures.HEALTHY);
+      assertThat(fifth.ask(new Health())).isInstanceOf(Healthy.class);
     }
   }
 
@@ -169,7 +170,7 @@ class SignerServerTest {
     Files.move(stale, socket);
     start(8);
     try (var client = new TestClient(socket)) {
-      assertThat(client.ask(new Health())).isEqualTo(Fixtures.HEALTHY);
+      assertThat(client.ask(new Health())).isInstanceOf(Healthy.class);
     }
     socket = directory.resolve("socket").resolve("file");
     Files.writeString(socket, "precious");
@@ -220,7 +221,7 @@ class SignerServerTest {
     while (true) {
       var client = new TestClient(socket);
       try {
-        if (client.ask(new Health()).equals(Fixtures.HEALTHY)) {
+        if (client.ask(new Health()) instanceof Healthy) {
           return client;
         }
       } catch (IOException closed) {
@@ -250,9 +251,8 @@ class SignerServerTest {
     var keystore = Keystore.open(home.resolve("keys"), Fixtures.keks(), curve);
     var journal = Journal.open(home.resolve("journal"), Fixtures.NOW);
     running.add(journal);
-    return new Signer(Fixtures.PERMIT_KEYS.getPublic(), keystore, journal, Fixtures.log(home, false),
-        new Fixtures.TestClock(),
-        Fixtures.HEALTHY);
+    return new Signer(Fixtures.permits(new Fixtures.TestClock()), keystore, journal, Fixtures.log(home, false),
+        Fixtures.orders(home), Fixtures.HEALTHY);
   }
 
   private static String mode(Path path) throws IOException {

@@ -22,7 +22,7 @@ final class AuthorizationEntry {
   /**
    * The entry's own members; see {@link AuditEntries#entry} for those that every entry has.
    *
-   * @param approvedBy the groups that have approved, where the decision was made again because of them
+   * @param approvedBy the groups that have approved in sufficient number, where the decision was made again because of them
    */
   static Json.Obj body(String authorizationId, UUID spendId, SpendFacts facts, Decision decision, Advice advice,
       byte @Nullable [] textCommitment, Json.@Nullable Arr approvedBy) {

@@ -5,7 +5,7 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
@@ -63,10 +63,21 @@ final class Redecisions {
     var authorizationId = Ids.next(now);
     insert(slot, spend, authorizationId, decision, now);
     var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, decision,
-        Advice.NONE, null, approvals.isEmpty() ? null : Json.strings(new TreeMap<>(approvals).keySet()));
+        Advice.NONE, null, approvedBy(decision, approvals));
     audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor, body);
     move(slot, spend, state, decision, now);
     return state;
+  }
+
+  /** The groups that have approved in the number that is asked now; where nobody is asked any more, those that had been. */
+  private static Json.@Nullable Arr approvedBy(Decision decision, Map<String, Integer> approvals) {
+    var reached = new TreeSet<>(approvals.keySet());
+    var needed = decision.approval();
+    if (needed != null) {
+      reached.removeIf(group -> needed.groups().stream().noneMatch(
+          asked -> asked.group().equals(group) && approvals.getOrDefault(group, 0) >= asked.threshold()));
+    }
+    return reached.isEmpty() ? null : Json.strings(reached);
   }
 
   private void insert(AuditEntries.Slot slot, Spend spend, UUID authorizationId, Decision decision, Instant now) {

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.api.approve.ApproveTool.Refused;
 import io.bursar.approval.ApprovalText;
 import io.bursar.approval.ChangeText;
+import io.bursar.approval.OrderText;
 import io.bursar.approval.Signable;
 import io.bursar.approval.Verdict;
 import io.bursar.json.Json;
@@ -45,6 +46,7 @@ final class ApprovalApi {
         case ApprovalText spend -> describes(spend.purpose());
         case ChangeText change -> answer.get("content") instanceof Json.Str(var content)
             && Digest32.sha256(content.getBytes(StandardCharsets.UTF_8)).equals(change.content());
+        case OrderText _ -> false; // the service offers none
       };
     }
 

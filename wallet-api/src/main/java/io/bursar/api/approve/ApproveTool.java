@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.approval.ApprovalText;
 import io.bursar.approval.ApproverKey;
 import io.bursar.approval.ChangeText;
+import io.bursar.approval.OrderText;
 import io.bursar.approval.Signable;
 import io.bursar.approval.Verdict;
 import io.bursar.spend.Id;
@@ -39,7 +40,7 @@ public final class ApproveTool {
                  makes a key, writes its private half to FILE (mode 0600, PKCS#8 in PEM) and prints its public half,
                  to be registered by `POST /v1/approvers` or `PUT /v1/approvers/{id}/key`
              deploy/bursar approve --key FILE [--text FILE] [--yes]
-                 signs an approval text, from standard input without --text, and prints the signature; needs no network
+                 signs an approval text, or an order to the signer, from standard input without --text, and prints the signature; needs no network
              deploy/bursar approve --key FILE --spend SPEND [--reject] [--comment TEXT] [--url URL] [--print] [--yes]
              deploy/bursar approve --key FILE --change CHANGE …
                  fetches the text of a spend, or of a request for a change, shows it, signs it and sends the verdict;
@@ -160,6 +161,7 @@ public final class ApproveTool {
     return switch (text) {
       case ApprovalText spend -> subject.equals(new ApproveOptions.Subject(Id.SPEND, spend.spendId()));
       case ChangeText change -> subject.equals(new ApproveOptions.Subject(Id.CHANGE, change.changeId()));
+      case OrderText _ -> false;
     };
   }
 
@@ -220,6 +222,8 @@ public final class ApproveTool {
           + Id.WALLET.text(spend.walletId()) + " to " + spend.payee();
       case ChangeText change -> "change " + Id.CHANGE.text(change.changeId()) + " of kind `" + change.kind()
           + "`; its content follows, or is where you got the text";
+      case OrderText order -> "order " + order.number() + " to the signer `" + order.signer() + "`: " + order.order()
+          + " for " + order.subject() + "; check that the SHA-256 of its content is the one above";
     });
   }
 

@@ -115,6 +115,20 @@ public final class SettlementFixture implements AutoCloseable {
 
   /** Authorizes many alike. */
   public List<Payment.Key> spends(Wallet wallet, String amount, Address payee, int count) {
+    return decide(wallet, amount, payee, count).stream().map(spend -> {
+      if (!spend.status().equals("authorized")) {
+        throw new IllegalStateException(spend.toString());
+      }
+      return new Payment.Key(store.tenant, spend.id());
+    }).toList();
+  }
+
+  /** Has a spend decided, whatever comes of it. */
+  public Spend ask(Wallet wallet, String amount, Address payee) {
+    return decide(wallet, amount, payee, 1).getFirst();
+  }
+
+  private List<Spend> decide(Wallet wallet, String amount, Address payee, int count) {
     var requests = new ArrayList<Spend.Request>();
     for (int i = 0; i < count; i++) {
       var request = store.request(wallet.id(), "spend-" + keys++, amount, payee);
@@ -123,8 +137,7 @@ public final class SettlementFixture implements AutoCloseable {
     }
     try {
       return lane.decide(requests).stream().map(outcome -> switch (outcome) {
-        case Lane.Outcome.Decided(var spend) when spend.status().equals("authorized") ->
-          new Payment.Key(store.tenant, spend.id());
+        case Lane.Outcome.Decided(var spend) -> spend;
         case Lane.Outcome other -> throw new IllegalStateException(other.toString());
       }).toList();
     } catch (SQLException e) {

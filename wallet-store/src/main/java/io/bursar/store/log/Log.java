@@ -14,6 +14,7 @@ import io.bursar.log.NoteKey;
 import io.bursar.log.TilePath;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.SignerRequest.Evidence;
+import io.bursar.store.ApprovedSpends;
 import io.bursar.store.AuditEntries;
 import io.bursar.store.Database;
 
@@ -127,7 +128,7 @@ public final class Log {
     }
   }
 
-  /** The entry that a payment may be made under, and its receipt: what the signer wants to see. */
+  /** The entry that a payment may be made under, its receipt, and what approvers have signed: what the signer wants to see. */
   public Evidence evidence(UUID tenantId, UUID spendId, Duration patience) throws LogUnavailable {
     record Entry(long seq, byte[] payload) {}
     var entry = database.sql().sql("""
@@ -136,7 +137,7 @@ public final class Log {
         """).param("tenant", tenantId).param("spend", spendId)
         .query((row, n) -> new Entry(row.getLong("seq"), row.getBytes("payload"))).single();
     return new Evidence(Bytes.of(entry.payload),
-        Bytes.of(receipt(tenantId, entry.seq, patience).encode()));
+        Bytes.of(receipt(tenantId, entry.seq, patience).encode()), ApprovedSpends.of(database, tenantId, spendId));
   }
 
   /**

@@ -1,0 +1,118 @@
+package io.bursar.signer;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Map;
+
+import io.bursar.approval.ApproverKey;
+import io.bursar.approval.ApproverRoll;
+import io.bursar.approval.OrderText;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.SignerFrame;
+import io.bursar.permit.SignerReply;
+import io.bursar.permit.SignerRequest;
+import io.bursar.permit.SignerRequest.Obey;
+import io.bursar.permit.SignerRequest.SignedOrder;
+
+/**
+ * Orders from the command line: {@code order-text} writes what the holders of root keys sign, {@code order} hands it, signed, to the
+ * signer that runs. Neither needs the API.
+ */
+final class OrderCommands {
+  private static final Duration LIFE = Duration.ofDays(1);
+  private static final int MOST_CONTENT = ApproverRoll.BYTES_MAX;
+
+  private OrderCommands() {}
+
+  /** Prints the text of the next order. */
+  static void text(SignerHome home, Map<String, String> options, PrintStream out)
+      throws IOException, SignerMain.UsageException {
+    var expiresAt = Instant.now().plus(life(options)).truncatedTo(ChronoUnit.SECONDS);
+    var quorum = Quorum.open(home.approvers(), LogKeyFile.read(home.logKey()).origin());
+    if (!quorum.isThere()) {
+      throw new IOException(
+          "this signer has no root set, so it obeys no orders; give it one with `init --root-set FILE`");
+    }
+    var text = quorum.text(SignerMain.required(options, "--order"), SignerMain.required(options, "--subject"),
+        content(options), expiresAt).toString();
+    try {
+      out.print(OrderText.parse(text));
+    } catch (IllegalArgumentException malformed) {
+      throw new IOException("no order has such an --order or --subject: " + malformed.getMessage());
+    }
+  }
+
+  /** Hands an order to the signer and says what became of it. */
+  static void send(Map<String, String> options, PrintStream out) throws IOException, SignerMain.UsageException {
+    var text = SafeFiles.read(Path.of(SignerMain.required(options, "--text")), OrderText.LENGTH_MAX);
+    var signatures = new ArrayList<Bytes>();
+    var lines = new String(SafeFiles.read(Path.of(SignerMain.required(options, "--signatures")), 64 * 1024),
+        StandardCharsets.UTF_8).lines().map(String::strip).filter(line -> !line.isEmpty()).toList();
+    for (var line : lines) {
+      try {
+        signatures.add(ApproverKey.signature(line));
+      } catch (IllegalArgumentException notBase64) {
+        throw new IOException("a line of --signatures " + notBase64.getMessage());
+      }
+    }
+    var reply = ask(Path.of(SignerMain.required(options, "--socket")),
+        new Obey(new SignedOrder(Bytes.of(text), signatures), Bytes.of(content(options))));
+    switch (reply) {
+      case SignerReply.Obeyed(var number) -> out.println("order " + number + " was obeyed");
+      case SignerReply.Refused(var reason, var message) ->
+        throw new IOException("the signer refuses (" + reason + "): " + message);
+      default -> throw new IOException("the signer's answer is not what it should be");
+    }
+  }
+
+  /** One question to the signer that runs. */
+  static SignerReply ask(Path socket, SignerRequest request) throws IOException {
+    try (var channel = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+      var out = SignerFrame.encode(request);
+      while (out.hasRemaining()) {
+        channel.write(out);
+      }
+      var in = ByteBuffer.allocate(SignerFrame.HEADER_BYTES + SignerFrame.MAX_PAYLOAD_BYTES);
+      while (true) {
+        if (channel.read(in) < 0) {
+          throw new EOFException("the signer closed the connection");
+        }
+        var payload = SignerFrame.take(in.duplicate().flip());
+        if (payload != null) {
+          return SignerFrame.decodeReply(payload);
+        }
+      }
+    } catch (java.net.ConnectException nobody) {
+      throw new IOException("no signer listens on `" + socket + "`: nothing is signed while it does not run");
+    }
+  }
+
+  private static byte[] content(Map<String, String> options) throws IOException {
+    var file = options.get("--content");
+    return file == null ? new byte[0] : SafeFiles.read(Path.of(file), MOST_CONTENT);
+  }
+
+  private static Duration life(Map<String, String> options) throws SignerMain.UsageException {
+    var text = options.get("--valid");
+    try {
+      var life = text == null ? LIFE : Duration.parse(text);
+      if (life.isPositive() && life.compareTo(Quorum.MOST_LIFE) <= 0) {
+        return life;
+      }
+    } catch (DateTimeException notADuration) {
+      // Said below.
+    }
+    throw new SignerMain.UsageException("--valid is a time such as `PT12H`, at most `P7D`");
+  }
+}
