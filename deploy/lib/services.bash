@@ -25,7 +25,9 @@ forget_secrets() {
 
 # --- signer
 
-readonly SIGNER_FLAGS=(-Xmx192m -XX:+UseSerialGC -XX:+DisableAttachMechanism -XX:+ExitOnOutOfMemoryError --enable-native-access=ALL-UNNAMED)
+# What the signer's README says of each; the signer itself looks whether those that keep others out are there.
+readonly SIGNER_FLAGS=(-Xms32m -Xmx192m -XX:+UseSerialGC -XX:+DisableAttachMechanism -XX:-HeapDumpOnOutOfMemoryError
+  -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData -XX:+SuppressFatalErrorMessage --enable-native-access=ALL-UNNAMED)
 
 # Makes what is missing of the signer's directory and the permit key, and never overwrites; so also finishes what was interrupted.
 initialise_signer() {
@@ -43,9 +45,12 @@ initialise_signer() {
 
 run_signer() {
   forget_secrets
+  unset JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS     # they could undo the flags
   rm -f "$SIGNER_SOCKET"
+  local more=()
+  [[ $MODE != production ]] || more=(--require-hardening)
   hold signer 5 "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
-    serve --home "$HOME_DIR/signer" --socket "$SIGNER_SOCKET"
+    serve --home "$HOME_DIR/signer" --socket "$SIGNER_SOCKET" "${more[@]}"
 }
 
 ready_signer() { [[ -S $SIGNER_SOCKET ]]; }

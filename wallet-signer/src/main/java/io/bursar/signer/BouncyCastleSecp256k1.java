@@ -31,6 +31,11 @@ final class BouncyCastleSecp256k1 implements Secp256k1 {
   }
 
   @Override
+  public boolean keepsKeysOffHeap() {
+    return false;
+  }
+
+  @Override
   public Optional<Address> addressOf(SecretBytes key) {
     var d = number(key);
     return d.signum() == 0 || d.compareTo(N) >= 0 ? Optional.empty() : Optional.of(address(timesG(d)));

@@ -7,7 +7,6 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -16,9 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
-import javax.crypto.Cipher;
-import javax.crypto.spec.GCMParameterSpec;
-import javax.crypto.spec.SecretKeySpec;
+import javax.crypto.AEADBadTagException;
 
 import io.bursar.money.Address;
 
@@ -44,9 +41,7 @@ final class Keystore {
   private static final int VERSION_OF_ONE_KEK = 1;
   private static final int WRAPPED_BYTES_OF_ONE_KEK = 40;
   private static final int ALGORITHM_SECP256K1 = 1;
-  private static final int NONCE_BYTES = 12;
-  private static final int TAG_BITS = 128;
-  private static final int SEALED_BYTES = SecretBytes.BYTES + TAG_BITS / 8;
+  private static final int SEALED_BYTES = SecretBytes.BYTES + OffHeapGcm.TAG_BYTES;
   private static final int MOST_FILE_BYTES = 512;
   private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -90,6 +85,7 @@ final class Keystore {
   private final KekRing keks;
   private final Secp256k1 curve;
   private final int most;
+  private final OpenKeys open = new OpenKeys(OpenKeys.MOST, OpenKeys.IDLE, System::nanoTime);
   private int count;
 
   /** Opens a store, making its directory if it is not there, and clears away what an interrupted write left. */
@@ -178,14 +174,18 @@ final class Keystore {
    * @throws UnreadableKeyException if the file was sealed under another KEK, moved, or altered
    */
   SecretBytes unseal(Entry entry) throws IOException, UnreadableKeyException {
+    var file = encode(entry);
+    var known = open.find(entry.keyId(), file);
+    if (known.isPresent()) {
+      return known.get();
+    }
     var dataKey = unwrap(entry);
     var secret = SecretBytes.empty();
     try {
-      var cipher = cipher(Cipher.DECRYPT_MODE, dataKey, entry.nonce());
-      cipher.updateAAD(entry.associatedData());
-      cipher.doFinal(ByteBuffer.wrap(entry.sealed()), secret.buffer());
+      OffHeapGcm.open(dataKey, entry.nonce(), entry.associatedData(), entry.sealed(), secret.memory());
+      open.keep(entry.tenantId(), entry.keyId(), file, secret);
       return secret;
-    } catch (GeneralSecurityException damaged) {
+    } catch (AEADBadTagException damaged) {
       secret.close();
       throw new UnreadableKeyException(entry.keyId(), "does not open: its file is damaged, or was altered or moved");
     } finally {
@@ -254,28 +254,24 @@ final class Keystore {
     }
   }
 
+  /** The keys that are unsealed at the moment. */
+  OpenKeys openKeys() {
+    return open;
+  }
+
   private Entry seal(UUID tenantId, UUID keyId, Address address, SecretBytes secret) throws IOException {
     var dataKey = new byte[Kek.DATA_KEY_BYTES];
     RANDOM.nextBytes(dataKey);
-    var nonce = new byte[NONCE_BYTES];
+    var nonce = new byte[OffHeapGcm.NONCE_BYTES];
     RANDOM.nextBytes(nonce);
     try {
       var entry = new Entry(tenantId, keyId, address, keks.wrap(dataKey), nonce, new byte[SEALED_BYTES]);
-      var cipher = cipher(Cipher.ENCRYPT_MODE, dataKey, nonce);
-      cipher.updateAAD(entry.associatedData());
-      cipher.doFinal(secret.buffer(), ByteBuffer.wrap(entry.sealed()));
+      var sealed = OffHeapGcm.seal(dataKey, nonce, entry.associatedData(), secret.memory());
+      System.arraycopy(sealed, 0, entry.sealed(), 0, SEALED_BYTES);
       return entry;
-    } catch (GeneralSecurityException impossible) {
-      throw new IllegalStateException("every Java platform has AES-256-GCM", impossible);
     } finally {
       Arrays.fill(dataKey, (byte) 0);
     }
-  }
-
-  private static Cipher cipher(int mode, byte[] key, byte[] nonce) throws GeneralSecurityException {
-    var cipher = Cipher.getInstance("AES/GCM/NoPadding");
-    cipher.init(mode, new SecretKeySpec(key, "AES"), new GCMParameterSpec(TAG_BITS, nonce));
-    return cipher;
   }
 
   private Path file(UUID keyId) {
@@ -302,7 +298,7 @@ final class Keystore {
         throw new UnreadableKeyException(keyId, "has a file that is no key file of version 1 or 2");
       }
       var entry = new Entry(new UUID(in.getLong(), in.getLong()), new UUID(in.getLong(), in.getLong()),
-          Address.of(take(in, Address.BYTES)), decodeDataKey(in, version), take(in, NONCE_BYTES),
+          Address.of(take(in, Address.BYTES)), decodeDataKey(in, version), take(in, OffHeapGcm.NONCE_BYTES),
           take(in, SEALED_BYTES));
       if (in.hasRemaining()) {
         throw new UnreadableKeyException(keyId, "has a file with " + in.remaining() + " bytes too many");

@@ -16,8 +16,6 @@ import java.lang.invoke.MethodHandle;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.SecureRandom;
-import java.util.Arrays;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -104,6 +102,11 @@ final class NativeSecp256k1 implements Secp256k1 {
   @Override
   public String name() {
     return "libsecp256k1";
+  }
+
+  @Override
+  public boolean keepsKeysOffHeap() {
+    return true;
   }
 
   @Override
@@ -194,8 +197,6 @@ final class NativeSecp256k1 implements Secp256k1 {
 
   /** A library context with the memory that its calls use. One thread at a time. */
   private static final class Context {
-    private static final SecureRandom RANDOM = new SecureRandom();
-
     private final Functions f;
     private final MemorySegment context;
     private final MemorySegment digest;
@@ -290,16 +291,13 @@ final class NativeSecp256k1 implements Secp256k1 {
 
     /** New random blinding, so that what leaks through timing or power is of no use for long. */
     private void blind() {
-      var random = new byte[32];
-      RANDOM.nextBytes(random);
-      MemorySegment.copy(random, 0, seed, JAVA_BYTE, 0, 32);
-      Arrays.fill(random, (byte) 0);
+      Libc.getrandom(seed);
       try {
         require((int) f.contextRandomize.invokeExact(context, seed));
       } catch (Throwable thrown) {
         throw unexpected(thrown);
       }
-      seed.fill((byte) 0);
+      Libc.explicitBzero(seed);
       signaturesLeft = SIGNATURES_BETWEEN_BLINDINGS;
     }
 

@@ -30,6 +30,9 @@ interface Secp256k1 extends AutoCloseable {
   /** {@code libsecp256k1} or {@code bouncycastle}. */
   String name();
 
+  /** Whether a private key stays in the memory that it is given in, and is nowhere on the Java heap. */
+  boolean keepsKeysOffHeap();
+
   /** The address of a private key, or nothing if the number is zero or not below the order of the group. */
   Optional<Address> addressOf(SecretBytes key);
 

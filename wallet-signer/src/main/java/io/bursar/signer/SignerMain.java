@@ -15,7 +15,6 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -34,11 +33,13 @@ public final class SignerMain {
   private static final int FAILED = 1;
   private static final int USAGE = 2;
   private static final long STOP_SECONDS = 8;
+  /** Options without a value. */
+  private static final Set<String> FLAGS = Set.of("--require-hardening");
   private static final String HELP = """
       usage: wallet-signer init  --home DIR --permit-key FILE [KEK] [--origin NAME]
                                  [--root-set FILE]
              wallet-signer serve --home DIR --socket PATH [--allow-user NAME] [--backend auto|native|bouncycastle]
-                                 [--log-proof required|off]
+                                 [--log-proof required|off] [--require-hardening]
              wallet-signer log-key     --home DIR --tenant ID
              wallet-signer forget-head --home DIR --tenant ID
              wallet-signer rotate-kek  --home DIR [KEK]
@@ -59,6 +60,7 @@ public final class SignerMain {
         --backend NAME          native: libsecp256k1; bouncycastle: plain Java; auto: native where it loads
         --log-proof off         sign without proof that the payment was authorized on the record; for development,
                                 refused if BURSAR_MODE is production
+        --require-hardening     do not start unless every measure that keeps others out of this process is in force
       KEK is one of these, and says where the key encryption key is:
         --kek-file FILE         unencrypted in FILE (default DIR/kek.key); for development, refused if BURSAR_MODE is
                                 production
@@ -114,7 +116,9 @@ public final class SignerMain {
         case "init" -> init(
             options(rest, KeyCommands.withKek("--home", "--permit-key", "--origin", "--root-set")), production, out);
         case "serve" -> serve(
-            options(rest, Set.of("--home", "--socket", "--allow-user", "--backend", "--log-proof")), production);
+            options(rest,
+                Set.of("--home", "--socket", "--allow-user", "--backend", "--log-proof", "--require-hardening")),
+            production, environment);
         case "log-key" -> {
           var options = options(rest, Set.of("--home", "--tenant"));
           var home = new SignerHome(Path.of(required(options, "--home")), production);
@@ -191,16 +195,18 @@ public final class SignerMain {
     };
   }
 
-  private static void serve(Map<String, String> options, boolean production) throws IOException, UsageException {
+  private static void serve(Map<String, String> options, boolean production, Map<String, String> environment)
+      throws IOException, UsageException {
     long started = System.nanoTime();
     var home = new SignerHome(Path.of(required(options, "--home")), production);
     var socket = Path.of(required(options, "--socket"));
-    var facts = new ArrayList<>(Hardening.apply());
+    var hardening = new Hardening(environment);
     var stopped = new CountDownLatch(1);
     boolean logProof = logProofRequired(options, production);
     try (var _ = home.lock(); var curve = curve(options.getOrDefault("--backend", "auto"), home)) {
       var keks = home.keks().open();
       var keystore = Keystore.open(home.keys(), keks, curve);
+      keystore.openKeys().startClosingIdle();
       var logKey = LogKeyFile.read(home.logKey());
       var seed = logKey.unwrap(keks);
       var log = LogSigner.open(logKey.origin(), seed, home.heads(), logProof); // which has a copy of its own
@@ -214,7 +220,8 @@ public final class SignerMain {
         if (journal.cutBytes() > 0) {
           log().log(Level.WARNING, "cut an unfinished write of " + journal.cutBytes() + " bytes off the journal");
         }
-        facts.addAll(processFacts(curve));
+        hardening.finish(curve, options.containsKey("--require-hardening")); // the last step before anybody can connect
+        var facts = new ArrayList<>(hardening.facts());
         facts.add("log-proof=" + (logProof ? "required" : "off"));
         var signer = new Signer(new Signer.Permits(home.permitKey(), InstantSource.system()), keystore, journal, log,
             orders, new Healthy(version(), curve.name(), facts));
@@ -228,6 +235,7 @@ public final class SignerMain {
           rotation.start();
           server.run();
         }
+        keystore.openKeys().close((tenantId, keyId) -> true);
       }
       log().log(Level.INFO, "stopped");
     } finally {
@@ -273,23 +281,18 @@ public final class SignerMain {
     };
   }
 
-  private static List<String> processFacts(Secp256k1 curve) {
-    return List.of("attach=" + (Hardening.attachDisabled() ? "off" : "on"),
-        "key-memory=" + (curve instanceof NativeSecp256k1 ? "native" : "heap"), "locked-memory=off",
-        "system-call-filter=off");
-  }
-
   private static Map<String, String> options(String[] arguments, Set<String> known) throws UsageException {
     var options = new HashMap<String, String>();
-    for (int i = 0; i < arguments.length; i += 2) {
+    for (int i = 0; i < arguments.length; i++) {
       var name = arguments[i];
       if (!known.contains(name)) {
         throw new UsageException("there is no option `" + name + "`");
       }
-      if (i + 1 == arguments.length || arguments[i + 1].isEmpty()) {
+      boolean flag = FLAGS.contains(name);
+      if (!flag && (i + 1 == arguments.length || arguments[i + 1].isEmpty())) {
         throw new UsageException(name + " needs a value");
       }
-      if (options.put(name, arguments[i + 1]) != null) {
+      if (options.put(name, flag ? "" : arguments[++i]) != null) {
         throw new UsageException(name + " is given twice");
       }
     }

@@ -1,6 +1,8 @@
 package io.bursar.signer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
 
 import java.io.IOException;
 import java.math.BigInteger;
@@ -9,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
-import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
@@ -43,14 +44,15 @@ class Secp256k1Test {
   void bothBackendsGiveTheSameBytesAndLowS() {
     long seed = 31;
     var random = new Random(seed);
-    for (int i = 0; i < 10_000; i++) {
+    for (int i = 0; i < 100_000; i++) {
       var digest = Fixtures.bytes(random, 32);
       try (var key = SecretBytes.takeFrom(Fixtures.bytes(random, 32))) {
         var signature = fast.sign(digest, key);
-        assertThat(PLAIN.sign(digest, key)).as("seed %d, round %d", seed, i).isEqualTo(signature);
-        assertThat(signature.s()).as("seed %d, round %d", seed, i).isLessThanOrEqualTo(Secp256k1.HALF_N);
-        assertThat(fast.recover(digest, signature)).as("seed %d, round %d", seed, i).isEqualTo(fast.addressOf(key));
-        if (i % 10 == 0) {
+        if (!PLAIN.sign(digest, key).equals(signature) || signature.s().compareTo(Secp256k1.HALF_N) > 0
+            || !fast.recover(digest, signature).equals(fast.addressOf(key))) {
+          fail("seed %d, round %d", seed, i);
+        }
+        if (i % 100 == 0) {
           assertThat(PLAIN.addressOf(key)).as("seed %d, round %d", seed, i).isEqualTo(fast.addressOf(key));
           assertThat(PLAIN.recover(digest, signature)).as("seed %d, round %d", seed, i).isEqualTo(fast.addressOf(key));
         }
@@ -172,7 +174,7 @@ class Secp256k1Test {
     assertThat(array).containsOnly(0);
     assertThat(secret.toString()).isEqualTo("REDACTED").doesNotContain(hex);
     secret.close();
-    assertThat(Optional.of(secret.memory().scope().isAlive())).contains(false);
+    assertThatThrownBy(secret::memory).isInstanceOf(IllegalStateException.class).hasMessage("the key was erased");
   }
 
   private static SecretBytes key(BigInteger number) {

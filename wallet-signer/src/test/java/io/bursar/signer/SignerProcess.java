@@ -7,6 +7,7 @@ import java.security.PrivateKey;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 import io.bursar.permit.PermitKeys;
@@ -100,15 +101,20 @@ final class SignerProcess implements AutoCloseable {
   }
 
   private ProcessBuilder java(String... arguments) {
+    return java(SignerMain.class, arguments).redirectErrorStream(true)
+        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+  }
+
+  /** A JVM with the signer's flags, to run another program as the signer runs. */
+  static ProcessBuilder java(Class<?> main, String... arguments) {
     var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "-XX:+UseSerialGC", "-Xmx192m", "-XX:+DisableAttachMechanism", "-XX:-HeapDumpOnOutOfMemoryError",
         "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp",
-        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
-        "io.bursar.signer.SignerMain"));
+        System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")), main.getName()));
     command.addAll(List.of(arguments));
-    var builder = new ProcessBuilder(command).redirectErrorStream(true)
-        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
-    builder.environment().remove("BURSAR_MODE");
+    var builder = new ProcessBuilder(command);
+    builder.environment().keySet()
+        .removeAll(Set.of("BURSAR_MODE", "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS"));
     return builder;
   }
 }

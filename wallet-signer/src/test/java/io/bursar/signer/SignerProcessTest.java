@@ -309,7 +309,7 @@ class SignerProcessTest {
     return Fixtures.intent(KEY, address, nonce, amount);
   }
 
-  private static SignerRequest.Sign request(PrivateKey permitKey, TransferIntent intent) {
+  static SignerRequest.Sign request(PrivateKey permitKey, TransferIntent intent) {
     var now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     return new SignerRequest.Sign(new Permit(UUID.randomUUID(), intent.spendId(), Digest32.sha256(), intent.hash(), now,
         now.plusSeconds(60)).sign(permitKey), Bytes.of(intent.encode()));

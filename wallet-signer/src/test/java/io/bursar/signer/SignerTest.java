@@ -263,6 +263,11 @@ class SignerTest {
       }
 
       @Override
+      public boolean keepsKeysOffHeap() {
+        return true;
+      }
+
+      @Override
       public Optional<Address> addressOf(SecretBytes key) {
         return curve.addressOf(key);
       }
