@@ -26,13 +26,14 @@ import io.bursar.store.Database;
  * @param approverKeysRequired whether nobody may approve without a key to sign with; always in production
  * @param passkeys whose passkeys are believed; none if none are
  * @param requestsPerSecond the most requests of one API key in a second
+ * @param webhooksToPrivate whether webhooks may be sent to private networks, and without TLS; never in production
  * @param witnesses the file that says which witnesses are shown the logs' heads, and how many must sign them
  */
 public record Settings(Path home, String address, int port, boolean production, Database.Settings database,
     Database.Secret adminKey, Path signerSocket,
     Path permitKey, Optional<ChainSettings> chain, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
     boolean settle, boolean approverKeysRequired, Optional<Passkeys.Settings> passkeys,
-    int requestsPerSecond, Optional<Path> witnesses) {
+    int requestsPerSecond, boolean webhooksToPrivate, Optional<Path> witnesses) {
 
   /**
    * A chain and its node.
@@ -83,11 +84,22 @@ public record Settings(Path home, String address, int port, boolean production, 
         approverKeysRequired(read, production),
         passkeys(read),
         read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000),
+        webhooksToPrivate(read, production),
         Optional.of(read.text("BURSAR_WITNESSES", "")).filter(text -> !text.isEmpty()).map(Path::of));
     if (!read.faults.isEmpty()) {
       throw new Wrong(read.faults);
     }
     return settings;
+  }
+
+  private static boolean webhooksToPrivate(Reader read, boolean production) {
+    boolean allowed = read.choice("BURSAR_WEBHOOKS_TO_PRIVATE", "refused", List.of("refused", "allowed"))
+        .equals("allowed");
+    if (production && allowed) {
+      read.faults.add("`BURSAR_WEBHOOKS_TO_PRIVATE=allowed` is refused with `BURSAR_MODE=production`: a webhook could"
+          + " reach whatever this machine reaches");
+    }
+    return allowed;
   }
 
   private static boolean approverKeysRequired(Reader read, boolean production) {

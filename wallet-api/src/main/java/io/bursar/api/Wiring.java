@@ -30,6 +30,7 @@ import io.bursar.api.signer.SignerClient;
 import io.bursar.api.signer.TransferSigner;
 import io.bursar.api.spends.LaneQueue;
 import io.bursar.api.spends.SpendView;
+import io.bursar.store.Alarms;
 import io.bursar.store.ApiKeys;
 import io.bursar.store.Approvals;
 import io.bursar.store.Approvers;
@@ -228,8 +229,8 @@ public class Wiring {
   }
 
   @Bean
-  SettlementMetrics settlementMetrics(MeterRegistry registry) {
-    return new SettlementMetrics(registry);
+  SettlementMetrics settlementMetrics(MeterRegistry registry, Alarms alarms) {
+    return new SettlementMetrics(registry, alarms);
   }
 
   /** Settles payments; absent where this process is told not to, or has no chain. */

@@ -23,6 +23,8 @@ public enum Id {
   SPEND("spd_"),
   AUTHORIZATION("aut_"),
   CHANGE("chg_"),
+  WEBHOOK("whk_"),
+  EVENT("evt_"),
   /** A place in a list. */
   CURSOR("cur_");
 

@@ -29,7 +29,7 @@ public record Page<T>(List<T> items, Optional<UUID> nextAfter) {
   }
 
   /** A page of rows that were read with one more than {@code limit}, if there was one more. */
-  static <T> Page<T> of(List<T> rows, int limit, Function<T, UUID> id) {
+  public static <T> Page<T> of(List<T> rows, int limit, Function<T, UUID> id) {
     if (rows.size() <= limit) {
       return new Page<>(rows, Optional.empty());
     }

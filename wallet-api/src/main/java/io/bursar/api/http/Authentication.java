@@ -133,6 +133,12 @@ public final class Authentication extends HttpFilter {
     return Optional.of(believed);
   }
 
+  /** Whether the key of a request that goes on for long is still good. */
+  public boolean believes(HttpServletRequest request) {
+    var header = request.getHeader("Authorization");
+    return header != null && header.startsWith(BEARER) && caller(header.substring(BEARER.length())).isPresent();
+  }
+
   private Optional<Caller> operator() {
     return directory.tenantNamed(Directory.DEFAULT_TENANT)
         .map(tenant -> new Caller(Caller.Role.OPERATOR, tenant.id(), null, null, "operator"));

@@ -86,7 +86,10 @@ public class Security {
             .hasAnyRole(AUDITOR, ADMIN)
             .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances")
             .hasAnyRole(ADMIN, AGENT, AUDITOR)
-            .requestMatchers(GET, "/v1/assets").authenticated()
+            .requestMatchers(GET, "/v1/assets", "/v1/events").authenticated()
+            .requestMatchers("/v1/webhooks", "/v1/webhooks/{id}", "/v1/webhooks/{id}/enable",
+                "/v1/webhooks/{id}/replay", "/v1/webhooks/{id}/deliveries")
+            .hasRole(ADMIN)
             .requestMatchers(POST, "/v1/policies/validate", "/v1/policies/{id}/backtest", "/v1/policies/{id}/analysis",
                 "/v1/replay")
             .hasAnyRole(ADMIN, AUDITOR)

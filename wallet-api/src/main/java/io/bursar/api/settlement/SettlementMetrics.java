@@ -10,6 +10,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 import io.bursar.spend.Id;
+import io.bursar.store.Alarms;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentStore.Backlog;
 import io.micrometer.core.instrument.Counter;
@@ -25,13 +26,22 @@ import io.micrometer.core.instrument.Timer;
 public final class SettlementMetrics {
   private static final Logger LOG = LoggerFactory.getLogger("io.bursar.settlement");
 
+  private static final String ACTOR = "settlement";
+
   private final MeterRegistry registry;
+  private final Alarms record;
   private final Map<Effects.Effect, Timer> timers = new EnumMap<>(Effects.Effect.class);
   private final Map<Alarm, Counter> alarms = new EnumMap<>(Alarm.class);
   private final AtomicReference<Backlog> backlog = new AtomicReference<>(new Backlog(0, Duration.ZERO));
 
-  public SettlementMetrics(MeterRegistry registry) {
+  /**
+   * The metrics.
+   *
+   * @param record where alarms are kept, and put on the record
+   */
+  public SettlementMetrics(MeterRegistry registry, Alarms record) {
     this.registry = registry;
+    this.record = record;
     for (var effect : Effects.Effect.values()) {
       timers.put(effect, Timer.builder("bursar.settlement.effect")
           .tag("effect", effect.name().toLowerCase(Locale.ROOT)).register(registry));
@@ -67,6 +77,7 @@ public final class SettlementMetrics {
   void alarm(Payment payment, Alarm alarm, String why) {
     java.util.Objects.requireNonNull(alarms.get(alarm)).increment();
     LOG.atError().addKeyValue("spend", Id.SPEND.text(payment.spendId())).addKeyValue("alarm", alarm.text()).log(why);
+    record.raise(payment.tenantId(), alarm.text(), payment.spendId(), Id.SPEND.text(payment.spendId()), why, ACTOR);
   }
 
   void backlog(Backlog now) {

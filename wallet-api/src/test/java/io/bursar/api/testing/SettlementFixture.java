@@ -22,6 +22,7 @@ import io.bursar.api.signer.SignerHeads;
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.policy.Policy;
+import io.bursar.store.Alarms;
 import io.bursar.store.Directory;
 import io.bursar.store.Fixture;
 import io.bursar.store.Lane;
@@ -46,7 +47,8 @@ public final class SettlementFixture implements AutoCloseable {
   public final SignerProcess signer;
   public final Directory.RegisteredAsset usdc;
   public final SimpleMeterRegistry registry = new SimpleMeterRegistry();
-  public final SettlementMetrics metrics = new SettlementMetrics(registry);
+  public final SettlementMetrics metrics = new SettlementMetrics(registry,
+      new Alarms(store.database, store.audit));
   public final PaymentStore payments;
   public final Log log;
   private final Lane lane;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.bursar.api.events;
+
+import org.jspecify.annotations.NullMarked;

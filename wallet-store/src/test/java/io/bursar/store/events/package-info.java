@@ -1,0 +1,4 @@
+@NullMarked
+package io.bursar.store.events;
+
+import org.jspecify.annotations.NullMarked;
