@@ -5,6 +5,7 @@ CREATE TABLE alarm (
   tenant_id uuid NOT NULL REFERENCES tenant,
   alarm     text NOT NULL,
   subject   uuid NOT NULL,        -- the spend, wallet or webhook that it is about
+  about     text NOT NULL,        -- the same as the record names it
   why       text NOT NULL,
   raised_at timestamptz NOT NULL, -- when it was put on the record
   last_at   timestamptz NOT NULL, -- when it was last found to be so

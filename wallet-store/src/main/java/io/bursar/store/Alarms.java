@@ -21,10 +21,11 @@ public final class Alarms {
    * An alarm.
    *
    * @param subject the spend, wallet or webhook that it is about
+   * @param subjectText the same as the record names it
    * @param since when it began
    * @param lastAt when it was last found to be so
    */
-  public record Raised(UUID tenantId, String alarm, UUID subject, String why, Instant since, Instant lastAt) {}
+  public record Raised(UUID tenantId, String alarm, UUID subject, String subjectText, String why, Instant since, Instant lastAt) {}
 
   private final Database database;
   private final AuditEntries audit;
@@ -50,11 +51,12 @@ public final class Alarms {
         if (!lasts(tenantId, alarm, subject, shortened)) {
           var slot = audit.next(tenantId);
           database.sql().sql("""
-              INSERT INTO alarm (tenant_id, alarm, subject, why, raised_at, last_at)
-              VALUES (:tenant, :alarm, :subject, :why, now(), now())
+              INSERT INTO alarm (tenant_id, alarm, subject, about, why, raised_at, last_at)
+              VALUES (:tenant, :alarm, :subject, :about, :why, now(), now())
               ON CONFLICT (tenant_id, alarm, subject) DO UPDATE
               SET why = excluded.why, raised_at = excluded.raised_at, last_at = excluded.last_at
-              """).param("tenant", tenantId).param("alarm", alarm).param("subject", subject).param("why", shortened)
+              """).param("tenant", tenantId).param("alarm", alarm).param("subject", subject).param("about", subjectText)
+              .param("why", shortened)
               .update();
           audit.write(slot, "alarm.raised", subject, actor,
               Json.object().put("alarm", alarm).put("about", subjectText).put("why", shortened).build());
@@ -75,11 +77,11 @@ public final class Alarms {
   /** Those of all tenants that last, oldest first. */
   public List<Raised> lasting(int most) {
     return database.sql().sql("""
-        SELECT tenant_id, alarm, subject, why, raised_at, last_at FROM alarm
+        SELECT tenant_id, alarm, subject, about, why, raised_at, last_at FROM alarm
         WHERE last_at > now() - :away * interval '1 millisecond' ORDER BY raised_at LIMIT :most
         """).param("away", AWAY.toMillis()).param("most", most)
         .query((row, n) -> new Raised(Directory.uuid(row, "tenant_id"), row.getString("alarm"),
-            Directory.uuid(row, "subject"), row.getString("why"), Directory.instant(row, "raised_at"),
+            Directory.uuid(row, "subject"), row.getString("about"), row.getString("why"), Directory.instant(row, "raised_at"),
             Directory.instant(row, "last_at")))
         .list();
   }

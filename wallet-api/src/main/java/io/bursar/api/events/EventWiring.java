@@ -10,6 +10,7 @@ import io.bursar.api.http.Authentication;
 import io.bursar.store.Alarms;
 import io.bursar.store.AuditEntries;
 import io.bursar.store.Database;
+import io.bursar.store.Diagnosis;
 import io.bursar.store.events.EventFeed;
 import io.bursar.store.events.Outbox;
 import io.bursar.store.events.Webhooks;
@@ -21,6 +22,11 @@ public class EventWiring {
   @Bean
   Alarms alarms(Database database, AuditEntries audit) {
     return new Alarms(database, audit);
+  }
+
+  @Bean
+  Diagnosis diagnosis(Database database) {
+    return new Diagnosis(database);
   }
 
   @Bean

@@ -98,7 +98,7 @@ public class Security {
                 "/v1/approver-groups", "/v1/value-sets", "/v1/value-sets/{name}",
                 "/v1/value-sets/{name}/versions/{version}/values")
             .hasAnyRole(ADMIN, AUDITOR)
-            .requestMatchers("/v1/tenants", "/v1/tenants/{id}/lane", "/v1/tenants/{id}/lane/stop",
+            .requestMatchers("/v1/diagnosis", "/v1/tenants", "/v1/tenants/{id}/lane", "/v1/tenants/{id}/lane/stop",
                 "/v1/tenants/{id}/lane/resume", "/v1/tenants/{id}/lane/recount")
             .hasRole(OPERATOR)
             .requestMatchers(GET, "/log/**").permitAll() // the tenant may have published it; LogController asks

@@ -553,7 +553,16 @@ final class FullTour {
     return wallet.text("/id");
   }
 
+  private void diagnosis() {
+    expect(200, service.call("POST", "/v1/tenants/" + service.tenant + "/lane/stop", "operator",
+        "{\"reason\": \"to be found\"}"));
+    assertThat(expect(200, service.get("/v1/diagnosis", "operator")).text()).contains("lane.stopped", "to be found");
+    expect(200, service.call("POST", "/v1/tenants/" + service.tenant + "/lane/resume", "operator",
+        "{\"reason\": \"it was\"}"));
+  }
+
   private void events() {
+    diagnosis();
     var page = expect(200, service.get("/v1/events?limit=1", "agent"));
     expect(200, service.get("/v1/events?types=spend.*&cursor=" + page.text("/nextCursor"), "auditor"));
     var made = expect(201, service.call("POST", "/v1/webhooks", "admin", """
