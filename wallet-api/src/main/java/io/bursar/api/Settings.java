@@ -3,6 +3,8 @@ package io.bursar.api;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -11,6 +13,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.api.approvals.Passkeys;
+import io.bursar.api.chain.Confirmation;
+import io.bursar.api.chain.FeePolicy;
 import io.bursar.money.Asset;
 import io.bursar.store.Database;
 
@@ -20,8 +24,8 @@ import io.bursar.store.Database;
  * @param home the data directory
  * @param address the local address to listen on; loopback unless said otherwise, since TLS ends in front of the service
  * @param adminKey the operator's key
- * @param chain the one chain, or none: then spends are decided but not settled
- * @param embeddedChain whether the chain is the development chain, which has a faucet
+ * @param chains those that spends are settled on; none: then spends are decided but not settled
+ * @param embeddedChain whether the first chain is the development chain, which has a faucet
  * @param settle whether this process settles payments; another may
  * @param approverKeysRequired whether nobody may approve without a key to sign with; always in production
  * @param passkeys whose passkeys are believed; none if none are
@@ -31,17 +35,27 @@ import io.bursar.store.Database;
  */
 public record Settings(Path home, String address, int port, boolean production, Database.Settings database,
     Database.Secret adminKey, Path signerSocket,
-    Path permitKey, Optional<ChainSettings> chain, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
+    Path permitKey, List<ChainSettings> chains, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
     boolean settle, boolean approverKeysRequired, Optional<Passkeys.Settings> passkeys,
     int requestsPerSecond, boolean webhooksToPrivate, Optional<Path> witnesses) {
 
   /**
-   * A chain and its node.
+   * A chain and its nodes.
    *
    * @param name CAIP-2
-   * @param confirmations how many blocks, its own included, make a transaction final
+   * @param endpoints the preferred one first; may hold a provider's key
+   * @param confirmation when a transaction is final
    */
-  public record ChainSettings(String name, URI endpoint, int confirmations) {}
+  public record ChainSettings(String name, List<URI> endpoints, Confirmation confirmation, FeePolicy fees) {
+    public ChainSettings {
+      endpoints = List.copyOf(endpoints);
+    }
+
+    @Override
+    public String toString() {
+      return "ChainSettings[name=" + name + ", confirmation=" + confirmation + ", endpoints=REDACTED]";
+    }
+  }
 
   private static final int ADMIN_KEY_LENGTH_MIN = 24;
 
@@ -76,7 +90,7 @@ public record Settings(Path home, String address, int port, boolean production, 
     var settings = new Settings(home, read.text("BURSAR_ADDRESS", "127.0.0.1"),
         read.number("BURSAR_PORT", 8080, 0, 65_535), production, database, new Database.Secret(adminKey),
         Path.of(read.text("BURSAR_SIGNER_SOCKET", home.resolve("run/signer.sock").toString())),
-        Path.of(read.text("BURSAR_PERMIT_KEY", home.resolve("permit.key").toString())), chain(read, embeddedChain),
+        Path.of(read.text("BURSAR_PERMIT_KEY", home.resolve("permit.key").toString())), chains(read, embeddedChain),
         embeddedChain,
         Optional.ofNullable(environment.get("BURSAR_STABLECOIN_ARTIFACTS")).filter(text -> !text.isEmpty())
             .map(Path::of),
@@ -133,9 +147,22 @@ public record Settings(Path home, String address, int port, boolean production, 
     return Optional.of(new Passkeys.Settings(relyingParty, origins));
   }
 
+  private static List<ChainSettings> chains(Reader read, boolean embeddedChain) {
+    var chains = new ArrayList<ChainSettings>();
+    chain(read, embeddedChain).ifPresent(chains::add);
+    var file = read.text("BURSAR_CHAINS", "");
+    if (!file.isEmpty()) {
+      chains.addAll(ChainsFile.read(Path.of(file), read.faults));
+    }
+    var names = new HashSet<String>();
+    chains.stream().filter(chain -> !names.add(chain.name()))
+        .forEach(chain -> read.faults.add("chain `" + chain.name() + "` is configured twice"));
+    return List.copyOf(chains);
+  }
+
   private static Optional<ChainSettings> chain(Reader read, boolean embeddedChain) {
-    var endpoint = read.text("BURSAR_RPC_URL", "");
-    if (endpoint.isEmpty()) {
+    var endpoints = read.text("BURSAR_RPC_URL", "");
+    if (endpoints.isEmpty()) {
       return Optional.empty();
     }
     var name = read.text("BURSAR_CHAIN", embeddedChain ? "eip155:31337" : "");
@@ -143,13 +170,16 @@ public record Settings(Path home, String address, int port, boolean production, 
       read.faults.add("`BURSAR_CHAIN` must be a CAIP-2 name such as `eip155:8453`, not `" + name + "`");
       return Optional.empty();
     }
-    int confirmations = read.number("BURSAR_CONFIRMATIONS", embeddedChain ? 1 : 12, 1, 1_000);
     try {
-      return Optional.of(new ChainSettings(name, URI.create(endpoint), confirmations));
+      var confirmation = Confirmation.parse(read.text("BURSAR_CONFIRMATIONS", embeddedChain ? "1" : "12"));
+      var uris = Arrays.stream(endpoints.split(",")).map(ChainsFile::endpoint).toList();
+      return Optional.of(new ChainSettings(name, uris, confirmation, FeePolicy.DEFAULT));
+    } catch (ChainsFile.BadEndpoint e) {
+      read.faults.add("`BURSAR_RPC_URL` " + e.getMessage());
     } catch (IllegalArgumentException e) {
-      read.faults.add("`BURSAR_RPC_URL` is not a URL");
-      return Optional.empty();
+      read.faults.add("`BURSAR_CONFIRMATIONS` " + e.getMessage());
     }
+    return Optional.empty();
   }
 
   private static final class Reader {

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Collectors;
 
 import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
@@ -16,7 +17,7 @@ import io.bursar.api.approvals.Passkeys;
 import io.bursar.api.audit.NightlyRecount;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.Chains;
-import io.bursar.api.chain.FeePolicy;
+import io.bursar.api.chain.Confirmation;
 import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.dev.Development;
 import io.bursar.api.http.Authentication;
@@ -61,6 +62,7 @@ public class Wiring {
   private static final int EXPIRE_AT_ONCE = 100;
   private static final Duration SIGNER_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration CHAIN_TIMEOUT = Duration.ofSeconds(10);
+  private static final Duration LOOK_AT_NODES_EVERY = Duration.ofSeconds(5);
 
   @Bean
   Clock clock() {
@@ -216,11 +218,10 @@ public class Wiring {
 
   @Bean
   Chains chains(Settings settings) {
-    return new Chains(settings.chain().stream()
-        .map(chain -> new Chain(
-            new Chain.Settings(chain.name(), chain.endpoint(), chain.confirmations(), FeePolicy.DEFAULT,
-                CHAIN_TIMEOUT)))
-        .toList());
+    var chains = new Chains(settings.chains().stream().map(chain -> new Chain(new Chain.Settings(chain.name(),
+        chain.endpoints(), chain.confirmation(), chain.fees(), CHAIN_TIMEOUT))).toList());
+    chains.watch(LOOK_AT_NODES_EVERY);
+    return chains;
   }
 
   @Bean
@@ -261,7 +262,11 @@ public class Wiring {
 
   @Bean
   SpendView spendView(Settings settings) {
-    return new SpendView(settings.chain().map(Settings.ChainSettings::confirmations).orElse(0));
+    return new SpendView(settings.chains().stream().collect(Collectors.toMap(Settings.ChainSettings::name,
+        chain -> switch (chain.confirmation()) {
+          case Confirmation.Depth(var blocks) -> blocks;
+          case Confirmation.Finalized() -> 1;
+        })));
   }
 
   @Bean

@@ -127,7 +127,7 @@ public final class ChainAuditController {
         .orElseThrow(() -> Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE,
             "this instance has no node of " + wallet.chain(), 60));
     try {
-      return question.ask(chain, Math.max(0, chain.head() - chain.confirmations() + 1));
+      return question.ask(chain, Math.max(0, chain.settled()));
     } catch (ChainUnavailable e) {
       throw Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE, "the chain cannot be asked now; try again", 5);
     }

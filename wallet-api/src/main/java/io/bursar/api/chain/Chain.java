@@ -13,35 +13,45 @@ import io.bursar.money.Asset;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * One EVM chain as its node tells it. A node that answers for another chain is not asked anything: its chain id is checked before
+ * One EVM chain as its nodes tell it. A node that answers for another chain is not asked anything: its chain id is checked before
  * the first question and again after every loss of contact.
  */
 public final class Chain implements AutoCloseable {
   /**
    * A chain is configuration.
    *
-   * @param name CAIP-2 name, such as {@code eip155:8453}; the node must answer for its chain id
-   * @param endpoint the node; may hold a provider's key, so {@link #toString} hides it
-   * @param confirmations blocks from the one that holds a transaction to the newest, both counted, after which it counts as
-   *          settled; at least 1
-   * @param timeout for one question
+   * @param name CAIP-2 name, such as {@code eip155:8453}; the nodes must answer for its chain id
+   * @param endpoints the nodes, the preferred one first, 1 to 16; may hold a provider's key, so {@link #toString} hides them
+   * @param confirmation when a transaction counts as settled
+   * @param timeout for one question to one node
    */
-  public record Settings(String name, URI endpoint, int confirmations, FeePolicy fees, Duration timeout) {
+  public record Settings(String name, List<URI> endpoints, Confirmation confirmation, FeePolicy fees,
+      Duration timeout) {
+    private static final int ENDPOINTS_MAX = 16;
+
     public Settings {
       if (!Asset.CHAIN.matcher(name).matches()) {
         throw new IllegalArgumentException("chain `" + name + "` must be a CAIP-2 name such as `eip155:8453`");
       }
-      if (confirmations < 1) {
-        throw new IllegalArgumentException("confirmations must be 1 or more, not " + confirmations);
+      endpoints = List.copyOf(endpoints);
+      if (endpoints.isEmpty() || endpoints.size() > ENDPOINTS_MAX) {
+        throw new IllegalArgumentException(
+            "chain `" + name + "` must have 1 to " + ENDPOINTS_MAX + " endpoints, not " + endpoints.size());
       }
+    }
+
+    /** A chain with one node, whose transactions count as settled at a depth. */
+    public Settings(String name, URI endpoint, int confirmations, FeePolicy fees, Duration timeout) {
+      this(name, List.of(endpoint), new Confirmation.Depth(confirmations), fees, timeout);
     }
 
     @Override
     public String toString() {
-      return "Settings[name=" + name + ", confirmations=" + confirmations + ", endpoint=REDACTED]";
+      return "Settings[name=" + name + ", confirmation=" + confirmation + ", endpoints=REDACTED]";
     }
   }
 
@@ -65,24 +75,32 @@ public final class Chain implements AutoCloseable {
   private static final int MEDIAN = 50;
   /** Nodes refuse to search more blocks at once. */
   private static final int LOG_BLOCKS = 10_000;
-  private static final Duration WRONG_CHAIN_PAUSE = Duration.ofSeconds(5);
 
   private final Settings settings;
-  private final JsonRpc rpc;
-  private volatile boolean rightChain;
-  private volatile long askAgainAt = System.nanoTime();
+  private final Rpc rpc;
 
   public Chain(Settings settings) {
+    this(settings, new Nodes(settings.name, settings.endpoints, settings.timeout));
+  }
+
+  /** A chain that is asked in another way than through the endpoints of its settings. */
+  public Chain(Settings settings, Rpc rpc) {
     this.settings = settings;
-    this.rpc = new JsonRpc(settings.endpoint, settings.timeout);
+    this.rpc = rpc;
   }
 
   public String name() {
     return settings.name;
   }
 
-  public int confirmations() {
-    return settings.confirmations;
+  /** What can be said of each of its nodes. */
+  public List<NodeStatus> nodes() {
+    return rpc.nodes();
+  }
+
+  /** Looks at nodes that nobody has asked of late: whether they are well, and how far they are. */
+  public void look() {
+    rpc.look();
   }
 
   public FeePolicy fees() {
@@ -131,7 +149,7 @@ public final class Chain implements AutoCloseable {
             : new GasEstimate.Limit(limit);
       }
       case RpcReply.Refusal(var _, var message) -> new GasEstimate.WouldFail(message);
-      case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
+      case RpcReply.Silence(var message, var _) -> throw new ChainUnavailable(message);
     };
   }
 
@@ -165,10 +183,22 @@ public final class Chain implements AutoCloseable {
     return longNumber(required("eth_blockNumber"), "eth_blockNumber");
   }
 
+  /** The newest block that counts as settled, and with it all before it; below 0 while there is none. */
+  public long settled() throws ChainUnavailable {
+    return switch (settings.confirmation) {
+      case Confirmation.Depth(var blocks) -> head() - blocks + 1;
+      case Confirmation.Finalized() -> block("finalized").map(Block::number).orElse(-1L);
+    };
+  }
+
   /** The block of a number in the chain as it is now. */
   public Optional<Block> block(long number) throws ChainUnavailable {
+    return block(quantity(number));
+  }
+
+  private Optional<Block> block(String which) throws ChainUnavailable {
     var method = "eth_getBlockByNumber";
-    var block = required(method, quantity(number), false);
+    var block = required(method, which, false);
     return block.isNull()
         ? Optional.empty()
         : Optional.of(new Block(longNumber(block.path("number"), method), hash(block.path("hash"), method)));
@@ -244,7 +274,7 @@ public final class Chain implements AutoCloseable {
     return switch (ask("eth_call", newObject().put("to", hex(contract)).put("data", data), block)) {
       case RpcReply.Result(var value) -> value.asString("");
       case RpcReply.Refusal _ -> "";
-      case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
+      case RpcReply.Silence(var message, var _) -> throw new ChainUnavailable(message);
     };
   }
 
@@ -258,45 +288,21 @@ public final class Chain implements AutoCloseable {
       case RpcReply.Result(var value) -> value;
       case RpcReply.Refusal(var _, var message) -> throw new ChainUnavailable(
           "the node refuses " + method + ": " + message);
-      case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
+      case RpcReply.Silence(var message, var _) -> throw new ChainUnavailable(message);
     };
   }
 
   /** An empty JSON object, to be filled for {@link #required}. */
   public ObjectNode newObject() {
-    return rpc.object();
+    return JsonNodeFactory.instance.objectNode();
   }
 
   private RpcReply ask(String method, Object... params) throws ChainUnavailable {
-    if (!rightChain) {
-      checkChainId();
-    }
     var reply = rpc.call(method, params);
-    if (reply instanceof RpcReply.Silence) {
-      rightChain = false; // whoever answers next may be another node
+    if (reply instanceof RpcReply.Silence(var message, var _) && rpc.isWrongChain()) {
+      throw new ChainUnavailable(message, true);
     }
     return reply;
-  }
-
-  /** Asks the node for its chain id, unless it has just been found to be a wrong one. */
-  public void checkChainId() throws ChainUnavailable {
-    if (System.nanoTime() - askAgainAt < 0) {
-      throw new ChainUnavailable("the node answers for another chain than `" + settings.name + "`");
-    }
-    switch (rpc.call("eth_chainId")) {
-      case RpcReply.Result(var value) -> {
-        var answered = number(value, "eth_chainId");
-        if (!answered.equals(BigInteger.valueOf(Asset.chainId(settings.name)))) {
-          askAgainAt = System.nanoTime() + WRONG_CHAIN_PAUSE.toNanos();
-          throw new ChainUnavailable(
-              "the node answers for chain `eip155:" + answered + "` and not for `" + settings.name + "`");
-        }
-        rightChain = true;
-      }
-      case RpcReply.Refusal(var _, var message) -> throw new ChainUnavailable(
-          "the node does not say which chain it is: " + message);
-      case RpcReply.Silence(var message) -> throw new ChainUnavailable(message);
-    }
   }
 
   private static BigInteger number(JsonNode quantity, String method) throws ChainUnavailable {

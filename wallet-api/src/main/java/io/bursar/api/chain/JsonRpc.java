@@ -7,8 +7,13 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -21,7 +26,6 @@ import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * JSON-RPC 2.0 over HTTP to one node. Every call is bounded in time and size and ends in an {@link RpcReply}; it never throws for
@@ -29,7 +33,7 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * @see <a href="https://www.jsonrpc.org/specification">JSON-RPC 2.0</a>
  */
-public final class JsonRpc implements AutoCloseable {
+public final class JsonRpc implements Rpc {
   /** The most bytes of an answer that are read. */
   private static final int ANSWER_BYTES_MAX = 4 << 20;
   private static final int MESSAGE_LENGTH_MAX = 500;
@@ -53,16 +57,7 @@ public final class JsonRpc implements AutoCloseable {
     this.http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(timeout).build();
   }
 
-  /** An empty JSON object, to be filled for a parameter. */
-  ObjectNode object() {
-    return json.createObjectNode();
-  }
-
-  /**
-   * Asks one question.
-   *
-   * @param params texts, booleans, and JSON nodes as they are
-   */
+  @Override
   public RpcReply call(String method, Object... params) {
     long id = lastId.incrementAndGet();
     var body = json.createObjectNode().put("jsonrpc", "2.0").put("id", id).put("method", method);
@@ -92,7 +87,7 @@ public final class JsonRpc implements AutoCloseable {
     int status = response.statusCode();
     // Some nodes send a refusal with a status of 400; a text with our id in it is the node's own answer all the same.
     if (status >= 500 || status == TOO_MANY_REQUESTS) {
-      return new RpcReply.Silence("the node answered with HTTP status " + status);
+      return new RpcReply.Silence("the node answered with HTTP status " + status, retryAfter(response));
     }
     JsonNode answer;
     try {
@@ -107,11 +102,28 @@ public final class JsonRpc implements AutoCloseable {
     var error = answer.get("error");
     if (error != null && !error.isNull()) {
       var code = error.path("code");
-      return new RpcReply.Refusal(code.canConvertToLong() ? code.longValue() : 0,
+      var refusal = new RpcReply.Refusal(code.canConvertToLong() ? code.longValue() : 0,
           shortened(error.path("message").asString("")));
+      return NodeWords.isBusy(refusal)
+          ? new RpcReply.Silence("the node is busy: " + refusal.message(), retryAfter(response))
+          : refusal;
     }
     var result = answer.get("result");
     return result == null ? new RpcReply.Silence("the node's answer has no result") : new RpcReply.Result(result);
+  }
+
+  /** What {@code Retry-After} says (RFC 9110, section 10.2.3): seconds or a date, within bounds. */
+  private static Optional<Duration> retryAfter(HttpResponse<byte[]> response) {
+    return response.headers().firstValue("Retry-After").flatMap(text -> {
+      try {
+        var wanted = text.matches("[0-9]{1,9}")
+            ? Duration.ofSeconds(Long.parseLong(text))
+            : Duration.between(Instant.now(), ZonedDateTime.parse(text, DateTimeFormatter.RFC_1123_DATE_TIME));
+        return wanted.isNegative() ? Optional.empty() : Optional.of(wanted);
+      } catch (DateTimeException notADate) {
+        return Optional.empty();
+      }
+    });
   }
 
   private static java.math.BigInteger bigInteger(long value) {

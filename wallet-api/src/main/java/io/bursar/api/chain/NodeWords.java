@@ -24,7 +24,18 @@ final class NodeWords {
       "nonce too high", "nonce too distant", "nonce is too distant", "too far in the future",
       "higher than max fee per gas", "higher than fee cap");
 
+  private static final List<String> BUSY = List.of("rate limit", "ratelimit", "too many requests", "request limit",
+      "capacity exceeded", "throttl", "request timed out", "execution timeout");
+  /** EIP-1474: the request exceeds a limit; providers also use that of HTTP. */
+  private static final List<Long> BUSY_CODES = List.of(-32005L, 429L);
+
   private NodeWords() {}
+
+  /** Whether the refusal is of the moment, and not of the request: another node, or this one later, may well answer. */
+  static boolean isBusy(RpcReply.Refusal refusal) {
+    var words = refusal.message().toLowerCase(Locale.ROOT);
+    return !has(words, REVERT) && (BUSY_CODES.contains(refusal.code()) || has(words, BUSY));
+  }
 
   static SendResult meaning(String message) {
     var words = message.toLowerCase(Locale.ROOT);

@@ -1,5 +1,8 @@
 package io.bursar.api.chain;
 
+import java.time.Duration;
+import java.util.Optional;
+
 import tools.jackson.databind.JsonNode;
 
 /** What a node answered, if it did. */
@@ -18,6 +21,13 @@ public sealed interface RpcReply {
   /**
    * No answer that can be believed: no connection, a time-out, another status, a broken or foreign text. The request may or may
    * not have had its effect.
+   *
+   * @param message for a person's eyes; never the endpoint, which may hold a provider's key
+   * @param retryAfter how long the node wants to be left alone, if it said so
    */
-  record Silence(String message) implements RpcReply {}
+  record Silence(String message, Optional<Duration> retryAfter) implements RpcReply {
+    public Silence(String message) {
+      this(message, Optional.empty());
+    }
+  }
 }

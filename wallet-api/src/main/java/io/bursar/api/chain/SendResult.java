@@ -30,7 +30,7 @@ public sealed interface SendResult {
   static SendResult of(RpcReply reply) {
     return switch (reply) {
       case RpcReply.Result _ -> new Accepted();
-      case RpcReply.Silence(var message) -> new Unknown(message);
+      case RpcReply.Silence(var message, var _) -> new Unknown(message);
       case RpcReply.Refusal(var _, var message) -> NodeWords.meaning(message);
     };
   }

@@ -24,7 +24,7 @@ public class DevelopmentWiring {
 
   @Bean
   Development development(Settings settings, Chains chains, Directory directory) {
-    var chain = settings.chain().flatMap(named -> chains.find(named.name()))
+    var chain = settings.chains().stream().findFirst().flatMap(named -> chains.find(named.name()))
         .orElseThrow(() -> new IllegalStateException("`BURSAR_DEV=true` needs `BURSAR_RPC_URL`"));
     return new Development(chain, settings.stablecoinArtifacts().orElseThrow(
         () -> new IllegalStateException("`BURSAR_DEV=true` needs `BURSAR_STABLECOIN_ARTIFACTS`")), directory);

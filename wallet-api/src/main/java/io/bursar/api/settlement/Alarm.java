@@ -6,6 +6,8 @@ import java.util.Locale;
 public enum Alarm {
   /** The payment's chain is not configured. */
   UNKNOWN_CHAIN,
+  /** A node that was configured for the payment's chain serves another one; nothing is done on the chain until that is mended. */
+  WRONG_CHAIN,
   /** The signer refuses for a reason that does not pass by itself. */
   SIGNER_REFUSED,
   /** The tenant's log was rewritten or put back, and is stopped: nothing can be shown to be on the record. */

@@ -126,7 +126,9 @@ public final class PaymentSteps {
         case PaymentState.AwaitingApproval _,PaymentState.Final _ -> new Step.Done();
       };
     } catch (ChainUnavailable e) {
-      return new Step.Wait(patience(payment), e.getMessage(), Who.WALLET);
+      return e.isWrongChain()
+          ? alarm(payment, Alarm.WRONG_CHAIN, String.valueOf(e.getMessage()))
+          : new Step.Wait(patience(payment), e.getMessage(), Who.WALLET);
     }
   }
 
@@ -248,8 +250,7 @@ public final class PaymentSteps {
       return null;
     }
     var receipt = found.get();
-    long depth = chain.head() - receipt.blockNumber() + 1;
-    if (depth < chain.confirmations()) {
+    if (receipt.blockNumber() > chain.settled()) {
       return new Step.Wait(poll(payment), null, Who.PAYMENT);
     }
     var block = chain.block(receipt.blockNumber());

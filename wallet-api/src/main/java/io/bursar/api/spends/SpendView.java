@@ -3,6 +3,7 @@ package io.bursar.api.spends;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 
 import io.bursar.api.http.Caller;
@@ -29,13 +30,15 @@ public final class SpendView {
   private static final Set<String> FINAL = Set.of("denied", "confirmed", "reverted", "rejected", "expired", "canceled",
       "failed");
 
-  private final int confirmations;
+  private final Map<String, Integer> confirmations;
 
   /**
-   * @param confirmations how many blocks make a transaction final on the chain
+   * A view of spends on these chains.
+   *
+   * @param confirmations by the chain's CAIP-2 name, how many blocks make a transaction final there
    */
-  public SpendView(int confirmations) {
-    this.confirmations = confirmations;
+  public SpendView(Map<String, Integer> confirmations) {
+    this.confirmations = Map.copyOf(confirmations);
   }
 
   /**
@@ -58,7 +61,7 @@ public final class SpendView {
     var payment = spend.payment();
     return request(Json.object().put("id", Id.SPEND.text(spend.id())).put("status", spend.status()), spend.request())
         .put("decision", decision(spend.authorization().decision(), caller)).put("approvals", approvals(spend))
-        .put("transaction", payment == null ? null : transaction(payment))
+        .put("transaction", payment == null ? null : transaction(spend.request().asset().asset().chain(), payment))
         .put("failure", payment == null ? null : payment.failure())
         .put("authorization", authorization(spend.authorization()))
         .put("createdAt", spend.decidedAt().toString())
@@ -139,7 +142,7 @@ public final class SpendView {
         .build();
   }
 
-  private Json.@org.jspecify.annotations.Nullable Obj transaction(Spend.Payment payment) {
+  private Json.@org.jspecify.annotations.Nullable Obj transaction(String chain, Spend.Payment payment) {
     if (payment.nonce() == null) {
       return null;
     }
@@ -150,6 +153,7 @@ public final class SpendView {
     if (payment.blockNumber() != null) {
       view.put("block", payment.blockNumber());
     }
-    return view.put("confirmations", settled ? confirmations : 0).put("attempts", payment.attempts()).build();
+    return view.put("confirmations", settled ? confirmations.getOrDefault(chain, 0) : 0)
+        .put("attempts", payment.attempts()).build();
   }
 }

@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
@@ -37,6 +38,9 @@ public final class FaultProxy implements AutoCloseable {
   public sealed interface Answer {
     record Reply(int status, byte[] body) implements Answer {}
 
+    /** Status 429, and when to come back. */
+    record Busy(int retryAfterSeconds) implements Answer {}
+
     /** The headers of a reply and the first half of it, then nothing. */
     record Half(byte[] body) implements Answer {}
 
@@ -53,6 +57,7 @@ public final class FaultProxy implements AutoCloseable {
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
   private final JsonMapper json = JsonMapper.shared();
   private final List<String> sent = Collections.synchronizedList(new ArrayList<>());
+  private final AtomicInteger asked = new AtomicInteger();
   private volatile Fault fault = FaultProxy::pass;
 
   public FaultProxy(URI node) {
@@ -86,7 +91,7 @@ public final class FaultProxy implements AutoCloseable {
 
   /** The fault for the first such requests; then all goes well. */
   public static Fault times(int count, Fault fault) {
-    var left = new java.util.concurrent.atomic.AtomicInteger(count);
+    var left = new AtomicInteger(count);
     return whenSending((request, node) -> left.getAndDecrement() > 0
         ? fault.answer(request, node)
         : pass(request, node));
@@ -117,16 +122,21 @@ public final class FaultProxy implements AutoCloseable {
     return List.copyOf(sent);
   }
 
+  /** How many questions were put to it. */
+  public int asked() {
+    return asked.get();
+  }
+
   private void handle(HttpExchange exchange) throws IOException {
     try (exchange) {
-      var request = json.readTree(exchange.getRequestBody().readAllBytes());
-      if (isSend(request)) {
-        sent.add(request.path("params").path(0).asString(""));
-      }
-      switch (fault.answer(request, this::ask)) {
+      switch (answer(json.readTree(exchange.getRequestBody().readAllBytes()))) {
         case Answer.Reply(var status, var body) -> {
           exchange.sendResponseHeaders(status, body.length);
           exchange.getResponseBody().write(body);
+        }
+        case Answer.Busy(var seconds) -> {
+          exchange.getResponseHeaders().set("Retry-After", Integer.toString(seconds));
+          exchange.sendResponseHeaders(429, -1);
         }
         case Answer.Half(var body) -> {
           exchange.sendResponseHeaders(200, body.length);
@@ -141,6 +151,25 @@ public final class FaultProxy implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  /** Each request of a batch meets the fault by itself; what is more than a reply is the answer to all of them. */
+  private Answer answer(JsonNode request) throws IOException, InterruptedException {
+    if (!request.isArray()) {
+      asked.incrementAndGet();
+      if (isSend(request)) {
+        sent.add(request.path("params").path(0).asString(""));
+      }
+      return fault.answer(request, this::ask);
+    }
+    var replies = json.createArrayNode();
+    for (var one : request) {
+      if (!(answer(one) instanceof Answer.Reply(var status, var body) && status == 200)) {
+        return new Answer.HangUp();
+      }
+      replies.add(json.readTree(body));
+    }
+    return new Answer.Reply(200, json.writeValueAsBytes(replies));
   }
 
   private byte[] ask(JsonNode request) throws IOException, InterruptedException {

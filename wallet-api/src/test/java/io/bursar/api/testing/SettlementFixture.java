@@ -153,14 +153,22 @@ public final class SettlementFixture implements AutoCloseable {
   }
 
   public PaymentSteps steps(Effects effects, Chain chain) {
-    return new PaymentSteps(payments, Map.of(chain.name(), chain), signer.transfers(log),
-        new PaymentSteps.Settings(Duration.ofSeconds(2), Duration.ofSeconds(6)), metrics, effects);
+    return steps(effects, chain, new PaymentSteps.Settings(Duration.ofSeconds(2), Duration.ofSeconds(6)));
+  }
+
+  public PaymentSteps steps(Effects effects, Chain chain, PaymentSteps.Settings patience) {
+    return new PaymentSteps(payments, Map.of(chain.name(), chain), signer.transfers(log), patience, metrics, effects);
   }
 
   /** A worker that has been started. */
   public PaymentWorker worker(PaymentSteps steps) {
+    return worker(steps, 4);
+  }
+
+  /** A worker that has been started, and works on so many wallets at once. */
+  public PaymentWorker worker(PaymentSteps steps, int walletsAtOnce) {
     var worker = new PaymentWorker(payments, steps, metrics,
-        new PaymentWorker.Settings(4, 32, Duration.ofMillis(500)));
+        new PaymentWorker.Settings(walletsAtOnce, 32, Duration.ofMillis(500)));
     worker.start();
     return worker;
   }

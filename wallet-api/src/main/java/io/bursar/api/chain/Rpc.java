@@ -1,0 +1,40 @@
+package io.bursar.api.chain;
+
+import java.util.List;
+
+/**
+ * Asks the node or nodes of one chain. Never throws for what a node does, and returns in bounded time; {@link Chain} makes of the
+ * replies what they prove.
+ *
+ * @see <a href="https://www.jsonrpc.org/specification">JSON-RPC 2.0</a>
+ */
+@FunctionalInterface
+public interface Rpc extends AutoCloseable {
+  /**
+   * Asks one question.
+   *
+   * @param params texts, whole numbers, booleans, lists of these, and JSON nodes as they are
+   */
+  RpcReply call(String method, Object... params);
+
+  /** Asks the same question of every node, for what may be believed only if none contradicts. */
+  default List<RpcReply> callAll(String method, Object... params) {
+    return List.of(call(method, params));
+  }
+
+  /** Whether nothing is asked because a node that was configured for the chain serves another one. */
+  default boolean isWrongChain() {
+    return false;
+  }
+
+  /** What can be said of each node; empty where there is none behind. */
+  default List<NodeStatus> nodes() {
+    return List.of();
+  }
+
+  /** Looks at nodes that nobody has asked of late. */
+  default void look() {}
+
+  @Override
+  default void close() {}
+}
