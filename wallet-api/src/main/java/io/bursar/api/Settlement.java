@@ -1,27 +1,41 @@
 package io.bursar.api;
 
-import java.util.List;
+import java.time.Duration;
+import java.util.Optional;
 
 import io.bursar.api.settlement.PaymentWorker;
+import io.bursar.api.settlement.Reconciler;
 
-/** The worker that settles payments, if this process has one. */
+/** What settles payments and holds the books against the chains, if this process does. */
 final class Settlement implements AutoCloseable {
-  private final List<PaymentWorker> workers;
+  private static final Duration RECONCILE_EVERY = Duration.ofSeconds(30);
 
-  Settlement(List<PaymentWorker> workers) {
-    this.workers = List.copyOf(workers);
+  private final Optional<PaymentWorker> worker;
+  private final Optional<Reconciler> reconciler;
+
+  /** Does nothing: payments are settled elsewhere. */
+  Settlement() {
+    this.worker = Optional.empty();
+    this.reconciler = Optional.empty();
+  }
+
+  Settlement(PaymentWorker worker, Reconciler reconciler) {
+    this.worker = Optional.of(worker);
+    this.reconciler = Optional.of(reconciler);
   }
 
   void start() {
-    workers.forEach(PaymentWorker::start);
+    worker.ifPresent(PaymentWorker::start);
+    reconciler.ifPresent(found -> found.start(RECONCILE_EVERY));
   }
 
   void wake() {
-    workers.forEach(PaymentWorker::wake);
+    worker.ifPresent(PaymentWorker::wake);
   }
 
   @Override
   public void close() {
-    workers.forEach(PaymentWorker::close);
+    reconciler.ifPresent(Reconciler::close);
+    worker.ifPresent(PaymentWorker::close);
   }
 }

@@ -3,7 +3,6 @@ package io.bursar.api;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.List;
 import java.util.stream.Collectors;
 
 import org.springframework.beans.factory.ObjectProvider;
@@ -25,6 +24,7 @@ import io.bursar.api.http.RequestTimes;
 import io.bursar.api.policies.NamedPolicies;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
+import io.bursar.api.settlement.Reconciler;
 import io.bursar.api.settlement.SettlementMetrics;
 import io.bursar.api.signer.PermitIssuer;
 import io.bursar.api.signer.SignerClient;
@@ -48,6 +48,7 @@ import io.bursar.store.LimitsAsOf;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.PolicyStore;
 import io.bursar.store.RecordedDecisions;
+import io.bursar.store.Reconciliation;
 import io.bursar.store.Recount;
 import io.bursar.store.Reservations;
 import io.bursar.store.SpendStore;
@@ -183,6 +184,11 @@ public class Wiring {
   }
 
   @Bean
+  Reconciliation reconciliation(Database database, AuditEntries audit) {
+    return new Reconciliation(database, audit);
+  }
+
+  @Bean
   Lanes lanes(Database database) {
     return new Lanes(database);
   }
@@ -236,17 +242,18 @@ public class Wiring {
 
   /** Settles payments; absent where this process is told not to, or has no chain. */
   @Bean
-  Settlement settlement(Settings settings, PaymentStore payments, Chains chains, SignerClient signer,
-      SettlementMetrics metrics, Log log, Clock clock)
+  Settlement settlement(Settings settings, PaymentStore payments, Reconciliation reconciliation, Chains chains,
+      SignerClient signer, SettlementMetrics metrics, Log log, Clock clock)
       throws IOException {
     if (!settings.settle() || chains.names().isEmpty()) {
-      return new Settlement(List.of());
+      return new Settlement();
     }
     var permits = PermitIssuer.load(settings.permitKey(), clock);
     var steps = new PaymentSteps(payments, chains.all(), new TransferSigner(signer, permits, log),
         PaymentSteps.Settings.DEFAULT, metrics,
         metrics.timed());
-    return new Settlement(List.of(new PaymentWorker(payments, steps, metrics, PaymentWorker.Settings.DEFAULT)));
+    return new Settlement(new PaymentWorker(payments, steps, metrics, PaymentWorker.Settings.DEFAULT),
+        new Reconciler(reconciliation, chains.all(), metrics));
   }
 
   /** Told when something may have been authorized, so that it is paid at once and not at the worker's next look. */

@@ -28,6 +28,9 @@ public sealed interface PaymentEvent {
   /** Mined deep enough, and failed there: the amount is given back. */
   record Revert(PaymentState.Mined mined) implements PaymentEvent {}
 
+  /** The chain has shown that none of its signatures can take effect any more: all is given back. */
+  record Fail(String why) implements PaymentEvent {}
+
   /** Its time is over and it was never signed: all is given back. */
   record Expire() implements PaymentEvent {}
 }

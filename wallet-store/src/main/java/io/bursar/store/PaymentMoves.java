@@ -32,6 +32,8 @@ import io.bursar.store.PaymentState.Mined;
 final class PaymentMoves {
   private static final String ACTOR = "settlement";
   private static final int TOGETHER_MAX = 64;
+  /** How far past a wallet's next nonce a free one is looked for; below it there are none but after a gap was found. */
+  private static final int NONCES_LOOKED_AT = 10_000;
 
   private final Database database;
   private final AuditEntries audit;
@@ -136,14 +138,15 @@ final class PaymentMoves {
     update(payment, next, PaymentTransition.fixesTransaction(event), at);
     // From here on nothing may be held or lost: what is written stays, with whatever else is recorded in the transaction.
     if (event instanceof PaymentEvent.Prepare) {
-      sql("UPDATE wallet SET next_nonce = next_nonce + 1 WHERE tenant_id = :tenant AND wallet_id = :wallet")
-          .param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId()).update();
+      sql("UPDATE wallet SET next_nonce = :next WHERE tenant_id = :tenant AND wallet_id = :wallet")
+          .param("next", nonce + 1).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId()).update();
     }
     recordAttempt(payment, event, at);
-    boolean givesBack = event instanceof PaymentEvent.Expire || event instanceof PaymentEvent.Revert;
+    boolean givesBack = event instanceof PaymentEvent.Expire || event instanceof PaymentEvent.Revert
+        || event instanceof PaymentEvent.Fail;
     var slot = givesBack ? audit.nextChanging(payment.tenantId(), true, false) : audit.next(payment.tenantId());
     switch (event) {
-      case PaymentEvent.Expire() ->
+      case PaymentEvent.Expire _,PaymentEvent.Fail _ ->
         reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.ALL);
       case PaymentEvent.Revert(var _) ->
         reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.AMOUNT);
@@ -160,7 +163,7 @@ final class PaymentMoves {
         new Payment.Reading(at, at, payment.reading().lease()));
   }
 
-  /** The wallet's next nonce, if the payment may have it: one at a time is prepared, so that a refusal leaves no gap behind. */
+  /** The wallet's next nonce that no payment has, if the payment may have it: one at a time is prepared, so that a refusal leaves no gap behind. */
   private long nextNonce(Payment payment, Instant now) {
     var expiresAt = payment.order().expiresAt();
     if (expiresAt != null && !now.isBefore(expiresAt)) {
@@ -170,7 +173,12 @@ final class PaymentMoves {
         boolean prepared) {}
     var account = sql(
         """
-        SELECT w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, w.next_nonce, f.in_flight, f.prepared,
+        SELECT w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, f.in_flight, f.prepared,
+          CASE WHEN NOT EXISTS (SELECT FROM payment t WHERE t.tenant_id = w.tenant_id AND t.wallet_id = w.wallet_id
+            AND t.nonce = w.next_nonce) THEN w.next_nonce
+          ELSE (SELECT n FROM generate_series(w.next_nonce, w.next_nonce + :looked) AS n WHERE NOT EXISTS (
+            SELECT FROM payment t WHERE t.tenant_id = w.tenant_id AND t.wallet_id = w.wallet_id AND t.nonce = n)
+            ORDER BY n LIMIT 1) END AS next_nonce,
           EXISTS (SELECT FROM payment d WHERE d.tenant_id = w.tenant_id AND d.spend_id = :spend AND d.not_before > :now) AS delayed
         FROM wallet w JOIN agent a USING (tenant_id, agent_id) CROSS JOIN LATERAL (
           SELECT count(*) AS in_flight, coalesce(bool_or(p.state = 'prepared'), false) AS prepared FROM payment p
@@ -178,6 +186,7 @@ final class PaymentMoves {
         WHERE w.tenant_id = :tenant AND w.wallet_id = :wallet FOR UPDATE OF w
         """.formatted(PaymentStore.IN_FLIGHT)).param("tenant", payment.tenantId())
         .param("wallet", payment.wallet().walletId()).param("spend", payment.spendId()).param("now", time(now))
+        .param("looked", NONCES_LOOKED_AT)
         .query((row, n) -> new Account(row.getBoolean("frozen"), row.getBoolean("suspended"), row.getBoolean("delayed"),
             row.getLong("next_nonce"), row.getInt("in_flight"), row.getBoolean("prepared")))
         .single();
@@ -202,7 +211,7 @@ final class PaymentMoves {
         """
         UPDATE payment SET state = :state, nonce = coalesce(:nonce, nonce), gas_limit = coalesce(:gas, gas_limit),
           attempts = :attempts, transaction_hash = coalesce(:hash, transaction_hash), block_number = :block,
-          block_hash = :blockHash, failure = NULL, due_at = :at, lease_until = :until, updated_at = :at
+          block_hash = :blockHash, failure = :failure, due_at = :at, lease_until = :until, updated_at = :at
         WHERE tenant_id = :tenant AND spend_id = :spend AND state = :from AND attempts = :before
           AND lease = :lease
         """).param("state", next.text()).param("nonce", columns.nonce(), Types.BIGINT)
@@ -210,6 +219,7 @@ final class PaymentMoves {
         .param("hash", bytes(columns.hash()), Types.BINARY)
         .param("block", mined == null ? null : mined.blockNumber(), Types.BIGINT)
         .param("blockHash", mined == null ? null : mined.blockHash().bytes(), Types.BINARY)
+        .param("failure", next instanceof PaymentState.Failed(var why) ? why : null, Types.VARCHAR)
         .param("at", time(at)).param("until", time(at.plus(settings.lease()))).param("tenant", from.tenantId())
         .param("spend", from.spendId()).param("from", from.state().text()).param("before", before)
         .param("lease", from.reading().lease(), Types.OTHER).update();
@@ -235,7 +245,7 @@ final class PaymentMoves {
                     WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempt
                     """).param("at", time(at)).param("tenant", payment.tenantId())
             .param("spend", payment.spendId()).param("attempt", attempts).update());
-      case PaymentEvent.Confirm _,PaymentEvent.Revert _,PaymentEvent.Expire _ -> {
+      case PaymentEvent.Confirm _,PaymentEvent.Revert _,PaymentEvent.Fail _,PaymentEvent.Expire _ -> {
       }
     }
   }

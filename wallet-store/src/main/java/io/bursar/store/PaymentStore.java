@@ -235,6 +235,12 @@ public final class PaymentStore {
         .query((row, n) -> Bytes.of(row.getBytes("raw_transaction"))).list();
   }
 
+  /** Somebody else has used the payment's nonce: its wallet is frozen, and that is put on the record. */
+  public void freezeForForeign(Payment payment, long nonce) {
+    var _ = new Reconciliation(database, audit).freezeForForeign(payment.tenantId(), payment.wallet().walletId(), nonce,
+        nonce + 1);
+  }
+
   /** Puts on the record that the signer refused a payment; once, for as long as it refuses for the same reason. */
   public void signerRefused(Payment payment, String reason, String why) {
     // Asked without holding the lane: whoever holds the payment's lease is the only one who writes its failure.

@@ -77,9 +77,15 @@ final class PaymentTransition {
         new PaymentState.Replacing(taken, attempts, gas);
       case PaymentEvent.Confirm(var mined) -> new PaymentState.Confirmed(minedNonce(from), mined);
       case PaymentEvent.Revert(var mined) -> new PaymentState.Reverted(minedNonce(from), mined);
-      case PaymentEvent.Prepare _,PaymentEvent.Expire _,PaymentEvent.Sign _,PaymentEvent.Send _,PaymentEvent.Replace _ ->
+      case PaymentEvent.Fail(var why) when isSigned(from) -> new PaymentState.Failed(why);
+      case PaymentEvent.Prepare _,PaymentEvent.Expire _,PaymentEvent.Sign _,PaymentEvent.Send _,PaymentEvent.Replace _,PaymentEvent.Fail _ ->
         throw new IllegalStateException("`" + kind(event) + "` cannot happen to a payment that is " + from.text());
     };
+  }
+
+  private static boolean isSigned(PaymentState state) {
+    return state instanceof PaymentState.Signed || state instanceof PaymentState.Broadcast
+        || state instanceof PaymentState.Replacing;
   }
 
   private static long minedNonce(PaymentState from) {
@@ -107,6 +113,7 @@ final class PaymentTransition {
       case PaymentEvent.Replace _ -> "payment.replaced";
       case PaymentEvent.Confirm _ -> "payment.confirmed";
       case PaymentEvent.Revert _ -> "payment.reverted";
+      case PaymentEvent.Fail _ -> "payment.failed";
       case PaymentEvent.Expire _ -> "payment.expired";
     };
   }
@@ -114,7 +121,7 @@ final class PaymentTransition {
   /** What the event's entry says: the spend, the nonce, and what was fixed, signed, sent or found. */
   static Json.Obj entry(Payment payment, PaymentState next, PaymentEvent event) {
     var entry = Json.object().put("spend", Id.SPEND.text(payment.spendId()));
-    var nonce = columns(next).nonce();
+    var nonce = columns(next instanceof PaymentState.Failed ? payment.state() : next).nonce();
     if (nonce != null) {
       entry.put("nonce", nonce);
     }
@@ -125,6 +132,7 @@ final class PaymentTransition {
       case PaymentEvent.Send(var how) -> entry.put("how", how).put("transactionHash", hex(columns(next).hash()));
       case PaymentEvent.Confirm(var mined) -> mined(entry, mined);
       case PaymentEvent.Revert(var mined) -> mined(entry, mined);
+      case PaymentEvent.Fail(var why) -> entry.put("why", why);
       case PaymentEvent.Expire() -> {
       }
     }

@@ -196,9 +196,28 @@ public final class Chain implements AutoCloseable {
     return block(quantity(number));
   }
 
-  private Optional<Block> block(String which) throws ChainUnavailable {
+  /**
+   * Whether every node has another block of that number. One that has none yet proves nothing.
+   *
+   * @throws ChainUnavailable if a single node is silent
+   */
+  public boolean isGone(long number, Digest32 hash) throws ChainUnavailable {
     var method = "eth_getBlockByNumber";
-    var block = required(method, which, false);
+    for (var reply : rpc.callAll(method, quantity(number), false)) {
+      var now = block(result(reply, method));
+      if (now.isEmpty() || now.get().hash().equals(hash)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private Optional<Block> block(String which) throws ChainUnavailable {
+    return block(required("eth_getBlockByNumber", which, false));
+  }
+
+  private static Optional<Block> block(JsonNode block) throws ChainUnavailable {
+    var method = "eth_getBlockByNumber";
     return block.isNull()
         ? Optional.empty()
         : Optional.of(new Block(longNumber(block.path("number"), method), hash(block.path("hash"), method)));
@@ -212,6 +231,46 @@ public final class Chain implements AutoCloseable {
   /** As {@link #transactionCount(Address)}, at the end of a block. */
   public long transactionCount(Address account, long block) throws ChainUnavailable {
     return longNumber(required("eth_getTransactionCount", hex(account), quantity(block)), "eth_getTransactionCount");
+  }
+
+  /** What has become of a nonce, as far as no node contradicts. */
+  public enum NonceUse {
+    /** It is free, or one of our transactions has it, or a node is not sure yet. */
+    OPEN,
+    /** Another transaction has it. */
+    TAKEN,
+    /** Another transaction has it in a block that is settled, with another one on top. */
+    TAKEN_FOR_GOOD
+  }
+
+  /**
+   * Asks every node what has become of a nonce.
+   *
+   * @param ours the hashes of all transactions that we have signed for it
+   * @throws ChainUnavailable if a single node is silent: then nothing is proven
+   */
+  public NonceUse nonceUse(Address account, long nonce, List<Digest32> ours) throws ChainUnavailable {
+    // First the count and then the receipts: a transaction of ours that is mined meanwhile shows its receipt.
+    if (lowestCount(account, "latest") <= nonce) {
+      return NonceUse.OPEN;
+    }
+    for (var hash : ours) {
+      for (var reply : rpc.callAll("eth_getTransactionReceipt", "0x" + hash)) {
+        if (!result(reply, "eth_getTransactionReceipt").isNull()) {
+          return NonceUse.OPEN;
+        }
+      }
+    }
+    long settled = settled() - 1;
+    return settled >= 0 && lowestCount(account, quantity(settled)) > nonce ? NonceUse.TAKEN_FOR_GOOD : NonceUse.TAKEN;
+  }
+
+  private long lowestCount(Address account, String block) throws ChainUnavailable {
+    long lowest = Long.MAX_VALUE;
+    for (var reply : rpc.callAll("eth_getTransactionCount", hex(account), block)) {
+      lowest = Math.min(lowest, longNumber(result(reply, "eth_getTransactionCount"), "eth_getTransactionCount"));
+    }
+    return lowest;
   }
 
   /** The account's native coin, in wei. */
@@ -284,7 +343,11 @@ public final class Chain implements AutoCloseable {
    * @throws ChainUnavailable if the node cannot be reached, answers for another chain, or refuses
    */
   public JsonNode required(String method, Object... params) throws ChainUnavailable {
-    return switch (ask(method, params)) {
+    return result(ask(method, params), method);
+  }
+
+  private static JsonNode result(RpcReply reply, String method) throws ChainUnavailable {
+    return switch (reply) {
       case RpcReply.Result(var value) -> value;
       case RpcReply.Refusal(var _, var message) -> throw new ChainUnavailable(
           "the node refuses " + method + ": " + message);

@@ -19,7 +19,11 @@ public enum Alarm {
   /** A receipt says that the transaction succeeded, but the token's event does not say that the money moved. */
   NO_TRANSFER_EVENT,
   /** The chain holds another transaction at our nonce: somebody else has the wallet's key. */
-  FOREIGN_TRANSACTION;
+  FOREIGN_TRANSACTION,
+  /** The chain was reorganised deeper than its blocks counted as settled, and has lost a payment or the failure of one. */
+  DEEP_REORGANISATION,
+  /** A nonce that no payment has stands in the way of those that do: the wallet's next payment takes it. */
+  NONCE_GAP;
 
   /** The alarm's name as metrics and logs show it, such as {@code fee_cap}. */
   public String text() {

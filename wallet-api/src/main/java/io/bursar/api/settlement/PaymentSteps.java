@@ -47,16 +47,19 @@ public final class PaymentSteps {
    *
    * @param resendAfter how long a sent transaction may be without a receipt before the same bytes are sent again
    * @param replaceAfter how long the wallet's oldest sent transaction may be without a receipt before it is offered more
+   * @param nodesDisagree how far a node may be behind another one: before, a missing receipt proves nothing
    */
-  public record Settings(Duration resendAfter, Duration replaceAfter) {
+  public record Settings(Duration resendAfter, Duration replaceAfter, Duration nodesDisagree) {
     public static final Settings DEFAULT = new Settings(Duration.ofSeconds(15), Duration.ofSeconds(60));
+
+    public Settings(Duration resendAfter, Duration replaceAfter) {
+      this(resendAfter, replaceAfter, Duration.ofSeconds(30));
+    }
   }
 
   private static final Duration MOMENT = Duration.ofMillis(250);
   private static final Duration PATIENCE_MAX = Duration.ofSeconds(10);
   private static final Duration POLL_MAX = Duration.ofSeconds(3);
-  /** A node may be that far behind another one: before, a missing receipt proves nothing. */
-  private static final Duration NODES_DISAGREE = Duration.ofSeconds(30);
   /** How many earlier transactions that the chain has lost are sent again at once. */
   private static final int REFILL_MAX = 64;
 
@@ -231,7 +234,7 @@ public final class PaymentSteps {
       case SendResult.AlreadyKnown() -> record(payment, new PaymentEvent.Send("already known"));
       case SendResult.NonceTooLow() -> mined(chain, attempts).isPresent()
           ? record(payment, new PaymentEvent.Send("found on the chain"))
-          : taken(payment, chain, nonce);
+          : taken(payment, chain, nonce, attempts);
       case SendResult.Underpriced(var message) -> payment.reading().age().compareTo(MOMENT.multipliedBy(8)) < 0
           && attempts.size() > 1
               ? new Step.Wait(MOMENT, message, Who.WALLET) // the price doubles in six steps: not all at once
@@ -304,7 +307,7 @@ public final class PaymentSteps {
       }
       case SendResult.NonceTooLow() -> mined(chain, attempts).isPresent()
           ? new Step.Wait(MOMENT, null, Who.PAYMENT)
-          : taken(payment, chain, nonce);
+          : taken(payment, chain, nonce, attempts);
       case SendResult.Underpriced _ -> replace(payment, chain, newest.gas());
       case SendResult.InsufficientFunds(var message) -> new Step.Wait(patience(payment),
           "the node says: " + message + "; send native coin to `" + payment.wallet().address() + "`", Who.WALLET);
@@ -331,14 +334,29 @@ public final class PaymentSteps {
         : tooExpensive(payment, chain, raised.maxFeePerGas());
   }
 
-  /** The node says that the nonce is used, and knows none of our transactions. */
-  private Step taken(Payment payment, Chain chain, long nonce) throws ChainUnavailable {
-    boolean used = chain.transactionCount(payment.wallet().address()) > nonce;
-    return used && payment.reading().age().compareTo(NODES_DISAGREE) > 0
-        ? alarm(payment, Alarm.FOREIGN_TRANSACTION, "the chain holds a transaction of nonce " + nonce
-            + " that is not one of ours; freeze the wallet: somebody else may have its key")
-        : new Step.Wait(patience(payment), "the node says that the nonce is used, but does not show by what",
-            Who.WALLET);
+  /**
+   * The node says that the nonce is used, and knows none of our transactions. Once all nodes say so the wallet is frozen; once no
+   * reorganisation can undo it, the payment can never take effect any more.
+   */
+  private Step taken(Payment payment, Chain chain, long nonce, List<Attempt> attempts) throws ChainUnavailable {
+    var use = payment.reading().age().compareTo(settings.nodesDisagree) > 0
+        ? chain.nonceUse(payment.wallet().address(), nonce, attempts.stream().map(Attempt::hash).toList())
+        : Chain.NonceUse.OPEN;
+    if (use == Chain.NonceUse.OPEN) {
+      return new Step.Wait(patience(payment), "the node says that the nonce is used, but does not show by what",
+          Who.WALLET);
+    }
+    var why = "the chain holds a transaction of nonce " + nonce
+        + " that is not one of ours; somebody else may have the wallet's key, and it was frozen";
+    store.freezeForForeign(payment, nonce);
+    return use == Chain.NonceUse.TAKEN || payment.reading().age().compareTo(settings.nodesDisagree.multipliedBy(2)) < 0
+        ? alarm(payment, Alarm.FOREIGN_TRANSACTION, why)
+        : failed(payment, why);
+  }
+
+  private Step failed(Payment payment, String why) {
+    metrics.alarm(payment, Alarm.FOREIGN_TRANSACTION, why);
+    return record(payment, new PaymentEvent.Fail(why));
   }
 
   private Step record(Payment payment, PaymentEvent event) {

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.slf4j.Logger;
@@ -75,9 +76,19 @@ public final class SettlementMetrics {
   }
 
   void alarm(Payment payment, Alarm alarm, String why) {
+    alarm(payment.tenantId(), Id.SPEND, payment.spendId(), alarm, why);
+  }
+
+  /**
+   * Raises an alarm about something else than a payment.
+   *
+   * @param kind what {@code subject} is
+   */
+  void alarm(UUID tenantId, Id kind, UUID subject, Alarm alarm, String why) {
     java.util.Objects.requireNonNull(alarms.get(alarm)).increment();
-    LOG.atError().addKeyValue("spend", Id.SPEND.text(payment.spendId())).addKeyValue("alarm", alarm.text()).log(why);
-    record.raise(payment.tenantId(), alarm.text(), payment.spendId(), Id.SPEND.text(payment.spendId()), why, ACTOR);
+    LOG.atError().addKeyValue("tenant", Id.TENANT.text(tenantId))
+        .addKeyValue(kind.name().toLowerCase(Locale.ROOT), kind.text(subject)).addKeyValue("alarm", alarm.text()).log(why);
+    record.raise(tenantId, alarm.text(), subject, kind.text(subject), why, ACTOR);
   }
 
   void backlog(Backlog now) {

@@ -184,7 +184,7 @@ class StuckPaymentsTest {
     var spend = fixture.spend(wallet, "1", payee);
     try (var _ = worker(1)) {
       await().atMost(Duration.ofSeconds(20)).until(() -> fixture.failure(spend).contains("nonce is used"));
-      fixture.store.test.asAdministrator("UPDATE payment SET updated_at = now() - interval '1 minute'");
+      fixture.store.test.asAdministrator("UPDATE payment SET updated_at = now() - interval '40 seconds'");
       await().atMost(Duration.ofMinutes(1)).until(() -> fixture.alarms(Alarm.FOREIGN_TRANSACTION) > 0);
     }
     assertThat(fixture.state(spend)).isInstanceOf(PaymentState.Signed.class);

@@ -17,6 +17,7 @@ import io.bursar.api.settlement.Alarm;
 import io.bursar.api.settlement.Effects;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
+import io.bursar.api.settlement.Reconciler;
 import io.bursar.api.settlement.SettlementMetrics;
 import io.bursar.api.signer.SignerHeads;
 import io.bursar.money.Address;
@@ -29,6 +30,7 @@ import io.bursar.store.Lane;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentState;
 import io.bursar.store.PaymentStore;
+import io.bursar.store.Reconciliation;
 import io.bursar.store.Spend;
 import io.bursar.store.log.Cosigners;
 import io.bursar.store.log.Log;
@@ -171,6 +173,11 @@ public final class SettlementFixture implements AutoCloseable {
         new PaymentWorker.Settings(walletsAtOnce, 32, Duration.ofMillis(500)));
     worker.start();
     return worker;
+  }
+
+  /** What holds the books against a chain, to be called by hand. */
+  public Reconciler reconciler(Chain chain) {
+    return new Reconciler(new Reconciliation(store.database, store.audit), Map.of(chain.name(), chain), metrics);
   }
 
   public Payment payment(Payment.Key key) {
