@@ -5,6 +5,7 @@ import static io.bursar.api.testing.FaultProxy.isSend;
 import static io.bursar.api.testing.FaultProxy.pass;
 
 import java.nio.charset.StandardCharsets;
+import java.security.SignatureException;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -105,7 +106,11 @@ public final class Faults {
 
   /** Who signed a transaction. */
   static Address sender(String raw) {
-    return Address.parse(((SignedRawTransaction) TransactionDecoder.decode(raw)).getFrom());
+    try {
+      return Address.parse(((SignedRawTransaction) TransactionDecoder.decode(raw)).getFrom());
+    } catch (SignatureException e) {
+      throw new IllegalArgumentException("the transaction is not signed", e);
+    }
   }
 
   /** A node that is behind: it tells of blocks, counts and receipts as they were so many blocks ago. */

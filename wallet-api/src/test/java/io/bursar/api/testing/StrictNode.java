@@ -56,7 +56,7 @@ public final class StrictNode implements FaultProxy.Fault {
     var raw = request.path("params").path(0).asString("");
     var signed = (SignedRawTransaction) TransactionDecoder.decode(raw);
     var fees = (Transaction1559) signed.getTransaction();
-    var slot = new Slot(signed.getFrom(), signed.getNonce());
+    var slot = new Slot(Faults.sender(raw).toString(), signed.getNonce());
     var next = new Kept(raw, Hash.sha3(raw), fees.getMaxFeePerGas(), fees.getMaxPriorityFeePerGas());
     var count = count(node, slot.sender);
     var held = pool.get(slot);
