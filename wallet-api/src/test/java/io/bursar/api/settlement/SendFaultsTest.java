@@ -26,7 +26,7 @@ import io.bursar.store.PaymentState.Final;
 
 /** Whatever becomes of the answer to a send, the transfer happens once. */
 class SendFaultsTest extends ChainAndSigner {
-  private static final Duration PATIENCE = Duration.ofMillis(1000);
+  private static final Duration PATIENCE = Duration.ofSeconds(1);
 
   private record Case(Wallet wallet, Payment.Key spend, Address payee) {}
 
