@@ -25,7 +25,8 @@ public final class Alarms {
    * @param since when it began
    * @param lastAt when it was last found to be so
    */
-  public record Raised(UUID tenantId, String alarm, UUID subject, String subjectText, String why, Instant since, Instant lastAt) {}
+  public record Raised(UUID tenantId, String alarm, UUID subject, String subjectText, String why, Instant since,
+      Instant lastAt) {}
 
   private final Database database;
   private final AuditEntries audit;
@@ -81,7 +82,8 @@ public final class Alarms {
         WHERE last_at > now() - :away * interval '1 millisecond' ORDER BY raised_at LIMIT :most
         """).param("away", AWAY.toMillis()).param("most", most)
         .query((row, n) -> new Raised(Directory.uuid(row, "tenant_id"), row.getString("alarm"),
-            Directory.uuid(row, "subject"), row.getString("about"), row.getString("why"), Directory.instant(row, "raised_at"),
+            Directory.uuid(row, "subject"), row.getString("about"), row.getString("why"),
+            Directory.instant(row, "raised_at"),
             Directory.instant(row, "last_at")))
         .list();
   }

@@ -99,7 +99,8 @@ public final class Diagnosis {
   }
 
   private List<Finding> breakGlass() {
-    return find("change.break_glass", Id.CHANGE, """
+    return find("change.break_glass", Id.CHANGE,
+        """
         SELECT tenant_id, change_id AS subject, updated_at AS since,
           'is executed without its quorum at ' || to_char(break_glass_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
             || ' unless somebody rejects it' AS why

@@ -139,7 +139,8 @@ final class PaymentMoves {
     // From here on nothing may be held or lost: what is written stays, with whatever else is recorded in the transaction.
     if (event instanceof PaymentEvent.Prepare) {
       sql("UPDATE wallet SET next_nonce = :next WHERE tenant_id = :tenant AND wallet_id = :wallet")
-          .param("next", nonce + 1).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId()).update();
+          .param("next", nonce + 1).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
+          .update();
     }
     recordAttempt(payment, event, at);
     boolean givesBack = event instanceof PaymentEvent.Expire || event instanceof PaymentEvent.Revert

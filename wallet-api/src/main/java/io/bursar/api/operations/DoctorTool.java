@@ -82,12 +82,13 @@ public final class DoctorTool {
       if (answer.statusCode() == 200 && JsonText.parse(answer.body()) instanceof Json.Obj diagnosis) {
         return diagnosis;
       }
-      throw new IOException("`" + url + "` answered with HTTP status " + answer.statusCode() + switch (answer.statusCode()) {
-        case 401 -> ", set BURSAR_ADMIN_KEY to the operator's key";
-        case 403 -> ", the key in BURSAR_ADMIN_KEY is not the operator's";
-        case 503 -> ", its database does not answer";
-        default -> "";
-      });
+      throw new IOException(
+          "`" + url + "` answered with HTTP status " + answer.statusCode() + switch (answer.statusCode()) {
+            case 401 -> ", set BURSAR_ADMIN_KEY to the operator's key";
+            case 403 -> ", the key in BURSAR_ADMIN_KEY is not the operator's";
+            case 503 -> ", its database does not answer";
+            default -> "";
+          });
     } catch (IllegalArgumentException | JsonText.Malformed e) {
       throw new IOException("`" + url + "` is not the URL of an instance", e);
     } catch (java.net.ConnectException e) {

@@ -87,7 +87,8 @@ public final class SettlementMetrics {
   void alarm(UUID tenantId, Id kind, UUID subject, Alarm alarm, String why) {
     java.util.Objects.requireNonNull(alarms.get(alarm)).increment();
     LOG.atError().addKeyValue("tenant", Id.TENANT.text(tenantId))
-        .addKeyValue(kind.name().toLowerCase(Locale.ROOT), kind.text(subject)).addKeyValue("alarm", alarm.text()).log(why);
+        .addKeyValue(kind.name().toLowerCase(Locale.ROOT), kind.text(subject)).addKeyValue("alarm", alarm.text())
+        .log(why);
     record.raise(tenantId, alarm.text(), subject, kind.text(subject), why, ACTOR);
   }
 

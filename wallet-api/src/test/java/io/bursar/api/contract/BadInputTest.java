@@ -344,7 +344,8 @@ final class BadInputTest {
         "/v1/authorizations?effect=perhaps", "/v1/authorizations?order=random", "/v1/authorizations?amountFrom=-1",
         "/v1/authorizations?amountTo=1e3", "/v1/authorizations?to=x", "/v1/authorizations?status=lost",
         "/v1/authorizations?asset=%00", "/v1/authorizations?reasonCode=%00", "/v1/authorizations?policyVersion=%00",
-        "/v1/events?types=spend.lost", "/v1/events?limit=0", "/v1/wallets?agentId=x", "/v1/assets?limit=", "/v1/agents?limit=1000000000000000000000")
+        "/v1/events?types=spend.lost", "/v1/events?limit=0", "/v1/wallets?agentId=x", "/v1/assets?limit=",
+        "/v1/agents?limit=1000000000000000000000")
         .map(path -> {
           var name = path.substring(path.indexOf('?'), path.indexOf('='));
           return new Case(path, "GET", path, "admin", null, List.of(), 400, "INVALID_REQUEST", List.of(name));

@@ -565,7 +565,8 @@ final class FullTour {
     diagnosis();
     var page = expect(200, service.get("/v1/events?limit=1", "agent"));
     expect(200, service.get("/v1/events?types=spend.*&cursor=" + page.text("/nextCursor"), "auditor"));
-    var made = expect(201, service.call("POST", "/v1/webhooks", "admin", """
+    var made = expect(201, service.call("POST", "/v1/webhooks", "admin",
+        """
         {"url": "https://receiver.invalid/bursar", "events": ["*"], "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"""));
     var webhook = "/v1/webhooks/" + made.text("/id");
     var first = expect(200, service.get("/v1/events?limit=1", "admin")).text("/data/0/id");

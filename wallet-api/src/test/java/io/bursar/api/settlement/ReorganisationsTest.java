@@ -34,7 +34,9 @@ class ReorganisationsTest extends ChainAndSigner {
 
   /** What the new blocks do with a transfer that was in the old ones. */
   private enum Fate {
-    KEPT, DROPPED, NONCE_TAKEN_BY_SOMEBODY_ELSE
+    KEPT,
+    DROPPED,
+    NONCE_TAKEN_BY_SOMEBODY_ELSE
   }
 
   private record Case(int blocks, Fate fate, Wallet wallet, Payment.Key spend, Address payee) {}
