@@ -59,7 +59,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 /** Every part of the service and what it is given. */
 @Configuration(proxyBeanMethods = false)
 public class Wiring {
-  private static final int SIGNER_CONNECTIONS = 8;
+  private static final int SIGNER_CONNECTIONS = 16;
   private static final int EXPIRE_AT_ONCE = 100;
   private static final Duration SIGNER_TIMEOUT = Duration.ofSeconds(5);
   private static final Duration CHAIN_TIMEOUT = Duration.ofSeconds(10);

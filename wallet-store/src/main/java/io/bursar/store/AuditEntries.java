@@ -2,6 +2,8 @@ package io.bursar.store;
 
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
@@ -90,6 +92,79 @@ public final class AuditEntries {
         .param("kind", kind).param("subject", subject, java.sql.Types.OTHER).param("payload", payload)
         .param("hash", leafHash).update();
     return leafHash;
+  }
+
+  /**
+   * Several entries of one transaction that are numbered in memory and written by one statement. The lane is held from here on;
+   * nothing is on the record before {@link Together#write()}.
+   */
+  Together together(UUID tenantId) {
+    return database.sql().sql("""
+        WITH held AS MATERIALIZED (SELECT last_at, audit_seq FROM lane WHERE tenant_id = :tenant FOR UPDATE)
+        SELECT audit_seq, greatest(clock_timestamp(), last_at + interval '1 microsecond') AS at FROM held
+        """).param("tenant", tenantId)
+        .query((row, n) -> new Together(tenantId, row.getLong("audit_seq"), Directory.instant(row, "at"))).single();
+  }
+
+  /** Entries that will be written together. For one thread, in one transaction. */
+  final class Together {
+    private final UUID tenantId;
+    private final long before;
+    private final Instant at;
+    private final List<String> kinds = new ArrayList<>();
+    private final List<UUID> subjects = new ArrayList<>();
+    private final List<byte[]> payloads = new ArrayList<>();
+    private boolean money;
+
+    private Together(UUID tenantId, long before, Instant at) {
+      this.tenantId = tenantId;
+      this.before = before;
+      this.at = at;
+    }
+
+    /** The time of all of them, by the database's clock, and later than any decision that counted money. */
+    Instant at() {
+      return at;
+    }
+
+    /** The slot of the next entry. */
+    Slot next() {
+      return new Slot(tenantId, before + payloads.size() + 1, at);
+    }
+
+    /** Tells every lane that keeps this tenant's money in memory to read it again. */
+    void changesMoney() {
+      money = true;
+    }
+
+    /** Adds the entry of {@link #next}; see {@link AuditEntries#write}. */
+    void add(String kind, UUID subject, String actor, Json.Obj body) {
+      payloads.add(JsonText.canonical(entry(next(), kind, actor, body)));
+      kinds.add(kind);
+      subjects.add(subject);
+    }
+
+    /** Puts them on the record. */
+    void write() {
+      if (payloads.isEmpty()) {
+        return;
+      }
+      database.sql().sql("""
+          UPDATE lane SET audit_seq = audit_seq + :count, epoch = epoch + :money,
+            last_at = CASE WHEN :money > 0 THEN greatest(last_at, :at) ELSE last_at END WHERE tenant_id = :tenant
+          """).param("count", payloads.size()).param("money", money ? 1 : 0)
+          .param("at", at.atOffset(java.time.ZoneOffset.UTC)).param("tenant", tenantId).update();
+      database.sql()
+          .sql("""
+              INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
+              SELECT :tenant, :before + e.n, :at, e.kind, e.subject, e.payload, e.hash
+              FROM unnest(:kinds::text[], :subjects::uuid[], :payloads::bytea[], :hashes::bytea[])
+                WITH ORDINALITY AS e (kind, subject, payload, hash, n)
+              """).param("tenant", tenantId).param("before", before).param("at", at.atOffset(java.time.ZoneOffset.UTC))
+          .param("kinds", kinds.toArray(String[]::new)).param("subjects", subjects.toArray(UUID[]::new))
+          .param("payloads", payloads.toArray(byte[][]::new))
+          .param("hashes", payloads.stream().map(AuditEntries::leafHash).toArray(byte[][]::new)).update();
+    }
   }
 
   /** An entry: what every one has, and the body beside it. The number is not in it: an entry's place is the log's to say. */

@@ -6,10 +6,12 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -120,19 +122,23 @@ final class PaymentMoves {
   }
 
   private List<PaymentMove> recordAll(UUID tenantId, List<Wish> wishes) {
-    var at = audit.lock(tenantId);
+    var entries = audit.together(tenantId);
     var results = new ArrayList<PaymentMove>();
+    var awake = new HashSet<UUID>();
     for (var wish : wishes) {
       try {
-        results.add(new Moved(record(wish.payment, wish.event, at)));
+        results.add(new Moved(record(wish.payment, wish.event, entries, awake)));
       } catch (NotMoved notMoved) {
         results.add(notMoved.result);
       }
     }
+    wakeNext(tenantId, awake);
+    entries.write();
     return results;
   }
 
-  private Payment record(Payment payment, PaymentEvent event, Instant at) {
+  private Payment record(Payment payment, PaymentEvent event, AuditEntries.Together entries, Set<UUID> awake) {
+    var at = entries.at();
     long nonce = event instanceof PaymentEvent.Prepare ? nextNonce(payment, at) : 0;
     var next = PaymentTransition.after(payment.state(), event, nonce, at);
     update(payment, next, PaymentTransition.fixesTransaction(event), at);
@@ -143,25 +149,25 @@ final class PaymentMoves {
           .update();
     }
     recordAttempt(payment, event, at);
-    boolean givesBack = event instanceof PaymentEvent.Expire || event instanceof PaymentEvent.Revert
-        || event instanceof PaymentEvent.Fail;
-    var slot = givesBack ? audit.nextChanging(payment.tenantId(), true, false) : audit.next(payment.tenantId());
     switch (event) {
-      case PaymentEvent.Expire _,PaymentEvent.Fail _ ->
-        reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.ALL);
-      case PaymentEvent.Revert(var _) ->
-        reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.AMOUNT);
+      case PaymentEvent.Expire _,PaymentEvent.Fail _ -> giveBack(payment, entries, Reservations.GiveBack.ALL);
+      case PaymentEvent.Revert(var _) -> giveBack(payment, entries, Reservations.GiveBack.AMOUNT);
       case PaymentEvent.Prepare _,PaymentEvent.Sign _,PaymentEvent.Send _,PaymentEvent.Replace _,PaymentEvent.Confirm _ ->
         {
         }
     }
     if (next instanceof PaymentState.Final || event instanceof PaymentEvent.Sign) {
-      wakeNext(payment);
+      awake.add(payment.wallet().walletId());
     }
-    audit.write(slot, PaymentTransition.kind(event), payment.spendId(), ACTOR,
+    entries.add(PaymentTransition.kind(event), payment.spendId(), ACTOR,
         PaymentTransition.entry(payment, next, event));
     return new Payment(payment.key(), payment.wallet(), payment.order(), next,
         new Payment.Reading(at, at, payment.reading().lease()));
+  }
+
+  private void giveBack(Payment payment, AuditEntries.Together entries, Reservations.GiveBack what) {
+    entries.changesMoney();
+    reservations.giveBack(entries.next(), payment.spendId(), what);
   }
 
   /** The wallet's next nonce that no payment has, if the payment may have it: one at a time is prepared, so that a refusal leaves no gap behind. */
@@ -267,15 +273,19 @@ final class PaymentMoves {
     }
   }
 
-  /** What the wallet's next payments may have waited for has happened: they are due at once. */
-  private void wakeNext(Payment payment) {
+  /** What the wallets' next payments may have waited for has happened: they are due at once. */
+  private void wakeNext(UUID tenantId, Set<UUID> wallets) {
+    if (wallets.isEmpty()) {
+      return;
+    }
     sql("""
-        UPDATE payment SET due_at = now() WHERE (tenant_id, spend_id) IN (
-          SELECT tenant_id, spend_id FROM payment
-          WHERE tenant_id = :tenant AND wallet_id = :wallet AND state = 'authorized' AND due_at > now()
-            AND (not_before IS NULL OR not_before <= now())
-          ORDER BY spend_id LIMIT :most)
-        """).param("tenant", payment.tenantId()).param("wallet", payment.wallet().walletId())
+        UPDATE payment SET due_at = now() FROM unnest(:wallets::uuid[]) AS w (wallet_id) CROSS JOIN LATERAL (
+          SELECT spend_id FROM payment q
+          WHERE q.tenant_id = :tenant AND q.wallet_id = w.wallet_id AND q.state = 'authorized' AND q.due_at > now()
+            AND (q.not_before IS NULL OR q.not_before <= now())
+          ORDER BY q.spend_id LIMIT :most) AS next
+        WHERE payment.tenant_id = :tenant AND payment.spend_id = next.spend_id
+        """).param("tenant", tenantId).param("wallets", wallets.toArray(UUID[]::new))
         .param("most", settings.unconfirmedMax()).update();
   }
 

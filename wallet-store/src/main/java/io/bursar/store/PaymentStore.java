@@ -112,7 +112,8 @@ public final class PaymentStore {
   private List<Payment.Key> lease(List<WalletKey> wallets, int perWallet, UUID lease) {
     return sql(
         """
-        UPDATE payment p SET lease_until = now() + :length * interval '1 millisecond', lease = :lease FROM (
+        UPDATE payment p SET lease_until = now() + :length * interval '1 millisecond', lease = :lease
+        FROM (SELECT set_config('synchronous_commit', 'off', true)) AS relaxed, (
           SELECT d.tenant_id, d.spend_id FROM unnest(:tenants::uuid[], :wallets::uuid[]) AS w (tenant_id, wallet_id)
           CROSS JOIN LATERAL (
             SELECT q.tenant_id, q.spend_id FROM payment q
@@ -141,13 +142,15 @@ public final class PaymentStore {
   }
 
   /**
-   * Gives the lease back; the payment is due again after the delay.
+   * Gives the lease back; the payment is due again after the delay. As with every lease, nothing waits until that is on the disk:
+   * if it is lost, the lease runs out.
    *
    * @param failure what it waits for, shown to its owner; null if all is well
    */
   public void later(Payment payment, Duration delay, @Nullable String failure) {
     sql("""
         UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity', failure = :failure
+        FROM (SELECT set_config('synchronous_commit', 'off', true)) AS relaxed
         WHERE tenant_id = :tenant AND spend_id = :spend AND state = :state AND lease = :lease
         """)
         .param("delay", delay.toMillis()).param("failure", failure, Types.VARCHAR)

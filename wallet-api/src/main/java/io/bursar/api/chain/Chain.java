@@ -80,7 +80,7 @@ public final class Chain implements AutoCloseable {
   private final Rpc rpc;
 
   public Chain(Settings settings) {
-    this(settings, new Nodes(settings.name, settings.endpoints, settings.timeout));
+    this(settings, new FreshAnswers(new Nodes(settings.name, settings.endpoints, settings.timeout)));
   }
 
   /** A chain that is asked in another way than through the endpoints of its settings. */

@@ -135,15 +135,11 @@ public final class PaymentSteps {
     }
   }
 
-  /** Authorized: fix nonce, fees and transfer, unless it could not be mined as things stand. */
+  /** Authorized: fix nonce, fees and transfer, unless it could not be mined as things stand or the wallet is held. */
   private Step prepare(Payment payment, Chain chain) throws ChainUnavailable {
     var order = payment.order();
     if (order.expiresAt() != null && !payment.reading().readAt().isBefore(order.expiresAt())) {
       return record(payment, new PaymentEvent.Expire());
-    }
-    var hold = store.hold(payment);
-    if (hold.isPresent()) {
-      return new Step.Wait(patience(payment), hold.get(), Who.WALLET);
     }
     var quote = chain.quote();
     if (!quote.isEnough()) {

@@ -32,7 +32,7 @@ public final class PaymentWorker implements AutoCloseable {
    * @param lookEvery how often to look for work that nobody told of, and to renew leases; well below a lease
    */
   public record Settings(int walletsAtOnce, int perWallet, Duration lookEvery) {
-    public static final Settings DEFAULT = new Settings(8, 32, Duration.ofSeconds(1));
+    public static final Settings DEFAULT = new Settings(24, 32, Duration.ofSeconds(1));
   }
 
   private static final Logger LOG = LoggerFactory.getLogger(PaymentWorker.class);

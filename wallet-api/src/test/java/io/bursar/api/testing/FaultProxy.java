@@ -164,8 +164,9 @@ public final class FaultProxy implements AutoCloseable {
     }
     var replies = json.createArrayNode();
     for (var one : request) {
-      if (!(answer(one) instanceof Answer.Reply(var status, var body) && status == 200)) {
-        return new Answer.HangUp();
+      var answer = answer(one);
+      if (!(answer instanceof Answer.Reply(var status, var body) && status == 200 && body.length > 0 && body[0] == '{')) {
+        return answer;
       }
       replies.add(json.readTree(body));
     }
