@@ -124,3 +124,19 @@ install_npm() {
   fi
   exec {lock}<&-
 }
+
+bench_class_path() { printf '%s' "$ROOT/wallet-api/target/bench.classpath"; }
+
+# Builds the tests' classes, which the benches run, if they are older than their sources.
+build_bench_classes() {
+  local classes
+  classes=$(bench_class_path)
+  [[ -s $classes && -z $(find "$ROOT/pom.xml" "$ROOT"/wallet-*/{pom.xml,src} "$ROOT"/deploy/verifier/{pom.xml,src} -newer "$classes" -print -quit) ]] ||
+    JAVA_HOME=$JDK mvn -q -f "$ROOT/pom.xml" -pl wallet-api -am -DskipTests package dependency:build-classpath \
+      -Dmdep.outputFile=target/bench.classpath -Dmdep.includeScope=test
+}
+
+# run_test_class [JAVA_OPTION...] CLASS ARGUMENT...: runs a class of wallet-api's tests.
+run_test_class() {
+  (cd "$ROOT/wallet-api" && exec "$JDK/bin/java" -cp "target/test-classes:target/classes:$(cat "$(bench_class_path)")" "$@")
+}

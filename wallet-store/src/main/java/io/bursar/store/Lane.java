@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.LongSupplier;
 
 import org.jspecify.annotations.Nullable;
 
@@ -54,17 +55,18 @@ public final class Lane {
   private final PoliciesInForce policiesInForce;
   private final LaneCounters counters;
   private final Map<UUID, PoliciesInForce.Standing> standings = new HashMap<>();
-  private final LaneClock clock = new LaneClock();
+  private final LaneClock clock;
 
   /** The epochs that memory is of; −1 where it is of none. */
   private long epoch = -1;
   private long directoryEpoch = -1;
 
-  Lane(UUID tenantId, Database database, PoliciesInForce policiesInForce) {
+  Lane(UUID tenantId, Database database, PoliciesInForce policiesInForce, LongSupplier nanos) {
     this.tenantId = tenantId;
     this.database = database;
     this.policiesInForce = policiesInForce;
     this.counters = new LaneCounters(tenantId);
+    this.clock = new LaneClock(nanos);
   }
 
   /**
@@ -434,9 +436,14 @@ public final class Lane {
    * time never goes back and never stands still.
    */
   private static final class LaneClock {
+    private final LongSupplier nanos;
     private @Nullable Instant read;
     private long readNanos;
     private Instant last = Instant.EPOCH;
+
+    LaneClock(LongSupplier nanos) {
+      this.nanos = nanos;
+    }
 
     boolean isSet() {
       return read != null;
@@ -444,7 +451,7 @@ public final class Lane {
 
     void set(Instant databaseTime) {
       read = databaseTime;
-      readNanos = System.nanoTime();
+      readNanos = nanos.getAsLong();
     }
 
     void notBefore(Instant at) {
@@ -452,7 +459,7 @@ public final class Lane {
     }
 
     Instant next() {
-      var now = java.util.Objects.requireNonNull(read).plusNanos(System.nanoTime() - readNanos)
+      var now = java.util.Objects.requireNonNull(read).plusNanos(nanos.getAsLong() - readNanos)
           .truncatedTo(ChronoUnit.MICROS);
       last = now.isAfter(last) ? now : last.plus(1, ChronoUnit.MICROS);
       return last;

@@ -31,7 +31,7 @@ public final class PaymentStore {
    * Bounds.
    *
    * @param unconfirmedMax how many payments of one wallet may be between prepared and final, 1 to 10,000
-   * @param lease how long a payment stays with the one that took it if it is not renewed
+   * @param lease how long a payment stays with the one that took it if it is not renewed; less than a minute
    */
   public record Settings(int unconfirmedMax, Duration lease) {
     public static final Settings DEFAULT = new Settings(16, Duration.ofSeconds(4));
@@ -42,6 +42,11 @@ public final class PaymentStore {
 
   private static final String ACTIVE = "('authorized', 'prepared', 'signed', 'broadcast')";
   static final String IN_FLIGHT = "('prepared', 'signed', 'broadcast')";
+  /**
+   * That nobody holds it: no lease, or one that has run out, or one that ends later than any lease can, given by a clock that has
+   * since been set back.
+   */
+  private static final String FREE = "NOT lease_until BETWEEN now() AND now() + interval '1 minute'";
   /** How many due payments are looked at to find wallets with work. */
   private static final int DUE_LOOKED_AT = 1000;
 
@@ -98,10 +103,10 @@ public final class PaymentStore {
         SELECT w.tenant_id, w.wallet_id FROM wallet w JOIN (
           SELECT tenant_id, wallet_id, min(due_at) AS due_at FROM (
             SELECT tenant_id, wallet_id, due_at FROM payment
-            WHERE state IN %s AND due_at <= now() AND lease_until < now()
+            WHERE state IN %s AND due_at <= now() AND %s
             ORDER BY due_at LIMIT :looked) AS first GROUP BY tenant_id, wallet_id) AS due USING (tenant_id, wallet_id)
         ORDER BY due.due_at LIMIT :most FOR UPDATE OF w SKIP LOCKED
-        """.formatted(ACTIVE)).param("looked", DUE_LOOKED_AT).param("most", most)
+        """.formatted(ACTIVE, FREE)).param("looked", DUE_LOOKED_AT).param("most", most)
         .param("busy", busy.toArray(UUID[]::new))
         .query((row, n) -> new WalletKey(row.getObject("tenant_id", UUID.class),
             row.getObject("wallet_id", UUID.class)))
@@ -120,11 +125,11 @@ public final class PaymentStore {
             WHERE q.tenant_id = w.tenant_id AND q.wallet_id = w.wallet_id AND q.state IN %1$s AND q.due_at <= now()
             ORDER BY q.nonce NULLS LAST, q.spend_id LIMIT :most) AS d
           WHERE NOT EXISTS (SELECT FROM payment o WHERE o.tenant_id = w.tenant_id AND o.wallet_id = w.wallet_id
-            AND o.state IN %1$s AND o.lease_until >= now())) AS due
+            AND o.state IN %1$s AND NOT (%2$s))) AS due
         WHERE p.tenant_id = due.tenant_id AND p.spend_id = due.spend_id
         RETURNING p.tenant_id, p.spend_id
-        """.formatted(ACTIVE)).param("length", settings.lease.toMillis()).param("lease", lease)
-        .param("tenants", wallets.stream().map(WalletKey::tenantId).toArray(UUID[]::new))
+        """.formatted(ACTIVE, FREE.replace("lease_until", "o.lease_until"))).param("length", settings.lease.toMillis())
+        .param("lease", lease).param("tenants", wallets.stream().map(WalletKey::tenantId).toArray(UUID[]::new))
         .param("wallets", wallets.stream().map(WalletKey::walletId).toArray(UUID[]::new))
         .param("most", perWallet)
         .query((row, n) -> new Payment.Key(row.getObject("tenant_id", UUID.class),
@@ -165,9 +170,9 @@ public final class PaymentStore {
       sql("""
           UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity'
           WHERE tenant_id = :tenant AND wallet_id = :wallet AND (lease = :lease AND lease_until > '-infinity'
-            OR state = 'authorized' AND spend_id > :spend AND due_at <= now() AND lease_until < now())
+            OR state = 'authorized' AND spend_id > :spend AND due_at <= now() AND %s)
             AND state IN %s
-          """.formatted(ACTIVE)).param("delay", delay.toMillis()).param("tenant", payment.tenantId())
+          """.formatted(FREE, ACTIVE)).param("delay", delay.toMillis()).param("tenant", payment.tenantId())
           .param("wallet", payment.wallet().walletId()).param("spend", payment.spendId())
           .param("lease", payment.reading().lease(), Types.OTHER).update();
     });
@@ -188,6 +193,17 @@ public final class PaymentStore {
         .param("tenants", taken.stream().map(Payment::tenantId).toArray(UUID[]::new))
         .param("spends", taken.stream().map(Payment::spendId).toArray(UUID[]::new))
         .param("leases", taken.stream().map(payment -> payment.reading().lease()).toArray(UUID[]::new)).update();
+  }
+
+  /**
+   * Makes due what lies further ahead than anything is ever put off, but for the delay after an approval: a clock that has since
+   * been set back has put it there.
+   */
+  public void distrustFuture() {
+    sql("""
+        UPDATE payment SET due_at = now()
+        WHERE state IN %s AND due_at > now() + interval '1 minute' AND (not_before IS NULL OR not_before <= now())
+        """.formatted(ACTIVE)).update();
   }
 
   /** Why no signature may be asked for just now, if so. */
@@ -306,8 +322,8 @@ public final class PaymentStore {
   public Duration untilDue(Duration most, Collection<UUID> busy) {
     return sql("""
                SELECT ceil(extract(epoch FROM (due_at - now())) * 1000)::bigint FROM payment
-               WHERE state IN %s AND lease_until < now() AND wallet_id <> ALL (:busy) ORDER BY due_at LIMIT 1
-               """.formatted(ACTIVE)).param("busy", busy.toArray(UUID[]::new)).query(Long.class).optional()
+               WHERE state IN %s AND %s AND wallet_id <> ALL (:busy) ORDER BY due_at LIMIT 1
+               """.formatted(ACTIVE, FREE)).param("busy", busy.toArray(UUID[]::new)).query(Long.class).optional()
         .map(millis -> Duration.ofMillis(Math.clamp(millis, 0, most.toMillis()))).orElse(most);
   }
 

@@ -2,6 +2,7 @@ package io.bursar.api.settlement;
 
 import java.math.BigInteger;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -283,7 +284,7 @@ public final class PaymentSteps {
     var now = payment.reading().readAt();
     var first = newest.firstSentAt();
     var last = newest.lastSentAt();
-    if (first == null || last == null || Duration.between(last, now).compareTo(settings.resendAfter) < 0) {
+    if (first == null || last == null || lately(last, now, settings.resendAfter)) {
       return new Step.Wait(poll(payment), null, Who.PAYMENT);
     }
     boolean lowest = store.isLowest(payment, nonce);
@@ -310,6 +311,11 @@ public final class PaymentSteps {
       case SendResult.Rejected(var message) -> alarm(payment, Alarm.NODE_REJECTED, "the node refuses: " + message);
       case SendResult.Unknown(var message) -> new Step.Wait(patience(payment), message, Who.PAYMENT);
     };
+  }
+
+  /** Less than so long ago; what lies ahead was noted by a clock that has since been set back, and may be any time ago. */
+  private static boolean lately(Instant at, Instant now, Duration within) {
+    return !at.isAfter(now) && Duration.between(at, now).compareTo(within) < 0;
   }
 
   /** If the chain has lost transactions below this one, as after a deep reorganisation, gives them to the node again. */

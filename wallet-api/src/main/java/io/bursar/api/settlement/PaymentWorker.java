@@ -79,6 +79,7 @@ public final class PaymentWorker implements AutoCloseable {
         if (System.nanoTime() - looked >= settings.lookEvery.toNanos()) {
           looked = System.nanoTime();
           store.renew(busy.values().stream().flatMap(List::stream).toList());
+          store.distrustFuture();
           metrics.backlog(store.backlog());
         }
         await(untilNext());

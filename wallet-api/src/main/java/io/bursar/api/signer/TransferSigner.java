@@ -21,11 +21,22 @@ public final class TransferSigner {
   private final SignerClient signer;
   private final PermitIssuer permits;
   private final Log log;
+  private final Duration patience;
 
   public TransferSigner(SignerClient signer, PermitIssuer permits, Log log) {
+    this(signer, permits, log, PATIENCE);
+  }
+
+  /**
+   * As the other one, with a patience of its own.
+   *
+   * @param patience how long a payment waits for its receipt while others sequence the log
+   */
+  public TransferSigner(SignerClient signer, PermitIssuer permits, Log log, Duration patience) {
     this.signer = signer;
     this.permits = permits;
     this.log = log;
+    this.patience = patience;
   }
 
   /**
@@ -34,7 +45,7 @@ public final class TransferSigner {
    * @throws LogUnavailable if there is none yet; nothing can be signed until there is
    */
   public Evidence evidence(UUID tenantId, UUID spendId) throws LogUnavailable {
-    return log.evidence(tenantId, spendId, PATIENCE);
+    return log.evidence(tenantId, spendId, patience);
   }
 
   /**

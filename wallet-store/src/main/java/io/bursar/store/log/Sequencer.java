@@ -124,10 +124,11 @@ public final class Sequencer {
     return taken;
   }
 
+  /** A lease that ends later than any can was given by a clock that has since been set back, and holds up nobody. */
   private Optional<Lease> take(UUID tenantId) {
     return database.sql().sql("""
         UPDATE log_state SET epoch = epoch + 1, lease_until = now() + :length * interval '1 millisecond'
-        WHERE tenant_id = :tenant AND lease_until < now()
+        WHERE tenant_id = :tenant AND NOT lease_until BETWEEN now() AND now() + :length * interval '1 millisecond'
         RETURNING size, edge, upper_tiles, checkpoint, checkpoint_size, stopped, published, epoch
         """).param("length", LEASE.toMillis()).param("tenant", tenantId)
         .query((row, n) -> new Lease(LogState.of(row), row.getLong("epoch"))).optional();

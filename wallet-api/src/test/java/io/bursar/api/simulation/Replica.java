@@ -1,0 +1,222 @@
+package io.bursar.api.simulation;
+
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.api.chain.Chain;
+import io.bursar.api.settlement.Effects;
+import io.bursar.api.settlement.PaymentSteps;
+import io.bursar.api.settlement.SettlementMetrics;
+import io.bursar.api.signer.PermitIssuer;
+import io.bursar.api.signer.SignerClient;
+import io.bursar.api.signer.SignerHeads;
+import io.bursar.api.signer.SignerUnreachable;
+import io.bursar.api.signer.TransferSigner;
+import io.bursar.permit.SignerRequest;
+import io.bursar.store.AuditEntries;
+import io.bursar.store.Database;
+import io.bursar.store.Lane;
+import io.bursar.store.Lanes;
+import io.bursar.store.Payment;
+import io.bursar.store.PaymentStore;
+import io.bursar.store.Reservations;
+import io.bursar.store.log.Cosigners;
+import io.bursar.store.log.Log;
+import io.bursar.store.log.LogUnavailable;
+import io.bursar.store.log.TileFiles;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+
+/** One process of the service: its lane, its sequencer and its settlement, which forget everything when it is killed. */
+final class Replica {
+  private static final Duration SIGNER_TIMEOUT = Duration.ofSeconds(60);
+  private static final Duration CHAIN_TIMEOUT = Duration.ofSeconds(60);
+  private static final int WALLETS_AT_ONCE = 8;
+
+  private final World world;
+  private final Database database;
+  private final Actor actor;
+  private @Nullable Running running;
+  private boolean foundWork;
+
+  /** What a process holds in memory. */
+  private record Running(Lane lane, Log log, PaymentStore payments, PaymentSteps steps, SignerClient signer,
+      Chain chain) {}
+
+  Replica(World world, Database database, Actor actor) {
+    this.world = world;
+    this.database = database;
+    this.actor = actor;
+  }
+
+  Actor actor() {
+    return actor;
+  }
+
+  boolean isRunning() {
+    return running != null;
+  }
+
+  /** A new process. */
+  void start() {
+    var audit = new AuditEntries(database);
+    var signer = new SignerClient(world.signer().socket(), 4, SIGNER_TIMEOUT);
+    var log = new Log(database, audit, new TileFiles(world.tiles()), new SignerHeads(signer), Cosigners.NONE,
+        (tenant, why) -> world.find("the log was stopped: " + why));
+    var payments = new PaymentStore(database, audit, new Reservations(database),
+        new PaymentStore.Settings(world.unconfirmedMax(), PaymentStore.Settings.DEFAULT.lease()));
+    var metrics = new SettlementMetrics(new SimpleMeterRegistry());
+    var chain = new Chain(new Chain.Settings(World.CHAIN, world.node().endpoint(), world.confirmations(), World.FEES,
+        CHAIN_TIMEOUT));
+    var permits = new PermitIssuer(world.permitKey(), Clock.systemUTC());
+    var steps = new PaymentSteps(payments, Map.of(World.CHAIN, chain),
+        new TransferSigner(signer, permits, log, Duration.ZERO), PaymentSteps.Settings.DEFAULT, metrics, effects());
+    running = new Running(new Lanes(database, world.time()::nanos).open(world.tenant()), log, payments, steps, signer,
+        chain);
+    actor.revive();
+  }
+
+  /** What is left of a process that was killed. */
+  void bury() {
+    if (running != null) {
+      running.signer.close();
+      running.chain.close();
+      running = null;
+    }
+  }
+
+  private Running process() {
+    return java.util.Objects.requireNonNull(running);
+  }
+
+  /** Whether anything was due when it last looked. */
+  boolean foundWork() {
+    return foundWork;
+  }
+
+  /** Decides wishes as one batch, as the lane's queue would. */
+  void decide(List<Wish> wishes) {
+    try {
+      var requests = wishes.stream().map(Wish::request).toList();
+      var outcomes = process().lane.decide(requests);
+      for (int i = 0; i < wishes.size(); i++) {
+        switch (outcomes.get(i)) {
+          case Lane.Outcome.Decided(var spend) -> wishes.get(i).acknowledge(spend.id());
+          case Lane.Outcome.Replayed(var id) -> wishes.get(i).acknowledge(id);
+          case Lane.Outcome.KeyReused(var id) ->
+            world.find("the key " + wishes.get(i).key() + " was taken for that of another request");
+        }
+      }
+    } catch (SQLException | RuntimeException e) {
+      requirePlanned(e);
+    }
+  }
+
+  /** As one look of the settlement worker. */
+  void settle() {
+    foundWork = false;
+    try {
+      process().payments.distrustFuture();
+      for (var payments : process().payments.claim(WALLETS_AT_ONCE, WALLETS_AT_ONCE, List.of())) {
+        foundWork = true;
+        work(payments);
+      }
+    } catch (RuntimeException e) {
+      requirePlanned(e);
+    }
+  }
+
+  private void work(List<Payment> payments) {
+    var rest = new ArrayList<>(payments);
+    do {
+      if (world.chance().percent(30)) {
+        process().payments.renew(rest);
+      }
+    } while (advance(rest.removeFirst()) && !rest.isEmpty());
+  }
+
+  private boolean advance(Payment payment) {
+    try {
+      return process().steps.advance(payment);
+    } catch (RuntimeException e) {
+      requirePlanned(e);
+      return false;
+    }
+  }
+
+  void sequence() {
+    try {
+      for (var tenant : process().log.behind()) {
+        if (tenant.equals(world.tenant())) {
+          process().log.catchUp(tenant);
+        }
+      }
+    } catch (LogUnavailable later) {
+      if (later.isStopped()) {
+        world.find("the log is stopped: " + later.getMessage());
+      }
+    } catch (RuntimeException e) {
+      requirePlanned(e);
+    }
+  }
+
+  void cancel(UUID spendId) {
+    try {
+      var _ = process().payments.cancel(world.tenant(), spendId, "simulation");
+    } catch (RuntimeException e) {
+      requirePlanned(e);
+    }
+  }
+
+  /** An exception is a finding, unless the seed wanted it. */
+  private static void requirePlanned(Exception thrown) {
+    for (Throwable cause = thrown; cause != null; cause = cause.getCause()) {
+      if (cause instanceof InterruptedDatabase.Injected) {
+        return;
+      }
+    }
+    throw new IllegalStateException("nobody planned this", thrown);
+  }
+
+  /** What happens to the world can be cut off before it and after it. */
+  private Effects effects() {
+    return new Effects() {
+      @Override
+      public <T, X extends Exception> T run(Effect effect, Payment payment, Action<T, X> action) throws X {
+        world.mayDie(actor);
+        if (effect == Effect.SIGN && world.chance().strikes(Fault.SIGNER_RESTARTED, world.rate())) {
+          world.restartSigner();
+        }
+        var result = action.run();
+        if (effect == Effect.SIGN && world.chance().strikes(Fault.SIGNER_ANSWER_LOST, world.rate())) {
+          Replica.<RuntimeException>raise(unreachable());
+        }
+        world.mayDie(actor);
+        return result;
+      }
+    };
+  }
+
+  /** What the client says when no answer comes. */
+  private static SignerUnreachable unreachable() {
+    try (var nobody = new SignerClient(Path.of("/nonexistent/signer"), 1, SIGNER_TIMEOUT)) {
+      var reply = nobody.ask(new SignerRequest.Health());
+      throw new IllegalStateException(reply.toString());
+    } catch (SignerUnreachable expected) {
+      return expected;
+    }
+  }
+
+  /** Throws what a signature may throw, which the compiler cannot see here. */
+  @SuppressWarnings("unchecked")
+  private static <X extends Exception> void raise(Exception exception) throws X {
+    throw (X) exception;
+  }
+}
