@@ -17,9 +17,9 @@ import org.bouncycastle.math.ec.rfc8032.Ed25519;
  * issued at (8), expires at (8); times are milliseconds since 1970-01-01T00:00:00Z.
  *
  * @param permitId good for one use, ever
- * @param spendId the spend; must be the intent's
- * @param authorizationHash leaf hash of the audit entry that authorized the spend
- * @param intentHash {@link TransferIntent#hash}
+ * @param spendId the spend, or the batch; must be the intent's {@link Intent#subjectId}
+ * @param authorizationHash leaf hash of the audit entry that authorized the spend; of a batch, its intent's hash again
+ * @param intentHash {@link Intent#hash}
  * @param issuedAt whole milliseconds; not valid before
  * @param expiresAt whole milliseconds, after {@code issuedAt} by at most {@link #MAX_LIFE}; not valid from then on
  */

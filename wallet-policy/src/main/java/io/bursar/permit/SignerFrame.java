@@ -7,6 +7,7 @@ import java.util.Optional;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.permit.SignerReply.AuthorizationSigned;
 import io.bursar.permit.SignerReply.HeadIs;
 import io.bursar.permit.SignerReply.HeadSigned;
 import io.bursar.permit.SignerReply.Healthy;
@@ -46,6 +47,8 @@ import io.bursar.permit.SignerRequest.SignHead;
  *        132 head signed  checkpoint (2 + n)
  *        133 head is      size (8), root (32)
  *        134 log key is   verifier key (2 + n)
+ *        135 authorization signed
+ *                         signature (2 + n), digest (32)
  *        144 obeyed       number (8)
  *        255 refused      code (1), message (2 + n)
  * </pre>
@@ -74,6 +77,7 @@ public final class SignerFrame {
   private static final int HEAD_SIGNED = 132;
   private static final int HEAD_IS = 133;
   private static final int LOG_KEY_IS = 134;
+  private static final int AUTHORIZATION_SIGNED = 135;
   private static final int OBEYED = 144;
   private static final int REFUSED = 255;
 
@@ -145,6 +149,8 @@ public final class SignerFrame {
       }
       case KeyCreated(var keyId, var address) -> out.u8(KEY_CREATED).uuid(keyId).address(address);
       case Signed(var raw, var hash) -> out.u8(SIGNED).shortBytes(raw.toByteArray()).digest(hash);
+      case AuthorizationSigned(var signature, var digest) ->
+        out.u8(AUTHORIZATION_SIGNED).shortBytes(signature.toByteArray()).digest(digest);
       case HeadSigned(var checkpoint) -> out.u8(HEAD_SIGNED).shortBytes(checkpoint.toByteArray());
       case HeadIs(var size, var root) -> out.u8(HEAD_IS).i64(size).digest(root);
       case LogKeyIs(var vkey) -> out.u8(LOG_KEY_IS).text(vkey);
@@ -192,6 +198,7 @@ public final class SignerFrame {
       case HEALTHY -> new Healthy(in.text(), in.text(), facts(in));
       case KEY_CREATED -> new KeyCreated(in.uuid(), in.address());
       case SIGNED -> new Signed(Bytes.of(in.shortBytes()), in.digest());
+      case AUTHORIZATION_SIGNED -> new AuthorizationSigned(Bytes.of(in.shortBytes()), in.digest());
       case HEAD_SIGNED -> new HeadSigned(Bytes.of(in.shortBytes()));
       case HEAD_IS -> new HeadIs(in.i64(), in.digest());
       case LOG_KEY_IS -> new LogKeyIs(in.text());

@@ -32,6 +32,14 @@ public sealed interface SignerReply {
   record Signed(Bytes rawTransaction, Digest32 transactionHash) implements SignerReply {}
 
   /**
+   * The authorization is signed.
+   *
+   * @param signature 65 bytes, as {@link Authorization.Signed} has it
+   * @param digest the EIP-712 digest that it is over
+   */
+  record AuthorizationSigned(Bytes signature, Digest32 digest) implements SignerReply {}
+
+  /**
    * The head is signed.
    *
    * @param checkpoint the signed note

@@ -18,11 +18,12 @@ public sealed interface SignerRequest {
   record CreateKey(UUID tenantId, UUID keyId) implements SignerRequest {}
 
   /**
-   * Sign the transaction that the intent describes.
+   * Sign what the intent describes.
    *
    * @param permit covers the intent's hash
-   * @param intent the bytes of {@link TransferIntent#encode}
-   * @param evidence that the authorization is in the log; a signer may be set up to sign without, for development
+   * @param intent the bytes of {@link Intent#encode}
+   * @param evidence that a payment's authorization is in the log; a signer may be set up to sign without, for development; a
+   *          relayed batch has none, since its payments were signed for with theirs
    */
   record Sign(SignedPermit permit, Bytes intent, Optional<Evidence> evidence) implements SignerRequest {
     /** A request without evidence. */

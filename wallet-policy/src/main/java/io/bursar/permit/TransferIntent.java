@@ -1,7 +1,6 @@
 package io.bursar.permit;
 
 import java.math.BigInteger;
-import java.nio.charset.StandardCharsets;
 import java.util.UUID;
 
 import io.bursar.money.Address;
@@ -13,7 +12,6 @@ import io.bursar.money.Address;
  * <p>
  * Layout, 190 bytes, big-endian: version 1 (1), kind 1 (1), tenant (16), spend (16), key (16), chain id (8), nonce (8),
  * from (20), token (20), payee (20), amount (32), gas limit (8), max fee per gas (12), max priority fee per gas (12).
- * Another kind of intent takes another kind byte; a changed layout takes another version.
  *
  * @param tenantId the tenant whose key and money it is
  * @param spendId the spend that this transfer settles
@@ -24,15 +22,24 @@ import io.bursar.money.Address;
  * @see <a href="https://eips.ethereum.org/EIPS/eip-1559">EIP-1559</a>
  * @see <a href="https://eips.ethereum.org/EIPS/eip-20">ERC-20</a>
  */
-public record TransferIntent(UUID tenantId, UUID spendId, NonceSlot slot, Address from, Transfer transfer, Gas gas) {
+public record TransferIntent(UUID tenantId, UUID spendId, NonceSlot slot, Address from, Transfer transfer, Gas gas)
+    implements
+      PaymentIntent,
+      TransactionIntent {
   /** Length of an encoded intent in bytes. */
   public static final int ENCODED_BYTES = 190;
 
-  private static final int VERSION = 1;
-  private static final int KIND_ERC20_TRANSFER = 1;
-  private static final byte[] HASH_DOMAIN = "bursar transfer intent v1\n".getBytes(StandardCharsets.US_ASCII);
-  private static final int AMOUNT_BYTES = 32;
+  static final int KIND = 1;
+  static final int AMOUNT_BYTES = 32;
   private static final int FEE_BYTES = 12;
+  private static final long GAS_LIMIT_MAX = 10_000_000;
+
+  public TransferIntent {
+    RelayIntent.refuseAsPayer(tenantId);
+    if (gas.limit > GAS_LIMIT_MAX) {
+      throw new IllegalArgumentException("gas limit must be 21000 to 10000000, not `" + gas.limit + "`");
+    }
+  }
 
   /**
    * The place of one transaction in the order of its account. At most one transfer may ever be signed for a slot.
@@ -45,11 +52,15 @@ public record TransferIntent(UUID tenantId, UUID spendId, NonceSlot slot, Addres
     private static final long MAX_CHAIN_ID = (1L << 53) - 1;
 
     public NonceSlot {
-      if (chainId < 1 || chainId > MAX_CHAIN_ID) {
-        throw new IllegalArgumentException("chain id must be 1 to 2^53 - 1, not `" + chainId + "`");
-      }
+      requireChainId(chainId);
       if (nonce < 0) {
         throw new IllegalArgumentException("nonce must be 0 to 2^63 - 1, not `" + nonce + "`");
+      }
+    }
+
+    static void requireChainId(long chainId) {
+      if (chainId < 1 || chainId > MAX_CHAIN_ID) {
+        throw new IllegalArgumentException("chain id must be 1 to 2^53 - 1, not `" + chainId + "`");
       }
     }
   }
@@ -78,17 +89,17 @@ public record TransferIntent(UUID tenantId, UUID spendId, NonceSlot slot, Addres
   /**
    * What the transaction may cost: at most {@code limit × maxFeePerGas} wei.
    *
-   * @param limit gas units, 21,000 to 10,000,000
+   * @param limit gas units, 21,000 to 2^24, which EIP-7825 makes the most of any transaction
    * @param maxFeePerGas wei, 0 to 2^96 − 1
    * @param maxPriorityFeePerGas wei, 0 to {@code maxFeePerGas}
    */
   public record Gas(long limit, BigInteger maxFeePerGas, BigInteger maxPriorityFeePerGas) {
     private static final long MIN_LIMIT = 21_000;
-    private static final long MAX_LIMIT = 10_000_000;
+    private static final long MAX_LIMIT = 1 << 24;
 
     public Gas {
       if (limit < MIN_LIMIT || limit > MAX_LIMIT) {
-        throw new IllegalArgumentException("gas limit must be 21000 to 10000000, not `" + limit + "`");
+        throw new IllegalArgumentException("gas limit must be 21000 to 2^24, not `" + limit + "`");
       }
       if (maxFeePerGas.signum() < 0 || maxFeePerGas.bitLength() > 8 * FEE_BYTES) {
         throw new IllegalArgumentException("max fee per gas must be 0 to 2^96 - 1 wei, not `" + maxFeePerGas + "`");
@@ -105,46 +116,30 @@ public record TransferIntent(UUID tenantId, UUID spendId, NonceSlot slot, Addres
     }
   }
 
-  /** The bytes of the layout above. */
+  @Override
   public byte[] encode() {
-    return new WireWriter().u8(VERSION).u8(KIND_ERC20_TRANSFER).uuid(tenantId).uuid(spendId).uuid(slot.keyId)
+    var out = new WireWriter().u8(VERSION).u8(KIND).uuid(tenantId).uuid(spendId).uuid(slot.keyId)
         .i64(slot.chainId).i64(slot.nonce).address(from).address(transfer.token).address(transfer.payee)
-        .unsigned(transfer.amount, AMOUNT_BYTES).i64(gas.limit).unsigned(gas.maxFeePerGas, FEE_BYTES)
-        .unsigned(gas.maxPriorityFeePerGas, FEE_BYTES).toByteArray();
+        .unsigned(transfer.amount, AMOUNT_BYTES);
+    writeGas(out, gas);
+    return out.toByteArray();
   }
 
-  /**
-   * Reads back what {@link #encode} wrote.
-   *
-   * @throws IllegalArgumentException for any other bytes: another version or kind, a field out of range, a byte too few
-   *         or too many
-   */
-  public static TransferIntent decode(byte[] bytes) {
-    var in = new WireReader("the intent", bytes);
-    int version = in.u8();
-    int kind = in.u8();
-    if (version != VERSION || kind != KIND_ERC20_TRANSFER) {
-      throw new IllegalArgumentException("the intent has version " + version + " and kind " + kind
-          + "; only version 1 and kind 1 (an ERC-20 transfer) are known");
-    }
+  static TransferIntent read(WireReader in) {
     var tenantId = in.uuid();
     var spendId = in.uuid();
     var keyId = in.uuid();
     var slot = new NonceSlot(in.i64(), keyId, in.i64());
     var from = in.address();
     var transfer = new Transfer(in.address(), in.address(), in.unsigned(AMOUNT_BYTES));
-    var gas = new Gas(in.i64(), in.unsigned(FEE_BYTES), in.unsigned(FEE_BYTES));
-    in.end();
-    return new TransferIntent(tenantId, spendId, slot, from, transfer, gas);
+    return new TransferIntent(tenantId, spendId, slot, from, transfer, readGas(in));
   }
 
-  /** What a permit names: SHA-256 over {@code "bursar transfer intent v1\n"} and the encoded bytes. */
-  public Digest32 hash() {
-    return hashOf(encode());
+  static void writeGas(WireWriter out, Gas gas) {
+    out.i64(gas.limit).unsigned(gas.maxFeePerGas, FEE_BYTES).unsigned(gas.maxPriorityFeePerGas, FEE_BYTES);
   }
 
-  /** The hash of bytes that may or may not be an intent; equal to {@link #hash} if they are. */
-  public static Digest32 hashOf(byte[] encoded) {
-    return Digest32.sha256(HASH_DOMAIN, encoded);
+  static Gas readGas(WireReader in) {
+    return new Gas(in.i64(), in.unsigned(FEE_BYTES), in.unsigned(FEE_BYTES));
   }
 }

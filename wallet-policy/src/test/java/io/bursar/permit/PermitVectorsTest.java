@@ -94,7 +94,7 @@ class PermitVectorsTest {
     for (var vector : VECTORS) {
       assertThat(vector.intent().encode()).as(vector.text("name")).isEqualTo(vector.bytes("intent"))
           .hasSize(TransferIntent.ENCODED_BYTES);
-      assertThat(TransferIntent.decode(vector.bytes("intent"))).isEqualTo(vector.intent());
+      assertThat(Intent.decode(vector.bytes("intent"))).isEqualTo(vector.intent());
       assertThat(vector.intent().hash().bytes()).isEqualTo(vector.bytes("intent-hash"));
     }
   }

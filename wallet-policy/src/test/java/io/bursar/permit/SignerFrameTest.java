@@ -76,8 +76,9 @@ class SignerFrameTest {
         random.nextBytes(payload);
         if (payload.length > 1) {
           payload[0] = 1;
-          payload[1] = (byte) new int[]{1, 2, 3, 4, 5, 6, 16, 17, 129, 130, 131, 132, 133, 134, 144, 255}[random
-              .nextInt(16)];
+          payload[1] = (byte) new int[]{1, 2, 3, 4, 5, 6, 16, 17, 18, 19, 20, 129, 130, 131, 132, 133, 134, 135, 144,
+              145,
+              146, 255}[random.nextInt(22)];
         }
       } else {
         payload = Arrays.copyOfRange(good, 4, 4 + random.nextInt(good.length + 8));

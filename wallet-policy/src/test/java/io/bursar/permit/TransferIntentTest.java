@@ -29,7 +29,7 @@ class TransferIntentTest {
     var hashes = new HashSet<Digest32>();
     for (int i = 0; i < 5_000; i++) {
       var intent = random(random);
-      assertThat(TransferIntent.decode(intent.encode())).as("seed %d, round %d", seed, i).isEqualTo(intent);
+      assertThat(Intent.decode(intent.encode())).as("seed %d, round %d", seed, i).isEqualTo(intent);
       assertThat(hashes.add(intent.hash())).as("seed %d, round %d", seed, i).isTrue();
     }
   }
@@ -41,9 +41,9 @@ class TransferIntentTest {
     for (int bit = 0; bit < 8 * bytes.length; bit++) {
       var altered = bytes.clone();
       altered[bit / 8] ^= (byte) (1 << bit % 8);
-      assertThat(TransferIntent.hashOf(altered)).as("bit %d", bit).isNotEqualTo(intent.hash());
+      assertThat(Intent.hashOf(altered)).as("bit %d", bit).isNotEqualTo(intent.hash());
       try {
-        assertThat(TransferIntent.decode(altered)).as("bit %d", bit).isNotEqualTo(intent);
+        assertThat(Intent.decode(altered)).as("bit %d", bit).isNotEqualTo(intent);
       } catch (IllegalArgumentException refused) {
         assertThat(refused).hasMessageNotContaining("\n");
       }
@@ -56,7 +56,7 @@ class TransferIntentTest {
     for (int length = 0; length < bytes.length + 40; length++) {
       if (length != bytes.length) {
         var other = Arrays.copyOf(bytes, length);
-        assertThatIllegalArgumentException().as("length %d", length).isThrownBy(() -> TransferIntent.decode(other));
+        assertThatIllegalArgumentException().as("length %d", length).isThrownBy(() -> Intent.decode(other));
       }
     }
   }
@@ -69,7 +69,7 @@ class TransferIntentTest {
         var other = bytes.clone();
         other[position] = (byte) value;
         if (value != 1) {
-          assertThatIllegalArgumentException().isThrownBy(() -> TransferIntent.decode(other));
+          assertThatIllegalArgumentException().isThrownBy(() -> Intent.decode(other));
         }
       }
     }
@@ -84,11 +84,19 @@ class TransferIntentTest {
     assertThatIllegalArgumentException().isThrownBy(() -> new Transfer(TOKEN, PAYEE, BigInteger.ONE.negate()));
     assertThatIllegalArgumentException().isThrownBy(() -> new Transfer(TOKEN, PAYEE, BigInteger.ONE.shiftLeft(256)));
     assertThatIllegalArgumentException().isThrownBy(() -> new Gas(20_999, BigInteger.ONE, BigInteger.ONE));
-    assertThatIllegalArgumentException().isThrownBy(() -> new Gas(10_000_001, BigInteger.ONE, BigInteger.ONE));
+    assertThatIllegalArgumentException().isThrownBy(() -> new Gas((1 << 24) + 1, BigInteger.ONE, BigInteger.ONE));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new Gas(21_000, BigInteger.ONE.shiftLeft(96), BigInteger.ONE));
     assertThatIllegalArgumentException().isThrownBy(() -> new Gas(21_000, BigInteger.ONE, BigInteger.TWO));
     assertThatIllegalArgumentException().isThrownBy(() -> new Gas(21_000, BigInteger.ONE, BigInteger.ONE.negate()));
+  }
+
+  @Test
+  void refusesAGasLimitThatOnlyABatchMayHave() {
+    var plain = simple();
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new TransferIntent(ID, ID, plain.slot(), FROM, plain.transfer(),
+            new Gas(10_000_001, BigInteger.ONE, BigInteger.ONE)));
   }
 
   @Test

@@ -8,10 +8,12 @@ import java.util.HexFormat;
 import org.bouncycastle.util.BigIntegers;
 
 import io.bursar.money.Address;
+import io.bursar.permit.RelayIntent;
+import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent;
 
 /**
- * The bytes of an ERC-20 transfer as a typed transaction, built from the fields of an intent and nothing else.
+ * The bytes of an intent's typed transaction, built from the fields of an intent and nothing else.
  *
  * @see <a href="https://eips.ethereum.org/EIPS/eip-1559">EIP-1559</a>
  * @see <a href="https://ethereum.org/developers/docs/data-structures-and-encoding/rlp/">RLP</a>
@@ -24,12 +26,12 @@ final class Eip1559 {
   private Eip1559() {}
 
   /** What is signed: Keccak-256 over the type byte and the unsigned fields. */
-  static byte[] signingHash(TransferIntent intent) {
+  static byte[] signingHash(TransactionIntent intent) {
     return Address.keccak256(typed(fields(intent)));
   }
 
   /** The transaction as a node takes it. */
-  static byte[] signed(TransferIntent intent, Secp256k1.Signature signature) {
+  static byte[] signed(TransactionIntent intent, Secp256k1.Signature signature) {
     if (signature.recoveryId() > 1) {
       throw new IllegalArgumentException("a transaction cannot carry a signature whose r overflowed the group order");
     }
@@ -49,18 +51,25 @@ final class Eip1559 {
     return data;
   }
 
-  private static ByteArrayOutputStream fields(TransferIntent intent) {
+  private static ByteArrayOutputStream fields(TransactionIntent intent) {
     var out = new ByteArrayOutputStream(256);
     out.writeBytes(number(BigInteger.valueOf(intent.slot().chainId())));
     out.writeBytes(number(BigInteger.valueOf(intent.slot().nonce())));
     out.writeBytes(number(intent.gas().maxPriorityFeePerGas()));
     out.writeBytes(number(intent.gas().maxFeePerGas()));
     out.writeBytes(number(BigInteger.valueOf(intent.gas().limit())));
-    out.writeBytes(string(intent.transfer().token().bytes()));
-    out.writeBytes(number(BigInteger.ZERO)); // value: no native coin moves
-    out.writeBytes(string(calldata(intent.transfer())));
+    switch (intent) {
+      case TransferIntent transfer -> call(out, transfer.transfer().token(), calldata(transfer.transfer()));
+      case RelayIntent batch -> call(out, RelayIntent.MULTICALL, Eip3009.calldata(batch));
+    }
     out.writeBytes(list(new byte[0])); // access list
     return out;
+  }
+
+  private static void call(ByteArrayOutputStream out, Address contract, byte[] data) {
+    out.writeBytes(string(contract.bytes()));
+    out.writeBytes(number(BigInteger.ZERO)); // value: no native coin moves
+    out.writeBytes(string(data));
   }
 
   private static byte[] typed(ByteArrayOutputStream fields) {

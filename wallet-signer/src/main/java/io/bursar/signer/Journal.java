@@ -18,28 +18,30 @@ import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.Intent;
+import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.Permit;
+import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignedPermit;
+import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent;
-import io.bursar.permit.TransferIntent.NonceSlot;
 
 /**
- * The signer's own memory of what it agreed to sign: which permits are used, and which transfer has which nonce. It
- * decides and records in one step, and answers {@link Outcome.Recorded} only once the record is on the disk. Threads
+ * The signer's own memory of what it agreed to sign: which permits are used, which payload has which nonce, and which spends are
+ * paid how. It decides and records in one step, and answers {@link Outcome.Recorded} only once the record is on the disk. Threads
  * that record at the same time share one write and one fsync.
  *
  * <p>
  * A record, in a group of {@link JournalFile}, big-endian: its length after these two bytes (2), kind 1 = sign (1), time
- * in milliseconds since 1970 (8), permit (113), its signature (64), intent (190).
+ * in milliseconds since 1970 (8), permit (113), its signature (64), intent (the rest).
  */
 final class Journal implements AutoCloseable {
   /** The same transfer may be signed again at up to this many times the fees it was first signed at. */
   static final BigInteger MOST_FEE_FACTOR = BigInteger.TEN;
 
   private static final int KIND_SIGN = 1;
-  private static final int RECORD_BYTES = 1 + 8 + Permit.ENCODED_BYTES + SignedPermit.SIGNATURE_BYTES
-      + TransferIntent.ENCODED_BYTES;
   private static final int PERMIT_AT = 2 + 1 + 8;
   private static final int INTENT_AT = PERMIT_AT + Permit.ENCODED_BYTES + SignedPermit.SIGNATURE_BYTES;
   private static final int FORGET_AT_LEAST = 10_000;
@@ -55,10 +57,10 @@ final class Journal implements AutoCloseable {
     /** The permit expired before permits that are forgotten by now: the clock went back. */
     record PermitForgotten() implements Outcome {}
 
-    /** Another transfer has this nonce. */
+    /** Another payload has this nonce, or the spend was signed for in another way. */
     record OtherTransfer() implements Outcome {}
 
-    /** The same transfer was first signed at {@code first}, which allows no such fees. */
+    /** The same payload was first signed at {@code first}, which allows no such fees. */
     record FeeOutOfBounds(TransferIntent.Gas first) implements Outcome {}
 
     /** The disk refused; nothing may be signed. */
@@ -69,7 +71,7 @@ final class Journal implements AutoCloseable {
   private static final class Batch {
     final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     final List<Permit> permits = new ArrayList<>();
-    final List<NonceSlot> slots = new ArrayList<>();
+    final List<Intent> intents = new ArrayList<>();
     boolean done;
     @Nullable
     IOException failure;
@@ -82,10 +84,10 @@ final class Journal implements AutoCloseable {
   private final Object memory = new Object();
   /** Permit id to its expiry in milliseconds, for permits that have not expired or did so lately. */
   private final FingerprintMap permits = new FingerprintMap();
-  /** Nonce slot to the file offset of the intent that was first signed for it. */
-  private final FingerprintMap slots = new FingerprintMap();
+  /** Nonce slot, and spend, to the file offset of the record of what was first signed for it. */
+  private final FingerprintMap claims = new FingerprintMap();
   private final Set<UUID> permitsInFlight = new HashSet<>();
-  private final Map<NonceSlot, TransferIntent> slotsInFlight = new HashMap<>();
+  private final Map<ByteBuffer, Intent> claimsInFlight = new HashMap<>();
   private Batch open = new Batch();
   private long forgottenUntil;
   private int forgetAbove = FORGET_AT_LEAST;
@@ -124,7 +126,7 @@ final class Journal implements AutoCloseable {
    * @param permit what {@code signed} says
    * @param intent what the permit names
    */
-  Outcome record(Instant now, SignedPermit signed, Permit permit, TransferIntent intent) {
+  Outcome record(Instant now, SignedPermit signed, Permit permit, Intent intent) {
     Batch batch;
     synchronized (memory) {
       Outcome verdict;
@@ -137,11 +139,11 @@ final class Journal implements AutoCloseable {
         return verdict;
       }
       batch = open;
-      // INVARIANT: from here to the end of the batch, whoever asks for this permit or nonce meets these two entries.
+      // INVARIANT: from here to the end of the batch, whoever asks for this permit, nonce or spend meets these entries.
       permitsInFlight.add(permit.permitId());
-      slotsInFlight.putIfAbsent(intent.slot(), intent);
+      claims(intent).forEach(claim -> claimsInFlight.putIfAbsent(claim, intent));
       batch.permits.add(permit);
-      batch.slots.add(intent.slot());
+      batch.intents.add(intent);
       batch.bytes.writeBytes(encode(now, signed, intent));
     }
     var failure = flush(batch, now);
@@ -155,7 +157,7 @@ final class Journal implements AutoCloseable {
     }
   }
 
-  private Outcome judge(Permit permit, TransferIntent intent) throws IOException {
+  private Outcome judge(Permit permit, Intent intent) throws IOException {
     var id = permit.permitId();
     if (permitsInFlight.contains(id)
         || permits.get(id.getMostSignificantBits(), id.getLeastSignificantBits()) != 0) {
@@ -164,21 +166,42 @@ final class Journal implements AutoCloseable {
     if (permit.expiresAt().toEpochMilli() <= forgottenUntil) {
       return new Outcome.PermitForgotten();
     }
-    var first = firstOf(intent.slot());
-    if (first == null) {
-      return new Outcome.Recorded();
+    for (var claim : claims(intent)) {
+      var first = firstOf(claim);
+      var verdict = first == null ? new Outcome.Recorded() : judge(first, intent);
+      if (!(verdict instanceof Outcome.Recorded)) {
+        return verdict;
+      }
     }
-    if (!sameTransfer(first, intent)) {
-      return new Outcome.OtherTransfer();
-    }
-    return feesInBounds(first.gas(), intent.gas()) ? new Outcome.Recorded() : new Outcome.FeeOutOfBounds(first.gas());
+    return new Outcome.Recorded();
   }
 
-  /** INVARIANT: of all intents that are ever signed for one slot, any two are the same transfer of the same spend. */
+  /**
+   * INVARIANT: of all that is ever signed for one nonce, any two are the same payload and differ in their price alone; and a spend
+   * that is paid by an authorization is paid by that one and no other, and by no transfer.
+   *
+   * @param first what was signed first for a claim that {@code next} makes as well
+   */
+  private static Outcome judge(Intent first, Intent next) {
+    return switch (next) {
+      case TransferIntent transfer when first instanceof TransferIntent other ->
+        !other.slot().equals(transfer.slot())
+            ? new Outcome.Recorded() // the spend's claim: its nonces answer for themselves
+            : sameTransfer(other, transfer) ? judgeFees(other, transfer) : new Outcome.OtherTransfer();
+      case RelayIntent batch when first instanceof RelayIntent other ->
+        other.isSameBatch(batch) ? judgeFees(other, batch) : new Outcome.OtherTransfer();
+      case AuthorizationIntent authorization when authorization.equals(first) -> new Outcome.Recorded();
+      case TransferIntent _,RelayIntent _,AuthorizationIntent _ -> new Outcome.OtherTransfer();
+    };
+  }
+
   private static boolean sameTransfer(TransferIntent first, TransferIntent next) {
-    return first.slot().equals(next.slot()) && first.tenantId().equals(next.tenantId())
-        && first.spendId().equals(next.spendId()) && first.from().equals(next.from())
-        && first.transfer().equals(next.transfer());
+    return first.tenantId().equals(next.tenantId()) && first.spendId().equals(next.spendId())
+        && first.from().equals(next.from()) && first.transfer().equals(next.transfer());
+  }
+
+  private static Outcome judgeFees(TransactionIntent first, TransactionIntent next) {
+    return feesInBounds(first.gas(), next.gas()) ? new Outcome.Recorded() : new Outcome.FeeOutOfBounds(first.gas());
   }
 
   /**
@@ -191,14 +214,17 @@ final class Journal implements AutoCloseable {
         && next.maxCost().compareTo(first.maxCost().multiply(MOST_FEE_FACTOR)) <= 0;
   }
 
-  private @Nullable TransferIntent firstOf(NonceSlot slot) throws IOException {
-    var inFlight = slotsInFlight.get(slot);
+  private @Nullable Intent firstOf(ByteBuffer claim) throws IOException {
+    var inFlight = claimsInFlight.get(claim);
     if (inFlight != null) {
       return inFlight;
     }
-    var print = fingerprint(slot);
-    long offset = slots.get(print.getLong(0), print.getLong(8));
-    return offset == 0 ? null : TransferIntent.decode(file.read(offset, TransferIntent.ENCODED_BYTES));
+    long offset = claims.get(claim.getLong(0), claim.getLong(8));
+    if (offset == 0) {
+      return null;
+    }
+    int length = ByteBuffer.wrap(file.read(offset, 2)).getShort() & 0xffff;
+    return Intent.decode(file.read(offset + INTENT_AT, 2 + length - INTENT_AT));
   }
 
   /** Makes a batch durable, or waits for whoever is doing so. Null if it is durable, otherwise why not. */
@@ -224,7 +250,7 @@ final class Journal implements AutoCloseable {
           fail(open, failure);
           open = new Batch();
           permitsInFlight.clear();
-          slotsInFlight.clear();
+          claimsInFlight.clear();
         }
       }
       return batch.failure;
@@ -234,12 +260,13 @@ final class Journal implements AutoCloseable {
   private void settle(Batch batch, long offset) {
     long at = offset;
     for (int i = 0; i < batch.permits.size(); i++) {
-      remember(batch.permits.get(i), batch.slots.get(i), at + INTENT_AT);
+      var intent = batch.intents.get(i);
+      remember(batch.permits.get(i), intent, at);
       permitsInFlight.remove(batch.permits.get(i).permitId());
-      at += 2 + RECORD_BYTES;
+      at += INTENT_AT + intent.encode().length;
     }
-    // A later batch may wait on a slot too, but the durable entry answers for it from now on.
-    batch.slots.forEach(slotsInFlight::remove);
+    // A later batch may wait on a claim too, but the durable entry answers for it from now on.
+    batch.intents.forEach(intent -> claims(intent).forEach(claimsInFlight::remove));
     batch.done = true;
   }
 
@@ -248,11 +275,10 @@ final class Journal implements AutoCloseable {
     batch.done = true;
   }
 
-  private void remember(Permit permit, NonceSlot slot, long intentOffset) {
+  private void remember(Permit permit, Intent intent, long offset) {
     var id = permit.permitId();
     permits.putIfAbsent(id.getMostSignificantBits(), id.getLeastSignificantBits(), permit.expiresAt().toEpochMilli());
-    var print = fingerprint(slot);
-    slots.putIfAbsent(print.getLong(0), print.getLong(8), intentOffset);
+    claims(intent).forEach(claim -> claims.putIfAbsent(claim.getLong(0), claim.getLong(8), offset));
     records++;
   }
 
@@ -274,35 +300,50 @@ final class Journal implements AutoCloseable {
   private void load(ByteBuffer content, long offset, Instant now) {
     while (content.hasRemaining()) {
       long at = offset + content.position();
-      var record = new byte[RECORD_BYTES];
-      if ((content.getShort() & 0xffff) != RECORD_BYTES) {
+      int length = content.getShort() & 0xffff;
+      if (length <= INTENT_AT - 2 || length > content.remaining()) {
         throw new IllegalStateException("the journal holds a record of another version at byte " + at);
       }
+      var record = new byte[length];
       content.get(record);
       if (record[0] != KIND_SIGN) {
         throw new IllegalStateException(
             "the journal holds a record of the unknown kind " + record[0] + " at byte " + at);
       }
       var permit = Permit.decode(slice(record, PERMIT_AT - 2, Permit.ENCODED_BYTES));
-      var intent = TransferIntent.decode(slice(record, INTENT_AT - 2, TransferIntent.ENCODED_BYTES));
-      remember(permit, intent.slot(), at + INTENT_AT);
+      remember(permit, Intent.decode(slice(record, INTENT_AT - 2, length - INTENT_AT + 2)), at);
     }
     forget(now.toEpochMilli());
   }
 
-  private static byte[] encode(Instant now, SignedPermit signed, TransferIntent intent) {
-    return ByteBuffer.allocate(2 + RECORD_BYTES).putShort((short) RECORD_BYTES).put((byte) KIND_SIGN)
-        .putLong(now.toEpochMilli()).put(signed.bytes().toByteArray()).put(signed.signature().toByteArray())
-        .put(intent.encode()).array();
+  private static byte[] encode(Instant now, SignedPermit signed, Intent intent) {
+    var bytes = intent.encode();
+    int length = INTENT_AT - 2 + bytes.length;
+    return ByteBuffer.allocate(2 + length).putShort((short) length).put((byte) KIND_SIGN).putLong(now.toEpochMilli())
+        .put(signed.bytes().toByteArray()).put(signed.signature().toByteArray()).put(bytes).array();
   }
 
   private static byte[] slice(byte[] bytes, int from, int length) {
     return Arrays.copyOfRange(bytes, from, from + length);
   }
 
-  private static ByteBuffer fingerprint(NonceSlot slot) {
-    var bytes = ByteBuffer.allocate(8 + 16 + 8).putLong(slot.chainId()).putLong(slot.keyId().getMostSignificantBits())
-        .putLong(slot.keyId().getLeastSignificantBits()).putLong(slot.nonce()).array();
-    return ByteBuffer.wrap(Digest32.sha256(bytes).bytes());
+  /** What no other payload may have afterwards, as fingerprints: the nonce of a transaction, the spend of a payment. */
+  private static List<ByteBuffer> claims(Intent intent) {
+    var claims = new ArrayList<ByteBuffer>(2);
+    if (intent instanceof TransactionIntent transaction) {
+      var slot = transaction.slot();
+      claims.add(fingerprint(ByteBuffer.allocate(8 + 16 + 8).putLong(slot.chainId())
+          .putLong(slot.keyId().getMostSignificantBits()).putLong(slot.keyId().getLeastSignificantBits())
+          .putLong(slot.nonce()).array()));
+    }
+    if (intent instanceof PaymentIntent payment) {
+      claims.add(fingerprint(ByteBuffer.allocate(16).putLong(payment.spendId().getMostSignificantBits())
+          .putLong(payment.spendId().getLeastSignificantBits()).array()));
+    }
+    return claims;
+  }
+
+  private static ByteBuffer fingerprint(byte[] claim) {
+    return ByteBuffer.wrap(Digest32.sha256(claim).bytes());
   }
 }

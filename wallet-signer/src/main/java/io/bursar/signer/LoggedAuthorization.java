@@ -14,10 +14,10 @@ import io.bursar.json.JsonText;
 import io.bursar.log.LogProof;
 import io.bursar.log.Merkle;
 import io.bursar.log.NoteKey;
+import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerRequest.Evidence;
-import io.bursar.permit.TransferIntent;
 import io.bursar.policy.DecisionJson;
 import io.bursar.policy.Rule.GroupThreshold;
 import io.bursar.spend.Id;
@@ -53,7 +53,7 @@ final class LoggedAuthorization {
    *
    * @param key of the log of the intent's tenant, so that no other tenant's log can speak for it
    */
-  static Finding check(Evidence evidence, NoteKey key, Permit permit, TransferIntent intent) {
+  static Finding check(Evidence evidence, NoteKey key, Permit permit, PaymentIntent intent) {
     var entry = evidence.entry().toByteArray();
     var leafHash = Merkle.leafHash(entry);
     try {
@@ -74,7 +74,7 @@ final class LoggedAuthorization {
     }
   }
 
-  private static Finding difference(Json.Obj entry, TransferIntent intent) {
+  private static Finding difference(Json.Obj entry, PaymentIntent intent) {
     if (!(entry.get("facts") instanceof Json.Obj facts) || !(entry.get("decision") instanceof Json.Obj decision)) {
       return mismatch("it has no facts or no decision");
     }
@@ -87,10 +87,10 @@ final class LoggedAuthorization {
     if (!is(entry.get("spend"), Id.SPEND.text(intent.spendId()))) {
       return mismatch("it authorizes another spend");
     }
-    if (!is(facts.get("wallet"), Id.WALLET.text(intent.slot().keyId()))) {
+    if (!is(facts.get("wallet"), Id.WALLET.text(intent.keyId()))) {
       return mismatch("it names another wallet");
     }
-    if (!is(facts.get("chain"), "eip155:" + intent.slot().chainId())) {
+    if (!is(facts.get("chain"), "eip155:" + intent.chainId())) {
       return mismatch("it names another chain");
     }
     var transfer = intent.transfer();

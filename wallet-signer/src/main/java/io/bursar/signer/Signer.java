@@ -4,17 +4,23 @@ import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.security.PublicKey;
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Optional;
 
 import io.bursar.money.Address;
+import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.Intent;
+import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.Permit;
+import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignerFrame;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
+import io.bursar.permit.SignerReply.AuthorizationSigned;
 import io.bursar.permit.SignerReply.Healthy;
 import io.bursar.permit.SignerReply.KeyCreated;
 import io.bursar.permit.SignerReply.LogKeyIs;
@@ -28,7 +34,7 @@ import io.bursar.permit.SignerRequest.LogKey;
 import io.bursar.permit.SignerRequest.Obey;
 import io.bursar.permit.SignerRequest.Sign;
 import io.bursar.permit.SignerRequest.SignHead;
-import io.bursar.permit.TransferIntent;
+import io.bursar.permit.TransactionIntent;
 
 /**
  * Answers requests. {@link #sign} is the one path on which a private key is used, and {@link #create} the one on which
@@ -152,35 +158,35 @@ final class Signer {
       return refuse(SignerRefusal.PERMIT_NOT_YET_VALID, "the permit is not valid before " + permit.issuedAt(), permit);
     }
     var intentBytes = request.intent().toByteArray();
-    if (!TransferIntent.hashOf(intentBytes).equals(permit.intentHash())) {
+    if (!Intent.hashOf(intentBytes).equals(permit.intentHash())) {
       return refuse(SignerRefusal.INTENT_MISMATCH, "the permit names another intent", permit);
     }
-    TransferIntent intent;
+    Intent intent;
     try {
-      intent = TransferIntent.decode(intentBytes);
+      intent = Intent.decode(intentBytes);
     } catch (IllegalArgumentException malformed) {
       return refuse(SignerRefusal.BAD_INTENT, message(malformed), permit);
     }
-    if (!intent.spendId().equals(permit.spendId())) {
+    if (!intent.subjectId().equals(permit.spendId())) {
       return refuse(SignerRefusal.INTENT_MISMATCH, "the intent belongs to another spend than the permit", permit);
     }
-    var key = keystore.find(intent.slot().keyId());
+    var key = keystore.find(intent.keyId());
     var wrongKey = refuseKey(key, intent, permit);
     if (wrongKey.isPresent()) {
       return wrongKey.get();
     }
-    var unshown = refuseUnshown(request, permit, intent);
-    if (unshown.isPresent()) {
-      return unshown.get();
+    var unfounded = refuseUnfounded(request, permit, intent, now);
+    if (unfounded.isPresent()) {
+      return unfounded.get();
     }
     return switch (journal.record(now, request.permit(), permit, intent)) {
       case Journal.Outcome.PermitUsed() -> refuse(SignerRefusal.PERMIT_REUSED, "the permit was used before", permit);
       case Journal.Outcome.PermitForgotten() -> refuse(SignerRefusal.PERMIT_EXPIRED,
           "the permit expired by a clock that has since gone back", permit);
       case Journal.Outcome.OtherTransfer() -> refuse(SignerRefusal.NONCE_CONFLICT,
-          "another transfer was signed for nonce " + intent.slot().nonce(), permit);
+          "another payload was signed for the same nonce, or for the same spend", permit);
       case Journal.Outcome.FeeOutOfBounds(var first) -> refuse(SignerRefusal.FEE_OUT_OF_BOUNDS,
-          "the transfer was first signed at a max fee of " + first.maxFeePerGas() + " wei, which allows 1 to "
+          "the transaction was first signed at a max fee of " + first.maxFeePerGas() + " wei, which allows 1 to "
               + Journal.MOST_FEE_FACTOR + " times that",
           permit);
       case Journal.Outcome.NotDurable(var cause) -> {
@@ -191,8 +197,8 @@ final class Signer {
     };
   }
 
-  private Optional<SignerReply> refuseKey(Optional<Keystore.Entry> key, TransferIntent intent, Permit permit) {
-    var keyId = intent.slot().keyId();
+  private Optional<SignerReply> refuseKey(Optional<Keystore.Entry> key, Intent intent, Permit permit) {
+    var keyId = intent.keyId();
     if (key.isEmpty()) {
       return Optional.of(refuse(SignerRefusal.UNKNOWN_KEY, "there is no key `" + keyId + "`", permit));
     }
@@ -207,8 +213,22 @@ final class Signer {
     return Optional.empty();
   }
 
+  /** Refuses what no record, or no payer, stands behind, and what would stay good for too long. */
+  private Optional<SignerReply> refuseUnfounded(Sign request, Permit permit, Intent intent, Instant now)
+      throws IOException, Keystore.UnreadableKeyException {
+    if (intent instanceof AuthorizationIntent payment && payment.authorization().validBefore() > now
+        .plus(AuthorizationIntent.MAX_LIFE).getEpochSecond()) {
+      return Optional.of(refuse(SignerRefusal.BAD_INTENT, "the authorization would be good for longer than "
+          + AuthorizationIntent.MAX_LIFE.toHours() + " hours", permit));
+    }
+    return switch (intent) {
+      case PaymentIntent payment -> refuseUnshown(request, permit, payment);
+      case RelayIntent batch -> refuseForeign(batch, permit);
+    };
+  }
+
   /** Refuses what is not shown to be authorized on the record, and approved by whom that record asked. */
-  private Optional<SignerReply> refuseUnshown(Sign request, Permit permit, TransferIntent intent) {
+  private Optional<SignerReply> refuseUnshown(Sign request, Permit permit, PaymentIntent intent) {
     if (request.evidence().isEmpty()) {
       return log.isRequired()
           ? Optional.of(refuse(SignerRefusal.NOT_LOGGED, "there is no evidence that the authorization is in the log",
@@ -223,7 +243,7 @@ final class Signer {
   }
 
   private Optional<SignerReply> refuseUnapproved(Evidence evidence, LoggedAuthorization.Finding.Shown shown,
-      Permit permit, TransferIntent intent) {
+      Permit permit, PaymentIntent intent) {
     var counted = evidence.approved().isEmpty()
         ? SpendApprovals.Result.Counted.NONE
         : SpendApprovals.count(evidence.approved().get(), intent, shown.policies(), orders.approvers());
@@ -239,22 +259,57 @@ final class Signer {
     };
   }
 
-  private SignerReply signRecorded(Keystore.Entry key, TransferIntent intent)
+  /** Refuses a batch that would pay for what its payers have not signed, or for payers who are not this signer's. */
+  private Optional<SignerReply> refuseForeign(RelayIntent batch, Permit permit)
       throws IOException, Keystore.UnreadableKeyException {
-    var digest = Eip1559.signingHash(intent);
+    for (var item : batch.items()) {
+      var payer = keystore.find(item.keyId()).map(Keystore.Entry::address);
+      if (!payer.equals(Optional.of(item.authorization().from()))
+          || !Eip3009.isSigned(item.signed(), keystore.curve())) {
+        return Optional.of(refuse(SignerRefusal.BAD_INTENT, "the authorization of nonce 0x"
+            + item.authorization().nonce() + " is not signed by the key `" + item.keyId() + "`", permit));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private SignerReply signRecorded(Keystore.Entry key, Intent intent)
+      throws IOException, Keystore.UnreadableKeyException {
+    return switch (intent) {
+      case AuthorizationIntent payment -> signAuthorization(key, payment);
+      case TransactionIntent transaction -> signTransaction(key, transaction);
+    };
+  }
+
+  private SignerReply signAuthorization(Keystore.Entry key, AuthorizationIntent intent)
+      throws IOException, Keystore.UnreadableKeyException {
+    var digest = Eip3009.digest(intent.authorization());
+    var signature = Eip3009.signature(signDigest(key, digest));
+    LOG.log(Level.INFO, "signed spend=" + intent.spendId() + " key=" + key.keyId() + " chain=" + intent.chainId()
+        + " authorization=0x" + intent.authorization().nonce());
+    return new AuthorizationSigned(signature, Digest32.of(digest));
+  }
+
+  private SignerReply signTransaction(Keystore.Entry key, TransactionIntent intent)
+      throws IOException, Keystore.UnreadableKeyException {
+    var raw = Eip1559.signed(intent, signDigest(key, Eip1559.signingHash(intent)));
+    var hash = Digest32.of(Address.keccak256(raw));
+    LOG.log(Level.INFO, "signed " + (intent instanceof RelayIntent ? "batch=" : "spend=") + intent.subjectId() + " key="
+        + key.keyId() + " chain=" + intent.chainId() + " nonce=" + intent.slot().nonce() + " transaction=0x" + hash);
+    return new Signed(Bytes.of(raw), hash);
+  }
+
+  private Secp256k1.Signature signDigest(Keystore.Entry key, byte[] digest)
+      throws IOException, Keystore.UnreadableKeyException {
     Secp256k1.Signature signature;
     try (var secret = keystore.unseal(key)) {
       signature = keystore.curve().sign(digest, secret);
     }
     // A fault in memory or arithmetic while signing can give the key away to whoever sees the signature.
-    if (!keystore.curve().recover(digest, signature).equals(Optional.of(intent.from()))) {
+    if (!keystore.curve().recover(digest, signature).equals(Optional.of(key.address()))) {
       throw new IllegalStateException("a signature did not verify and was thrown away");
     }
-    var raw = Eip1559.signed(intent, signature);
-    var hash = Digest32.of(Address.keccak256(raw));
-    LOG.log(Level.INFO, "signed spend=" + intent.spendId() + " key=" + key.keyId() + " chain="
-        + intent.slot().chainId() + " nonce=" + intent.slot().nonce() + " transaction=0x" + hash);
-    return new Signed(Bytes.of(raw), hash);
+    return signature;
   }
 
   private static String message(IllegalArgumentException malformed) {

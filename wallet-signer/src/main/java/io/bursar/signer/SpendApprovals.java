@@ -15,10 +15,10 @@ import io.bursar.approval.ApproverRoll;
 import io.bursar.approval.PasskeyAssertion;
 import io.bursar.approval.Verdict;
 import io.bursar.permit.Bytes;
+import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerRequest.Approved;
 import io.bursar.permit.SignerRequest.Word;
-import io.bursar.permit.TransferIntent;
 import io.bursar.policy.Rule.GroupThreshold;
 import io.bursar.spend.Id;
 
@@ -55,7 +55,7 @@ final class SpendApprovals {
    *
    * @param policies under which the spend was decided, as the record says
    */
-  static Result count(Approved approved, TransferIntent intent, Set<ApprovalText.PolicyLine> policies,
+  static Result count(Approved approved, PaymentIntent intent, Set<ApprovalText.PolicyLine> policies,
       Approvers approvers) {
     if (policies.isEmpty()) {
       return invalid("the decision names no policy that asks");
@@ -92,13 +92,13 @@ final class SpendApprovals {
   }
 
   /** The lines in which the text is not of this spend. */
-  private static List<String> difference(ApprovalText text, TransferIntent intent,
+  private static List<String> difference(ApprovalText text, PaymentIntent intent,
       Set<ApprovalText.PolicyLine> policies) {
     var transfer = intent.transfer();
-    var money = new ApprovalText.Money("eip155:" + intent.slot().chainId(), text.money().asset(), transfer.token(),
+    var money = new ApprovalText.Money("eip155:" + intent.chainId(), text.money().asset(), transfer.token(),
         text.money().decimals(), transfer.amount());
     return text.differsFrom(new ApprovalText(Verdict.APPROVE, intent.tenantId(), intent.spendId(),
-        text.authorizationId(), intent.slot().keyId(), money, transfer.payee(), text.purpose(), List.copyOf(policies),
+        text.authorizationId(), intent.keyId(), money, transfer.payee(), text.purpose(), List.copyOf(policies),
         text.groups(), text.expiresAt()));
   }
 

@@ -15,6 +15,7 @@ import java.util.UUID;
 import io.bursar.money.Address;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.Intent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.PermitKeys;
 import io.bursar.permit.SignerRefusal;
@@ -92,13 +93,13 @@ final class Fixtures {
     return new Gas(limit, BigInteger.valueOf(maxFee), BigInteger.valueOf(priority));
   }
 
-  static Permit permit(TransferIntent intent, Instant issuedAt) {
-    return new Permit(UUID.randomUUID(), intent.spendId(), Digest32.sha256(), intent.hash(), issuedAt,
+  static Permit permit(Intent intent, Instant issuedAt) {
+    return new Permit(UUID.randomUUID(), intent.subjectId(), Digest32.sha256(), intent.hash(), issuedAt,
         issuedAt.plusSeconds(60));
   }
 
   /** A request that holds together, issued now by the test's permit key. */
-  static SignerRequest.Sign request(TransferIntent intent) {
+  static SignerRequest.Sign request(Intent intent) {
     return new SignerRequest.Sign(permit(intent, NOW).sign(PERMIT_KEYS.getPrivate()), Bytes.of(intent.encode()));
   }
 

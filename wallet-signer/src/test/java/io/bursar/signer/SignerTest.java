@@ -25,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import io.bursar.money.Address;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.Intent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.PermitKeys;
 import io.bursar.permit.SignedPermit;
@@ -146,7 +147,7 @@ class SignerTest {
         var other = Arrays.copyOf(intent, length);
         assertRefused(new Sign(request.permit(), Bytes.of(other)), SignerRefusal.INTENT_MISMATCH);
         // Even where the API signs a permit for such bytes.
-        assertRefused(new Sign(permitFor(TransferIntent.hashOf(other), UUID.randomUUID()), Bytes.of(other)),
+        assertRefused(new Sign(permitFor(Intent.hashOf(other), UUID.randomUUID()), Bytes.of(other)),
             SignerRefusal.BAD_INTENT);
       }
     }
