@@ -61,8 +61,11 @@ public final class SignerInProcess implements AutoCloseable {
       var logKey = LogKeyFile.read(home.logKey());
       var log = LogSigner.open(logKey.origin(), logKey.unwrap(keks), home.heads(), true);
       var journal = Journal.open(home.journal(), Instant.now());
-      var signer = new Signer(home.permitKey(), Keystore.open(home.keys(), keks, curve), journal, log,
-          InstantSource.system(), new Healthy("simulated", curve.name(), List.of()));
+      var quorum = Quorum.open(home.approvers(), logKey.origin());
+      var signer = new Signer(new Signer.Permits(home.permitKey(), InstantSource.system()),
+          Keystore.open(home.keys(), keks, curve), journal, log,
+          new Orders(quorum, Approvers.open(home.approvers(), quorum)),
+          new Healthy("simulated", curve.name(), List.of()));
       var server = SignerServer.bind(signer, socket(), home.user(), Optional.empty(), SignerServer.Limits.DEFAULT);
       running = new Running(lock, journal, server, Thread.ofPlatform().daemon().name("signer").start(server::run));
     } catch (IOException e) {

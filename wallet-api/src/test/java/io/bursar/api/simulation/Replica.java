@@ -21,6 +21,7 @@ import io.bursar.api.signer.SignerHeads;
 import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.api.signer.TransferSigner;
 import io.bursar.permit.SignerRequest;
+import io.bursar.store.Alarms;
 import io.bursar.store.AuditEntries;
 import io.bursar.store.Database;
 import io.bursar.store.Lane;
@@ -72,7 +73,7 @@ final class Replica {
         (tenant, why) -> world.find("the log was stopped: " + why));
     var payments = new PaymentStore(database, audit, new Reservations(database),
         new PaymentStore.Settings(world.unconfirmedMax(), PaymentStore.Settings.DEFAULT.lease()));
-    var metrics = new SettlementMetrics(new SimpleMeterRegistry());
+    var metrics = new SettlementMetrics(new SimpleMeterRegistry(), new Alarms(database, audit));
     var chain = new Chain(new Chain.Settings(World.CHAIN, world.node().endpoint(), world.confirmations(), World.FEES,
         CHAIN_TIMEOUT));
     var permits = new PermitIssuer(world.permitKey(), Clock.systemUTC());

@@ -165,7 +165,8 @@ public final class FaultProxy implements AutoCloseable {
     var replies = json.createArrayNode();
     for (var one : request) {
       var answer = answer(one);
-      if (!(answer instanceof Answer.Reply(var status, var body) && status == 200 && body.length > 0 && body[0] == '{')) {
+      if (!(answer instanceof Answer.Reply(var status, var body) && status == 200 && body.length > 0
+          && body[0] == '{')) {
         return answer;
       }
       replies.add(json.readTree(body));
