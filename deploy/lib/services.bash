@@ -120,6 +120,20 @@ run_api() {
   hold api 20 "$JDK/bin/java" "${API_FLAGS[@]}" "${extra[@]}" -Dbursar.home="$HOME_DIR" -cp "$(api_class_path)" io.bursar.api.WalletApi
 }
 
+# http_field PORT PATH NAME: a text of the JSON that a GET with the admin key answers; nothing if it is not there.
+http_field() {
+  local line='' body=''
+  (
+    exec 9<>"/dev/tcp/127.0.0.1/$1" || exit 1
+    printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\nAuthorization: Bearer %s\r\n\r\n' "$2" "$ADMIN_KEY" >&9
+    while read -rt 5 line <&9 || [[ -n $line ]]; do
+      body=$line
+      line=''
+    done
+    [[ $body =~ \"$3\":\"([^\"\\]*)\" ]] && printf '%s' "${BASH_REMATCH[1]}"
+  ) 2>/dev/null
+}
+
 # http_status PORT PATH: the status code of a GET with the admin key, which so never stands on a command line.
 http_status() {
   local line=''

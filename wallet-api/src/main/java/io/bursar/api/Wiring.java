@@ -52,6 +52,7 @@ import io.bursar.store.RecordedDecisions;
 import io.bursar.store.Recount;
 import io.bursar.store.Reservations;
 import io.bursar.store.SpendStore;
+import io.bursar.store.Tally;
 import io.bursar.store.ValueSets;
 import io.bursar.store.log.Log;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -153,9 +154,10 @@ public class Wiring {
   }
 
   @Bean
-  NightlyRecount nightlyRecount(Database database, Directory directory, CounterKeeping counters, LaneStop stop,
+  NightlyRecount nightlyRecount(Database database, Directory directory, CounterKeeping counters, Log log,
+      LaneStop stop,
       MeterRegistry registry, Clock clock) {
-    return new NightlyRecount(directory, new Recount(database, counters), stop, registry, clock);
+    return new NightlyRecount(directory, new Recount(database, counters, log::differences), stop, registry, clock);
   }
 
   @Bean
@@ -194,8 +196,13 @@ public class Wiring {
   }
 
   @Bean
-  Authentication authentication(ApiKeys keys, Directory directory, Settings settings) {
-    return new Authentication(keys, directory, settings.adminKey(), settings.requestsPerSecond());
+  Tally tally(Database database, AuditEntries audit, Directory directory, Clock clock) {
+    return new Tally(database, audit, directory, clock);
+  }
+
+  @Bean
+  Authentication authentication(ApiKeys keys, Directory directory, Tally tally, Settings settings) {
+    return new Authentication(keys, directory, settings.adminKey(), tally, settings.requestsPerSecond());
   }
 
   /** The filter belongs to the security chain alone; Spring Boot would otherwise also put it before everything. */
@@ -263,8 +270,8 @@ public class Wiring {
   }
 
   @Bean
-  LaneQueue laneQueue(Lanes lanes, Runnable afterCommit) {
-    return new LaneQueue(lanes, afterCommit);
+  LaneQueue laneQueue(Lanes lanes, Tally tally, Runnable afterCommit) {
+    return new LaneQueue(lanes, tally, afterCommit);
   }
 
   @Bean
@@ -278,9 +285,10 @@ public class Wiring {
 
   @Bean
   Startup startup(Database database, Directory directory, Approvals approvals, ChangeControl changes,
-      CounterKeeping counters, Settlement settlement,
+      CounterKeeping counters, Settlement settlement, Tally tally,
       ObjectProvider<Development> development) {
     Runnable endWaits = () -> {
+      tally.writeDue();
       approvals.expireDue(EXPIRE_AT_ONCE);
       changes.settleDue();
     };

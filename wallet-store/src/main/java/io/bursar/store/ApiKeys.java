@@ -94,10 +94,10 @@ public final class ApiKeys {
     });
   }
 
-  /** The key with this secret, unless it is revoked. */
-  public Optional<ApiKey> find(String secret) {
-    return database.sql().sql(SELECT + " WHERE hash = :hash AND revoked_at IS NULL").param("hash", hash(secret))
-        .query((row, n) -> key(row)).optional();
+  /** The key with this secret, also if it is revoked. */
+  public Optional<ApiKey> known(String secret) {
+    return database.sql().sql(SELECT + " WHERE hash = :hash").param("hash", hash(secret)).query((row, n) -> key(row))
+        .optional();
   }
 
   public Page<ApiKey> list(UUID tenantId, Page.Request page) {

@@ -6,10 +6,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Function;
 
 /**
- * Counts a tenant's books again: every counter from the spends, and every entry of the record, its number and its hash. It reads
- * one state of the database and holds up nobody.
+ * Counts a tenant's books again: every counter from the spends, every entry of the record, its number and its hash, and the log
+ * that is laid over it. It holds up nobody.
  */
 public final class Recount {
   /** More differences than this are not listed. */
@@ -19,16 +20,20 @@ public final class Recount {
 
   private final Database database;
   private final CounterKeeping counters;
+  private final Function<UUID, List<String>> log;
 
-  public Recount(Database database, CounterKeeping counters) {
+  /** @param log makes a tenant's log again and answers the differences from what is kept */
+  public Recount(Database database, CounterKeeping counters, Function<UUID, List<String>> log) {
     this.database = database;
     this.counters = counters;
+    this.log = log;
   }
 
   /** One line for each difference that was found, at most {@value #DIFFERENCES_MAX}; there should be none. */
   public List<String> differences(UUID tenantId) {
     var differences = new ArrayList<>(counters.differences(tenantId));
     record(tenantId, differences);
+    differences.addAll(log.apply(tenantId));
     return List.copyOf(differences.subList(0, Math.min(DIFFERENCES_MAX, differences.size())));
   }
 

@@ -68,6 +68,25 @@ public final class Reservations {
     return unsettled;
   }
 
+  /**
+   * What wallets had promised at one moment.
+   *
+   * @param recordedSeq the last number of the tenant's record at that moment: the entries up to it lead to the same
+   * @param promised by wallet, as {@link #unsettled} has it
+   */
+  public record Books(long recordedSeq, Map<UUID, Map<UUID, BigInteger>> promised) {}
+
+  /** The books of these wallets, all as of one moment. */
+  public Books books(UUID tenantId, List<UUID> walletIds) {
+    return database.inSnapshot(() -> {
+      long seq = database.sql().sql("SELECT audit_seq FROM lane WHERE tenant_id = :tenant").param("tenant", tenantId)
+          .query(Long.class).single();
+      var promised = new HashMap<UUID, Map<UUID, BigInteger>>();
+      walletIds.forEach(wallet -> promised.put(wallet, unsettled(tenantId, wallet)));
+      return new Books(seq, promised);
+    });
+  }
+
   /** What is in force for a wallet now. */
   PoliciesInForce.Standing standing(UUID tenantId, UUID walletId) {
     var connection = connection();

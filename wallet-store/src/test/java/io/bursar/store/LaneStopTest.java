@@ -48,7 +48,7 @@ class LaneStopTest {
   @Test
   void theRecountFindsACounterThatWasChanged() throws Exception {
     try (var fixture = fixture()) {
-      var recount = new Recount(fixture.database, fixture.counters);
+      var recount = new Recount(fixture.database, fixture.counters, tenant -> List.of());
       fixture.lanes.open(fixture.tenant).decide(List.of(fixture.request("a", "1"), fixture.request("b", "2")));
       assertThat(recount.differences(fixture.tenant)).isEmpty();
       fixture.test.asAdministrator("UPDATE limit_bucket SET amount = amount - 1");
@@ -60,7 +60,7 @@ class LaneStopTest {
   @Test
   void theRecountFindsEntriesThatWereChangedOrDeleted() throws Exception {
     try (var fixture = fixture()) {
-      var recount = new Recount(fixture.database, fixture.counters);
+      var recount = new Recount(fixture.database, fixture.counters, tenant -> List.of());
       fixture.lanes.open(fixture.tenant).decide(List.of(fixture.request("a", "1"), fixture.request("b", "2")));
       var last = fixture.value("SELECT max(seq) FROM audit_entry");
       fixture.test.asAdministrator("""

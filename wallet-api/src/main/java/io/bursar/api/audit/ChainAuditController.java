@@ -1,8 +1,10 @@
 package io.bursar.api.audit;
 
 import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.core.annotation.AuthenticationPrincipal;
@@ -24,6 +26,9 @@ import io.bursar.spend.Id;
 import io.bursar.store.AuditQuestions;
 import io.bursar.store.Directory;
 import io.bursar.store.Reservations;
+import io.bursar.store.log.Log;
+import io.bursar.store.log.LogState;
+import io.bursar.store.log.LogUnavailable;
 import jakarta.servlet.http.HttpServletRequest;
 
 /** {@code /v1/audit}: where the chain has the last word on our books. */
@@ -36,12 +41,15 @@ public final class ChainAuditController {
   private final AuditQuestions questions;
   private final Reservations reservations;
   private final Chains chains;
+  private final Log log;
 
-  ChainAuditController(Directory directory, AuditQuestions questions, Reservations reservations, Chains chains) {
+  ChainAuditController(Directory directory, AuditQuestions questions, Reservations reservations, Chains chains,
+      Log log) {
     this.directory = directory;
     this.questions = questions;
     this.reservations = reservations;
     this.chains = chains;
+    this.log = log;
   }
 
   /**
@@ -83,17 +91,21 @@ public final class ChainAuditController {
     return Long.parseLong(text);
   }
 
-  /** What each wallet holds on its chain, against what our books have promised from it. */
+  /**
+   * What each wallet holds on its chain, against what our books have promised from it: as of one number of the record, and with a
+   * signed head that covers it, so that nobody can later say that the books were others. Where the log cannot go on, the last head
+   * is answered, which may not go so far.
+   */
   @GetMapping("/v1/audit/reserves")
   ResponseEntity<byte[]> reserves(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var query = new Query(request);
     var agent = query.id("agentId", Id.AGENT);
     var page = query.page();
     query.refuseFaults();
-    long recorded = questions.recorded(caller.tenantId());
     var wallets = directory.wallets(caller.tenantId(), agent, page);
+    var books = reservations.books(caller.tenantId(), wallets.items().stream().map(Directory.Wallet::id).toList());
     var list = (Json.Obj) Query.list(wallets, wallet -> onChain(wallet, (chain, at) -> {
-      var promised = reservations.unsettled(caller.tenantId(), wallet.id());
+      var promised = Objects.requireNonNull(books.promised().get(wallet.id()));
       List<Json> balances = new ArrayList<>();
       for (var asset : directory.assets(caller.tenantId())) {
         if (asset.asset().chain().equals(wallet.chain())) {
@@ -107,8 +119,20 @@ public final class ChainAuditController {
       }
       return view(wallet, at).put("balances", new Json.Arr(balances)).build();
     }));
-    return Bodies.ok(Json.object().put("recordedSeq", recorded).put("data", list.get("data"))
-        .put("nextCursor", list.get("nextCursor")).build());
+    var head = head(caller);
+    return Bodies.ok(Json.object().put("recordedSeq", books.recordedSeq()).put("checkpointSize", head.checkpointSize())
+        .put("checkpoint",
+            head.checkpoint().map(note -> new String(note.encode(), StandardCharsets.UTF_8)).orElse(null))
+        .put("data", list.get("data")).put("nextCursor", list.get("nextCursor")).build());
+  }
+
+  private LogState head(Caller caller) {
+    try {
+      log.catchUp(caller.tenantId());
+    } catch (LogUnavailable e) {
+      // The answer says how far the last head goes.
+    }
+    return log.state(caller.tenantId());
   }
 
   private static Json.Builder view(Directory.Wallet wallet, long block) {

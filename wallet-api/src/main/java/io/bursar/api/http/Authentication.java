@@ -19,6 +19,7 @@ import io.bursar.spend.Id;
 import io.bursar.store.ApiKeys;
 import io.bursar.store.Database;
 import io.bursar.store.Directory;
+import io.bursar.store.Tally;
 import jakarta.servlet.FilterChain;
 import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpFilter;
@@ -41,13 +42,16 @@ public final class Authentication extends HttpFilter {
   private final ApiKeys keys;
   private final Directory directory;
   private final byte[] operatorHash;
+  private final Tally tally;
   private final int requestsPerSecond;
   private final transient ConcurrentHashMap<String, Known> known = new ConcurrentHashMap<>();
 
-  public Authentication(ApiKeys keys, Directory directory, Database.Secret operatorKey, int requestsPerSecond) {
+  public Authentication(ApiKeys keys, Directory directory, Database.Secret operatorKey, Tally tally,
+      int requestsPerSecond) {
     this.keys = keys;
     this.directory = directory;
     this.operatorHash = ApiKeys.hash(operatorKey.value());
+    this.tally = tally;
     this.requestsPerSecond = requestsPerSecond;
   }
 
@@ -119,7 +123,7 @@ public final class Authentication extends HttpFilter {
     if (remembered != null && remembered.untilNanos() - System.nanoTime() > 0) {
       return Optional.of(remembered);
     }
-    var found = MessageDigest.isEqual(hash, operatorHash) ? operator() : keys.find(secret).map(Authentication::caller);
+    var found = MessageDigest.isEqual(hash, operatorHash) ? operator() : issued(secret).map(Authentication::caller);
     if (found.isEmpty()) {
       known.remove(name);
       return Optional.empty();
@@ -137,6 +141,15 @@ public final class Authentication extends HttpFilter {
   public boolean believes(HttpServletRequest request) {
     var header = request.getHeader("Authorization");
     return header != null && header.startsWith(BEARER) && caller(header.substring(BEARER.length())).isPresent();
+  }
+
+  private Optional<ApiKeys.ApiKey> issued(String secret) {
+    var issued = keys.known(secret);
+    if (issued.isEmpty()) {
+      tally.failedLoginOfStranger();
+    }
+    issued.filter(key -> key.revokedAt() != null).ifPresent(tally::failedLogin);
+    return issued.filter(key -> key.revokedAt() == null);
   }
 
   private Optional<Caller> operator() {

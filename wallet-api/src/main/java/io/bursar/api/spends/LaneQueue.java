@@ -19,6 +19,7 @@ import io.bursar.store.Lane;
 import io.bursar.store.LaneStop;
 import io.bursar.store.Lanes;
 import io.bursar.store.Spend;
+import io.bursar.store.Tally;
 
 /**
  * Where requests wait for their tenant's lane. One thread a lane takes whatever has queued up while the last batch was in the
@@ -31,14 +32,16 @@ public final class LaneQueue implements AutoCloseable {
   private static final Duration BEGIN_WITHIN = Duration.ofSeconds(20);
 
   private final Lanes lanes;
+  private final Tally tally;
   private final Runnable afterCommit;
   private final ConcurrentHashMap<UUID, Worker> workers = new ConcurrentHashMap<>();
 
   /**
    * @param afterCommit told when something may have been authorized; must return at once
    */
-  public LaneQueue(Lanes lanes, Runnable afterCommit) {
+  public LaneQueue(Lanes lanes, Tally tally, Runnable afterCommit) {
     this.lanes = lanes;
+    this.tally = tally;
     this.afterCommit = afterCommit;
   }
 
@@ -75,7 +78,9 @@ public final class LaneQueue implements AutoCloseable {
 
   /** What would be decided now; nothing is written. */
   public DecidedSpend rehearse(UUID tenantId, Spend.Request request) throws SQLException {
-    return lanes.rehearse(tenantId, request);
+    var rehearsed = lanes.rehearse(tenantId, request);
+    tally.dryRun(tenantId, request.agentId(), rehearsed.decision().effect());
+    return rehearsed;
   }
 
   private boolean offer(UUID tenantId, List<Ticket> tickets) {

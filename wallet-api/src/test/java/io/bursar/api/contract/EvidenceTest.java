@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 
+import io.bursar.spend.Id;
 import io.bursar.verify.VerifyLog;
 
 /** The log that the running service wrote and the signer signed, as an outsider checks it with the command: over HTTP, and from an evidence pack. */
@@ -151,6 +152,24 @@ final class EvidenceTest {
       assertThat(verify("--folder", pack.toString(), "--partial", "--replay").code()).as("%s", damaged).isEqualTo(1);
       bytes[bytes.length / 2] ^= 1;
       Files.write(damaged, bytes);
+    }
+  }
+
+  @Test
+  void dryRunsAndFailedLoginsAreInTheRecordByTheirNumber() {
+    var issued = service.create("/v1/api-keys", "evidence", "{\"role\": \"admin\", \"name\": \"left\"}");
+    service.call("DELETE", "/v1/api-keys/" + issued.text("/id"), "evidence", null);
+    service.keys.put("evidenceLeft", issued.text("/secret"));
+    assertThat(service.get("/v1/agents", "evidenceLeft").status()).isEqualTo(401);
+    var wallet = service.get("/v1/wallets", "evidence").text("/data/0/id");
+    assertThat(service.call("POST", "/v1/spends/dry-run", "evidenceAgent", """
+        {"walletId": "%s", "asset": "USDC", "amount": "1", "to": "%s"}""".formatted(wallet, VENDOR)).status())
+        .isEqualTo(200);
+    for (var kind : List.of("login.failed", "dry_run.counted")) {
+      Awaitility.await(kind).atMost(Duration.ofSeconds(20)).until(() -> service.database.database().sql().sql("""
+          SELECT count(*) FROM audit_entry WHERE tenant_id = :tenant AND kind = :kind
+          """).param("tenant", Id.TENANT.parse(tenant).orElseThrow()).param("kind", kind).query(Long.class)
+          .single() == 1);
     }
   }
 

@@ -74,6 +74,11 @@ public final class Log {
     return stopped.contains(tenantId);
   }
 
+  /** Makes the tenant's log again from its entries: one line for each difference from what is kept or was signed. */
+  public List<String> differences(UUID tenantId) {
+    return new LogRecount(database, files).differences(tenantId);
+  }
+
   /** How far the tenant's log is. */
   public LogState state(UUID tenantId) {
     return LogState.read(database, tenantId);

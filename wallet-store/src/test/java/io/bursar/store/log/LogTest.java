@@ -107,6 +107,34 @@ class LogTest {
     assertThat(directory.resolve(Id.TENANT.text(store.tenant)).resolve("tile/0/000")).hasSize(8192);
   }
 
+  /** Somebody changed a file of the log, or rows together with their hashes: the recount names it. */
+  @Test
+  void theRecountFindsTilesAndRowsThatDiffer() throws Exception {
+    var log = log();
+    write(store.tenant, 70_000 / 256 * 2);
+    log.catchUp(store.tenant);
+    assertThat(log.differences(store.tenant)).isEmpty();
+    for (var path : List.of("tile/0/001", "tile/entries/000")) {
+      var file = directory.resolve(Id.TENANT.text(store.tenant)).resolve(path);
+      var bytes = Files.readAllBytes(file);
+      bytes[41 * 32] ^= 1;
+      Files.write(file, bytes);
+      assertThat(log.differences(store.tenant)).containsExactly(path.startsWith("tile/0")
+          ? "entry 298 of the record is not what `tile/0/001` of the log says"
+          : "`tile/entries/000` of the log is not what the record leads to");
+      Files.delete(file);
+      assertThat(log.differences(store.tenant)).as("what is lost is made again").isEmpty();
+    }
+    store.test.asAdministrator("""
+        ALTER TABLE audit_entry DISABLE TRIGGER ALL;
+        UPDATE audit_entry SET payload = payload || ' ', leaf_hash = sha256('\\x00'::bytea || payload || ' ') WHERE seq = 500;
+        ALTER TABLE audit_entry ENABLE TRIGGER ALL""");
+    assertThat(log.differences(store.tenant)).anyMatch(line -> line.contains("do not lead to the root"));
+    store.test.asAdministrator("""
+        ALTER TABLE audit_entry DISABLE TRIGGER ALL; DELETE FROM audit_entry WHERE seq > 400""");
+    assertThat(log.differences(store.tenant)).singleElement().asString().contains("after the first 400");
+  }
+
   @Test
   void aReceiptIsMadeOnDemand() throws Exception {
     var log = log();
