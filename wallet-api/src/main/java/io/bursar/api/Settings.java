@@ -17,6 +17,7 @@ import io.bursar.api.chain.Confirmation;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.money.Asset;
 import io.bursar.store.Database;
+import io.bursar.store.log.S3Tiles;
 
 /**
  * All that the process is told from outside, by environment variables; deploy/README.md has the table.
@@ -32,12 +33,13 @@ import io.bursar.store.Database;
  * @param requestsPerSecond the most requests of one API key in a second
  * @param webhooksToPrivate whether webhooks may be sent to private networks, and without TLS; never in production
  * @param witnesses the file that says which witnesses are shown the logs' heads, and how many must sign them
+ * @param tiles the S3-compatible store that the logs' tiles are in; absent if they are files in the data directory
  */
 public record Settings(Path home, String address, int port, boolean production, Database.Settings database,
     Database.Secret adminKey, Path signerSocket,
     Path permitKey, List<ChainSettings> chains, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
     boolean settle, boolean approverKeysRequired, Optional<Passkeys.Settings> passkeys,
-    int requestsPerSecond, boolean webhooksToPrivate, Optional<Path> witnesses) {
+    int requestsPerSecond, boolean webhooksToPrivate, Optional<Path> witnesses, Optional<S3Tiles.Settings> tiles) {
 
   /**
    * A chain and its nodes.
@@ -99,7 +101,8 @@ public record Settings(Path home, String address, int port, boolean production, 
         passkeys(read),
         read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000),
         webhooksToPrivate(read, production),
-        Optional.of(read.text("BURSAR_WITNESSES", "")).filter(text -> !text.isEmpty()).map(Path::of));
+        Optional.of(read.text("BURSAR_WITNESSES", "")).filter(text -> !text.isEmpty()).map(Path::of),
+        tiles(read));
     if (!read.faults.isEmpty()) {
       throw new Wrong(read.faults);
     }
@@ -125,6 +128,33 @@ public record Settings(Path home, String address, int port, boolean production, 
           .add("`BURSAR_APPROVER_KEYS=optional` is refused with `BURSAR_MODE=production`: an approval is a signature");
     }
     return required;
+  }
+
+  private static Optional<S3Tiles.Settings> tiles(Reader read) {
+    var place = read.text("BURSAR_TILES", "");
+    if (place.isEmpty()) {
+      return Optional.empty();
+    }
+    var region = read.text("BURSAR_S3_REGION", "us-east-1");
+    var endpoint = read.text("BURSAR_S3_ENDPOINT", "https://s3." + region + ".amazonaws.com");
+    var accessKey = read.required("BURSAR_S3_ACCESS_KEY");
+    var secretKey = read.required("BURSAR_S3_SECRET_KEY");
+    if (!place.matches("s3://[^/]+(/.*)?") || !region.matches("[a-z0-9-]{1,40}")) {
+      read.faults.add("`BURSAR_TILES` must be a place such as `s3://bucket/prefix`, and `BURSAR_S3_REGION` a region");
+      return Optional.empty();
+    }
+    if (!endpoint.matches("https://[A-Za-z0-9.:-]+|http://(127\\.0\\.0\\.1|localhost)(:[0-9]{1,5})?")) {
+      read.faults.add("`BURSAR_S3_ENDPOINT` must be `https://` and a host, with nothing after it");
+      return Optional.empty();
+    }
+    var parts = place.substring("s3://".length()).split("/", 2);
+    try {
+      return Optional.of(new S3Tiles.Settings(URI.create(endpoint), region, parts[0],
+          parts.length == 1 ? "" : parts[1].replaceAll("/+$", ""), accessKey, new Database.Secret(secretKey)));
+    } catch (IllegalArgumentException e) {
+      read.faults.add("`BURSAR_TILES`: " + e.getMessage());
+      return Optional.empty();
+    }
   }
 
   private static Optional<Passkeys.Settings> passkeys(Reader read) {
