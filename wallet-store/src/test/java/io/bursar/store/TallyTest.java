@@ -32,7 +32,7 @@ class TallyTest {
   private List<String> entries(String kind) {
     return fixture.database.sql().sql("""
         SELECT convert_from(payload, 'UTF8')::json->>'counts' FROM audit_entry WHERE kind = :kind ORDER BY tenant_id, seq
-        """).param("kind", kind).query(String.class).list();
+        """).param("kind", kind).query((row, n) -> row.getString(1)).list();
   }
 
   @Test

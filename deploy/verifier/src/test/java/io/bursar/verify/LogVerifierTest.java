@@ -82,11 +82,22 @@ class LogVerifierTest {
 
   @Test
   void everySingleFlippedBitOfAReceiptIsFound() {
-    var log = log(ENTRIES);
-    for (int index : new int[]{0, 255, 256, 299}) {
-      var receipt = log.receipt(index, ENTRIES);
-      var leaf = Merkle.leafHash(ENTRIES.get(index));
-      assertThat(LogProof.parse(receipt).verify(leaf, KEY).size()).isEqualTo(300);
+    allBitsCount(ENTRIES, 0, 255, 256, 299);
+  }
+
+  /** Where paths are longer, and of other shapes. */
+  @Test
+  void everySingleFlippedBitOfAReceiptOfALargerTreeIsFound() {
+    allBitsCount(entries(4_097), 4_095, 4_096);
+    allBitsCount(entries(66_000), 65_535, 65_999);
+  }
+
+  private static void allBitsCount(List<byte[]> entries, int... indices) {
+    var log = SpecLog.withTestKey(NAME);
+    for (int index : indices) {
+      var receipt = log.receipt(index, entries);
+      var leaf = Merkle.leafHash(entries.get(index));
+      assertThat(LogProof.parse(receipt).verify(leaf, KEY).size()).isEqualTo(entries.size());
       var missed = IntStream.range(0, receipt.length * 8).parallel().filter(bit -> {
         try {
           LogProof.parse(flip(receipt, bit)).verify(leaf, KEY);

@@ -124,7 +124,7 @@ final class EvidenceTest {
   void theValuesOfSetsAreNotPublishedWithTheLog() {
     service.call("POST", "/v1/log/publish", "evidence", null);
     var set = "/log/" + tenant + "/sets/"
-        + service.get("/v1/value-sets/vendors", "evidence").text("/data/0/digest").replace(':', '-') + ".json";
+        + service.get("/v1/value-sets", "evidence").text("/data/0/digest").replace(':', '-') + ".json";
     assertThat(service.get("/log/" + tenant + "/checkpoint", "").status()).isEqualTo(200);
     assertThat(service.get(set, "evidenceAuditor").text()).isEqualTo("[\"" + VENDOR + "\"]");
     for (var other : List.of("", "stranger", "evidenceAgent")) {

@@ -513,7 +513,8 @@ final class FullTour {
     }
     var reserves = expect(200, service.get("/v1/audit/reserves", "auditor")).json();
     assertThat(reserves.path("checkpointSize").asLong()).isGreaterThanOrEqualTo(reserves.path("recordedSeq").asLong());
-    var head = Checkpoint.open(SignedNote.parse(reserves.path("checkpoint").asString().getBytes(StandardCharsets.UTF_8)),
+    var head = Checkpoint.open(
+        SignedNote.parse(reserves.path("checkpoint").asString().getBytes(StandardCharsets.UTF_8)),
         NoteKey.parse(service.get("/v1/log", "auditor").text("/verifierKey")));
     assertThat(head.size()).isEqualTo(reserves.path("checkpointSize").asLong());
     // Wallets of other tests may have promised what they do not hold.

@@ -47,7 +47,7 @@ public final class Sequencer {
 
   private static final int ENTRIES_A_ROUND = 2048;
   private static final int TENANTS_A_LOOK = 1000;
-  private static final Duration LEASE = Duration.ofSeconds(10);
+  private static final Duration LEASE = Duration.ofSeconds(3); // so long the log stands still after a kill -9 of who held it
 
   private final Database database;
   private final AuditEntries audit;

@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.concurrent.ThreadLocalRandom;
 
 import io.bursar.json.Json;
 import io.bursar.store.Fixture;
@@ -13,6 +14,7 @@ import io.bursar.store.Fixture;
  * one entry waits for its receipt on an idle log, and how long a receipt takes to serve. The heads are signed in this process.
  */
 public final class LogLoad {
+  private static final int WARMUP = 500;
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private LogLoad() {}
@@ -37,22 +39,27 @@ public final class LogLoad {
           SELECT tenant_id, before + n, now(), 'load', p, sha256('\\x00'::bytea || p) FROM l,
             LATERAL (SELECT n, convert_to('{"n":' || n || ',"filler":"' || repeat('x', 1400) || '"}', 'UTF8') AS p
                      FROM generate_series(1, %1$d) AS n) AS e""".formatted(entries));
+      store.test.asAdministrator("CHECKPOINT");
       long begun = System.nanoTime();
       log.catchUp(store.tenant);
       double seconds = (System.nanoTime() - begun) / 1e9;
       System.out.printf("sequenced %,d entries of 1.4 KB in %.2f s: %,d a second%n", entries, seconds,
           Math.round(entries / seconds));
-      var waits = new long[200];
-      var serves = new long[200];
-      for (int i = 0; i < waits.length; i++) {
+      var waits = new long[1_000];
+      var serves = new long[1_000];
+      for (int i = -WARMUP; i < waits.length; i++) {
         long seq = store.database.inTransaction(() -> {
           var slot = store.audit.next(store.tenant);
           store.audit.write(slot, "load", null, "load", Json.object().build());
           return slot.seq();
         });
-        waits[i] = time(() -> log.receipt(store.tenant, seq, PATIENCE));
-        long any = 1 + (seq * 7919L * i) % seq;
-        serves[i] = time(() -> log.receipt(store.tenant, any, PATIENCE));
+        long waited = time(() -> log.receipt(store.tenant, seq, PATIENCE));
+        long any = ThreadLocalRandom.current().nextLong(1, seq + 1);
+        long served = time(() -> log.receipt(store.tenant, any, PATIENCE));
+        if (i >= 0) {
+          waits[i] = waited;
+          serves[i] = served;
+        }
       }
       print("commit to receipt, idle log", waits);
       print("receipt of a sequenced entry", serves);
