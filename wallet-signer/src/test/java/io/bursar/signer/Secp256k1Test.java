@@ -14,6 +14,7 @@ import java.util.HexFormat;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
+import java.util.stream.IntStream;
 
 import org.bouncycastle.util.BigIntegers;
 import org.junit.jupiter.api.AfterAll;
@@ -41,16 +42,21 @@ class Secp256k1Test {
   }
 
   @Test
-  void bothBackendsGiveTheSameBytesAndLowS() {
-    long seed = 31;
+  void bothBackendsGiveTheSameBytesAndLowSForAHundredThousandMessages() {
+    IntStream.range(0, 10).parallel().forEach(part -> compare(3_100 + part, 10_000));
+  }
+
+  private static void compare(long seed, int rounds) {
     var random = new Random(seed);
-    for (int i = 0; i < 100_000; i++) {
+    for (int i = 0; i < rounds; i++) {
       var digest = Fixtures.bytes(random, 32);
       try (var key = SecretBytes.takeFrom(Fixtures.bytes(random, 32))) {
         var signature = fast.sign(digest, key);
-        if (!PLAIN.sign(digest, key).equals(signature) || signature.s().compareTo(Secp256k1.HALF_N) > 0
-            || !fast.recover(digest, signature).equals(fast.addressOf(key))) {
+        if (!PLAIN.sign(digest, key).equals(signature) || signature.s().compareTo(Secp256k1.HALF_N) > 0) {
           fail("seed %d, round %d", seed, i);
+        }
+        if (i % 10 == 0) {
+          assertThat(fast.recover(digest, signature)).as("seed %d, round %d", seed, i).isEqualTo(fast.addressOf(key));
         }
         if (i % 100 == 0) {
           assertThat(PLAIN.addressOf(key)).as("seed %d, round %d", seed, i).isEqualTo(fast.addressOf(key));
