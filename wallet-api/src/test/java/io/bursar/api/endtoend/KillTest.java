@@ -77,7 +77,7 @@ class KillTest {
       awaitSettled(api.client(), stage);
       assertPaidExactlyOnce(chain, stage);
       try (var database = new Database(postgres.settings())) {
-        assertThat(new CounterKeeping(database).differences(Id.TENANT.parse(stage.tenantId).orElseThrow()))
+        assertThat(new CounterKeeping(database).differences(Id.TENANT.parse(stage.tenantId()).orElseThrow()))
             .as("seed %d", SEED).isEmpty();
         assertThat(database.sql()
             .sql("SELECT count(*) = max(seq) AND max(seq) = (SELECT max(audit_seq) FROM lane) FROM audit_entry")
@@ -124,11 +124,11 @@ class KillTest {
   private void spendOn(ApiProcess api, Stage stage) {
     while (spending.get()) {
       var wanted = new Wanted(UUID.randomUUID().toString(), Tenancy.randomAddress());
-      var body = Json.object().put("walletId", stage.walletId).put("asset", "USDC").put("amount", AMOUNT)
+      var body = Json.object().put("walletId", stage.walletId()).put("asset", "USDC").put("amount", AMOUNT)
           .put("to", wanted.payee().toString()).build();
       Awaitility.await("acknowledged").atMost(Duration.ofMinutes(3)).pollInterval(Duration.ofMillis(100)).until(() -> {
         try {
-          var answer = api.client().post("/v1/spends", stage.agentKey, body, "Idempotency-Key", wanted.key());
+          var answer = api.client().post("/v1/spends", stage.agentKey(), body, "Idempotency-Key", wanted.key());
           if (answer.status() >= 500) {
             return false;
           }
@@ -155,7 +155,7 @@ class KillTest {
   private void awaitSettled(Client client, Stage stage) {
     Awaitility.await("all are final").atMost(Duration.ofMinutes(4)).pollInterval(Duration.ofSeconds(1)).until(() -> {
       for (var state : List.of("authorized", "prepared", "signed", "broadcast")) {
-        if (!client.get("/v1/spends?limit=1&status=" + state, stage.agentKey).list("data").isEmpty()) {
+        if (!client.get("/v1/spends?limit=1&status=" + state, stage.agentKey()).list("data").isEmpty()) {
           return false;
         }
       }
@@ -163,7 +163,7 @@ class KillTest {
     });
     for (var id : acknowledged.values()) {
       try {
-        assertThat(client.get("/v1/spends/" + id, stage.agentKey).text("status")).as("seed %d, %s", SEED, id)
+        assertThat(client.get("/v1/spends/" + id, stage.agentKey()).text("status")).as("seed %d, %s", SEED, id)
             .isEqualTo("confirmed");
       } catch (IOException | InterruptedException e) {
         throw new IllegalStateException(e);
@@ -173,40 +173,12 @@ class KillTest {
 
   private void assertPaidExactlyOnce(AnvilProcess chain, Stage stage) {
     var cent = Amount.parse(AMOUNT, 6);
-    assertThat(chain.transfersFrom(Address.parse(stage.address))).as("seed %d: transfers on the chain", SEED)
+    assertThat(chain.transfersFrom(Address.parse(stage.address()))).as("seed %d: transfers on the chain", SEED)
         .hasSameSizeAs(acknowledged.keySet());
     acknowledged.keySet().forEach(
         wanted -> assertThat(chain.balanceOf(wanted.payee())).as("seed %d: what %s has", SEED, wanted.payee())
             .isEqualTo(cent));
-    assertThat(chain.transactionCount(Address.parse(stage.address)))
+    assertThat(chain.transactionCount(Address.parse(stage.address())))
         .isEqualTo(BigInteger.valueOf(acknowledged.size()).longValueExact());
-  }
-
-  /** What is made before the curtain rises. */
-  private record Stage(String tenantId, String agentKey, String walletId, String address) {
-    static Stage set(Client client) throws IOException, InterruptedException {
-      var admin = ApiProcess.ADMIN_KEY;
-      var tenant = client.get("/v1/tenants", admin).text("data.0.id");
-      var agent = client.post("/v1/agents", admin, Json.object().put("name", "a").build()).text("id");
-      var key = client.post("/v1/api-keys", admin,
-          Json.object().put("role", "agent").put("name", "a").put("agentId", agent).build());
-      var wallet = client.post("/v1/wallets", admin,
-          Json.object().put("agentId", agent).put("chain", AnvilProcess.CHAIN).put("name", "w").build());
-      var rules = List.<Json>of(Json.object().put("id", "any").put("kind", "permit").build(),
-          Json.object().put("id", "daily").put("kind", "limit")
-              .put("match", Json.object().put("assets", Json.strings(List.of("USDC"))).build())
-              .put("max", "1000").put("window", Json.object().put("rolling", "PT24H").build()).build());
-      var policy = client.post("/v1/policies", admin, Json.object()
-          .put("document", Json.object().put("name", "p").put("rules", new Json.Arr(rules)).build()).build());
-      var version = Json.object().put("version", policy.text("version"));
-      client.post("/v1/policies/" + policy.text("id") + "/publish", admin, version.build());
-      var attached = client.put("/v1/policy-attachments/wallet/" + wallet.text("id"), admin,
-          version.put("policyId", policy.text("id")).build());
-      assertThat(attached.status()).as(attached.body().toString()).isEqualTo(200);
-      var funded = client.post("/v1/dev/faucet", admin,
-          Json.object().put("walletId", wallet.text("id")).put("asset", "USDC").put("amount", "1000").build());
-      assertThat(funded.status()).as(funded.body().toString()).isEqualTo(200);
-      return new Stage(tenant, key.text("secret"), wallet.text("id"), wallet.text("address"));
-    }
   }
 }

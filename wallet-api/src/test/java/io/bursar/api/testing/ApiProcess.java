@@ -100,6 +100,14 @@ public final class ApiProcess implements AutoCloseable {
     return new Client(uri());
   }
 
+  /** Its process id. */
+  public long pid() {
+    if (process == null) {
+      throw new IllegalStateException("it was not launched");
+    }
+    return process.pid();
+  }
+
   /** What it has logged. */
   public String output() {
     return process == null ? "" : process.output();

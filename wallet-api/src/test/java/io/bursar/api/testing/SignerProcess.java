@@ -100,6 +100,11 @@ public final class SignerProcess implements AutoCloseable {
     }
   }
 
+  /** Its home, with the sealed keys. */
+  public Path data() {
+    return home.resolve("data");
+  }
+
   public Path socket() {
     return socket;
   }
