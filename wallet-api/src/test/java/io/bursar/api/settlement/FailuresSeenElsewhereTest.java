@@ -112,7 +112,7 @@ class FailuresSeenElsewhereTest extends ChainAndSigner {
     var random = new Random(seed);
     var wallet = fixture.fundedWallet("100");
     first.fault((request, node) -> request.path("method").asString("").equals("eth_getTransactionReceipt")
-        && random.nextInt(3) > 0
+        && random.nextBoolean()
             ? FaultProxy.result(request, JsonMapper.shared().nullNode())
             : FaultProxy.pass(request, node));
     List<Payment.Key> spends;

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -40,6 +41,11 @@ class ReorganisationsTest extends ChainAndSigner {
   }
 
   private record Case(int blocks, Fate fate, Wallet wallet, Payment.Key spend, Address payee) {}
+
+  @AfterEach
+  void mineAtOnce() {
+    anvil.rpc("evm_setAutomine", true);
+  }
 
   private Chain chain(Confirmation confirmation) {
     return new Chain(new Chain.Settings(AnvilProcess.CHAIN, List.of(anvil.endpoint()), confirmation,
@@ -74,7 +80,10 @@ class ReorganisationsTest extends ChainAndSigner {
       return new Case(blocks, fate, wallet, fixture.spend(wallet, "2", to), to);
     }).toList();
     anvil.rpc("evm_setAutomine", false);
-    fixture.payments.claim(cases.size(), 1, List.of()).forEach(payments -> payments.forEach(steps::advance));
+    await().atMost(Duration.ofSeconds(30)).pollInterval(Duration.ofMillis(50)).until(() -> {
+      fixture.payments.claim(cases.size(), 1, List.of()).forEach(payments -> payments.forEach(steps::advance));
+      return cases.stream().allMatch(one -> fixture.state(one.spend) instanceof Broadcast);
+    });
     anvil.rpc("anvil_mine", "0x" + Integer.toHexString(blocks));
     var kept = ((Broadcast) fixture.state(cases.getFirst().spend)).attempts().getFirst().raw();
     anvil.rpc("anvil_reorg", blocks, List.of(List.of("0x" + kept, 0)));
