@@ -16,6 +16,8 @@ import io.bursar.permit.TransferIntent.Gas;
 public record FeePolicy(BigInteger maxFeeCap, BigInteger priorityFeeCap, BigInteger priorityFeeFloor,
     long gasLimitCap) {
   private static final BigInteger GWEI = BigInteger.TEN.pow(9);
+  /** The signer signs nothing in place of a transaction that may cost more than so many times as much. */
+  private static final BigInteger MOST_FEE_FACTOR = BigInteger.TEN;
 
   /** At most 500 gwei, of which at most 50 and at least 0.001 for the producer; at most 200,000 gas. */
   public static final FeePolicy DEFAULT = new FeePolicy(GWEI.multiply(BigInteger.valueOf(500)),
@@ -54,6 +56,11 @@ public record FeePolicy(BigInteger maxFeeCap, BigInteger priorityFeeCap, BigInte
     return new Fees(max.max(priority), priority);
   }
 
+  /** The most that may be offered for a unit of gas in place of a transaction, or of what replaced it. */
+  public static BigInteger mostAfter(Gas first) {
+    return first.maxFeePerGas().multiply(MOST_FEE_FACTOR);
+  }
+
   /** Whether these fees may be offered. */
   public boolean allows(Fees fees) {
     return fees.maxFeePerGas().compareTo(maxFeeCap) <= 0 && fees.maxPriorityFeePerGas().compareTo(priorityFeeCap) <= 0;
@@ -65,6 +72,11 @@ public record FeePolicy(BigInteger maxFeeCap, BigInteger priorityFeeCap, BigInte
 
   /** The two prices of an EIP-1559 transaction, in wei for a unit of gas. */
   public record Fees(BigInteger maxFeePerGas, BigInteger maxPriorityFeePerGas) {
+    /** The same, but no more than this in all. */
+    public Fees atMost(BigInteger most) {
+      return new Fees(maxFeePerGas.min(most), maxPriorityFeePerGas.min(most));
+    }
+
     public Gas gas(long limit) {
       return new Gas(limit, maxFeePerGas, maxPriorityFeePerGas);
     }

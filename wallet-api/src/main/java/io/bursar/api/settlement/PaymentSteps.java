@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.Chain.GasEstimate;
 import io.bursar.api.chain.ChainUnavailable;
+import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.chain.Receipt;
 import io.bursar.api.chain.SendResult;
 import io.bursar.api.settlement.Effects.Effect;
@@ -175,7 +176,7 @@ public final class PaymentSteps {
 
   private Step tooExpensive(Payment payment, Chain chain, BigInteger asked) {
     return alarm(payment, Alarm.FEE_CAP, "gas is at " + asked + " wei a unit, above the cap of "
-        + chain.fees().maxFeeCap());
+        + chain.fees().maxFeeCap() + " or ten times what was first offered");
   }
 
   /** Prepared, or to be replaced: have exactly what was fixed signed. */
@@ -235,7 +236,7 @@ public final class PaymentSteps {
       case SendResult.Underpriced(var message) -> payment.reading().age().compareTo(MOMENT.multipliedBy(8)) < 0
           && attempts.size() > 1
               ? new Step.Wait(MOMENT, message, Who.WALLET) // the price doubles in six steps: not all at once
-              : replace(payment, chain, newest.gas());
+              : replace(payment, chain, attempts);
       case SendResult.InsufficientFunds(var message) -> new Step.Wait(patience(payment),
           "the node says: " + message + "; send native coin to `" + payment.wallet().address() + "`", Who.WALLET);
       case SendResult.Rejected(var message) -> alarm(payment, Alarm.NODE_REJECTED, "the node refuses: " + message);
@@ -292,7 +293,7 @@ public final class PaymentSteps {
       refill(payment, chain, nonce);
     }
     if (lowest && Duration.between(first, now).compareTo(settings.replaceAfter) >= 0) {
-      var replaced = replace(payment, chain, newest.gas());
+      var replaced = replace(payment, chain, attempts);
       if (!(replaced instanceof Step.Wait)) {
         return replaced;
       }
@@ -305,7 +306,7 @@ public final class PaymentSteps {
       case SendResult.NonceTooLow() -> mined(chain, attempts).isPresent()
           ? new Step.Wait(MOMENT, null, Who.PAYMENT)
           : taken(payment, chain, nonce, attempts);
-      case SendResult.Underpriced _ -> replace(payment, chain, newest.gas());
+      case SendResult.Underpriced _ -> replace(payment, chain, attempts);
       case SendResult.InsufficientFunds(var message) -> new Step.Wait(patience(payment),
           "the node says: " + message + "; send native coin to `" + payment.wallet().address() + "`", Who.WALLET);
       case SendResult.Rejected(var message) -> alarm(payment, Alarm.NODE_REJECTED, "the node refuses: " + message);
@@ -328,10 +329,12 @@ public final class PaymentSteps {
     }
   }
 
-  /** The same transfer at the same nonce for at least an eighth more, as long as the caps allow it. */
-  private Step replace(Payment payment, Chain chain, Gas last) throws ChainUnavailable {
-    var raised = chain.fees().raise(last, chain.quote().offer());
-    return chain.fees().allows(raised)
+  /** The same transfer at the same nonce for at least an eighth more, as long as the caps and the signer allow it. */
+  private Step replace(Payment payment, Chain chain, List<Attempt> attempts) throws ChainUnavailable {
+    var last = attempts.getLast().gas();
+    var most = FeePolicy.mostAfter(attempts.getFirst().gas());
+    var raised = chain.fees().raise(last, chain.quote().offer().atMost(most));
+    return chain.fees().allows(raised) && raised.maxFeePerGas().compareTo(most) <= 0
         ? record(payment, new PaymentEvent.Replace(raised.gas(last.limit())))
         : tooExpensive(payment, chain, raised.maxFeePerGas());
   }

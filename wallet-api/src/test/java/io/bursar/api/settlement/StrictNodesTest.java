@@ -12,6 +12,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.web3j.crypto.TransactionDecoder;
+import org.web3j.crypto.transaction.type.Transaction1559;
 
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.FeePolicy;
@@ -96,7 +97,7 @@ class StrictNodesTest extends ChainAndSigner {
   void whatStaysPendingBelowTheBaseFeeIsReplacedByTheSameTransferAtTheMarketsPrice() {
     var wallet = fixture.fundedWallet("5");
     baseFee("0x3b9aca00");
-    try (var _ = fixture.worker(fixture.steps(feeRisesBeforeTheFirstSend("0x174876e800"), chain, HASTE))) {
+    try (var _ = fixture.worker(fixture.steps(feeRisesBeforeTheFirstSend("0x1dcd65000"), chain, HASTE))) {
       var spend = fixture.spend(wallet, "1", payee);
       awaitConfirmed(spend);
       assertThat(((Confirmed) fixture.state(spend)).nonce()).isZero();
@@ -105,6 +106,21 @@ class StrictNodesTest extends ChainAndSigner {
     assertThat(sent).extracting(transaction -> transaction.getData()).containsOnly(sent.getFirst().getData());
     assertThat(anvil.transfersFrom(wallet.address())).hasSize(1);
     baseFee("0x3b9aca00");
+  }
+
+  /** More than ten times the first offer is not signed: a payment must not be fixed at such a price, and wait for ever. */
+  @Test
+  void aFeeSpikeAboveWhatTheSignerAllowsIsWaitedOutAsOneAboveTheCap() {
+    var wallet = fixture.fundedWallet("5");
+    baseFee("0x3b9aca00");
+    try (var _ = fixture.worker(fixture.steps(feeRisesBeforeTheFirstSend("0x174876e800"), chain, HASTE))) {
+      var spend = fixture.spend(wallet, "1", payee);
+      await().atMost(Duration.ofSeconds(30)).until(() -> fixture.alarms(Alarm.FEE_CAP) > 0);
+      baseFee("0x3b9aca00");
+      awaitConfirmed(spend);
+    }
+    assertThat(fixture.alarms(Alarm.SIGNER_REFUSED)).isZero();
+    assertThat(anvil.transfersFrom(wallet.address())).hasSize(1);
   }
 
   @Test
@@ -120,8 +136,9 @@ class StrictNodesTest extends ChainAndSigner {
       baseFee("0x3b9aca00");
       awaitConfirmed(spend);
     }
-    assertThat(proxy.sent()).allSatisfy(raw -> assertThat(TransactionDecoder.decode(raw).getGasPrice() == null
-        || TransactionDecoder.decode(raw).getGasPrice().compareTo(BigInteger.valueOf(5_000_000_000L)) <= 0).isTrue());
+    assertThat(proxy.sent()).allSatisfy(raw -> assertThat(
+        ((Transaction1559) TransactionDecoder.decode(raw).getTransaction()).getMaxFeePerGas())
+        .isLessThanOrEqualTo(BigInteger.valueOf(5_000_000_000L)));
     assertThat(anvil.transfersFrom(wallet.address())).hasSize(1);
   }
 
