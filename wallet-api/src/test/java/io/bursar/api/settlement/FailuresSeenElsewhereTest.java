@@ -155,6 +155,26 @@ class FailuresSeenElsewhereTest extends ChainAndSigner {
   }
 
   @Test
+  void twoProcessesThatSettleTheSameWalletsDoNotConflict() {
+    var wallets = java.util.stream.Stream.generate(() -> fixture.fundedWallet("20")).limit(6).toList();
+    var spends = new ArrayList<Payment.Key>();
+    try (var _ = fixture.workerOfAnotherProcess(chain, HASTE); var _ = fixture.workerOfAnotherProcess(chain, HASTE)) {
+      wallets.forEach(wallet -> spends.addAll(fixture.spends(wallet, "1", payee, 10)));
+      awaitFinal(spends);
+    }
+    assertThat(spends).allSatisfy(spend -> assertThat(fixture.state(spend)).isInstanceOf(Confirmed.class));
+    wallets.forEach(wallet -> {
+      assertThat(anvil.transfersFrom(wallet.address())).hasSize(10);
+      assertThat(anvil.transactionCount(wallet.address())).isEqualTo(10);
+    });
+    for (var kind : List.of("prepared", "signed", "broadcast", "confirmed")) {
+      assertThat(fixture.store.value("SELECT count(*) FROM audit_entry WHERE kind = ?", "payment." + kind))
+          .as(kind).isEqualTo(60L);
+    }
+    assertThat(fixture.store.counters.differences(fixture.store.tenant)).isEmpty();
+  }
+
+  @Test
   void aSlowNodeNeverLeadsToANewNonce() {
     var wallet = fixture.fundedWallet("5");
     first.fault(FaultProxy.whenSending((request, node) -> {

@@ -175,6 +175,19 @@ public final class SettlementFixture implements AutoCloseable {
     return worker;
   }
 
+  /** A worker that shares nothing with the others but the database, the chain and the signer, as one of another process does. */
+  public PaymentWorker workerOfAnotherProcess(Chain chain, PaymentSteps.Settings patience) {
+    var others = new PaymentStore(store.database, store.audit, store.reservations,
+        new PaymentStore.Settings(PaymentStore.Settings.DEFAULT.unconfirmedMax(), LEASE));
+    var itsLog = new Log(store.database, store.audit, new TileFiles(temporaryDirectory()),
+        new SignerHeads(signer.client()), Cosigners.NONE, (tenant, why) -> {});
+    var worker = new PaymentWorker(others, new PaymentSteps(others, Map.of(chain.name(), chain),
+        signer.transfers(itsLog), patience, metrics, Effects.PLAIN), metrics,
+        new PaymentWorker.Settings(8, 4, Duration.ofMillis(500)));
+    worker.start();
+    return worker;
+  }
+
   /** What holds the books against a chain, to be called by hand. */
   public Reconciler reconciler(Chain chain) {
     return new Reconciler(new Reconciliation(store.database, store.audit), Map.of(chain.name(), chain), metrics);
