@@ -86,7 +86,8 @@ final class SettlementBench {
         SELECT extract(epoch FROM (a.first_sent_at - s.decided_at)) * 1000 AS millis
         FROM spend s JOIN payment_attempt a USING (tenant_id, spend_id) WHERE a.attempt = 1 ORDER BY s.spend_id OFFSET 10
         """).query((row, n) -> row.getDouble("millis")).list().stream().sorted().toList();
-    print("spend to broadcast, one client: p50 %.0f ms, p90 %.0f ms, worst %.0f ms of %d", millis.get(millis.size() / 2),
+    print("spend to broadcast, one client: p50 %.0f ms, p90 %.0f ms, worst %.0f ms of %d",
+        millis.get(millis.size() / 2),
         millis.get(millis.size() * 9 / 10), millis.getLast(), millis.size());
   }
 

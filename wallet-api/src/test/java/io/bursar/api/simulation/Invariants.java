@@ -63,7 +63,7 @@ final class Invariants {
   Invariants(World world, Connection connection, Database observer) {
     this.world = world;
     this.connection = connection;
-    this.recount = new Recount(observer, new CounterKeeping(observer));
+    this.recount = new Recount(observer, new CounterKeeping(observer), tenant -> List.of());
   }
 
   /** Looks at everything; what is wrong is noted with the world. */
