@@ -86,7 +86,7 @@ final class SettlementBench {
         SELECT extract(epoch FROM (a.first_sent_at - s.decided_at)) * 1000 AS millis
         FROM spend s JOIN payment_attempt a USING (tenant_id, spend_id) WHERE a.attempt = 1 ORDER BY s.spend_id OFFSET 10
         """).query((row, n) -> row.getDouble("millis")).list().stream().sorted().toList();
-    print("spend to broadcast, one client: p50 %.0f ms, p90 %.0f ms, worst %.0f ms of %d",
+    System.out.printf(Locale.ROOT, "spend to broadcast, one client: p50 %.0f ms, p90 %.0f ms, worst %.0f ms of %d%n",
         millis.get(millis.size() / 2),
         millis.get(millis.size() * 9 / 10), millis.getLast(), millis.size());
   }
@@ -101,7 +101,8 @@ final class SettlementBench {
       worker.wake();
       await(() -> count("state = 'confirmed'") - settledBefore == spends, 20);
       long done = System.nanoTime();
-      print("%d spends over %d wallets: authorized in %.2f s, all settled after %.2f s: %.0f/s", spends, wallets.size(),
+      System.out.printf(Locale.ROOT,
+          "%d spends over %d wallets: authorized in %.2f s, all settled after %.2f s: %.0f/s%n", spends, wallets.size(),
           (authorized - started) / 1e9, (done - started) / 1e9, spends / ((done - started) / 1e9));
     }
     require(fixture.paid(payee).equals(Fixture.units(Integer.toString(spends))), "the payee has another sum");
@@ -109,7 +110,8 @@ final class SettlementBench {
     for (var effect : Effects.Effect.values()) {
       var timer = fixture.registry.get("bursar.settlement.effect").tag("effect", effect.name().toLowerCase(Locale.ROOT))
           .timer();
-      print("  %s: %d, %.1f ms each", effect, timer.count(), timer.mean(java.util.concurrent.TimeUnit.MILLISECONDS));
+      System.out.printf(Locale.ROOT, "  %s: %d, %.1f ms each%n", effect, timer.count(),
+          timer.mean(java.util.concurrent.TimeUnit.MILLISECONDS));
     }
   }
 
@@ -136,10 +138,11 @@ final class SettlementBench {
       api.launch();
       await(() -> moves() > stood, 20);
       long moved = System.nanoTime();
-      print("killed with %d unsettled: the first payment moved %.1f s after the kill, start of the JVM included",
+      System.out.printf(Locale.ROOT,
+          "killed with %d unsettled: the first payment moved %.1f s after the kill, start of the JVM included%n",
           count("state NOT IN ('confirmed')"), (moved - killed) / 1e9);
       await(() -> count("state NOT IN ('confirmed')") == 0, 200);
-      print("all settled %.1f s after the kill", (System.nanoTime() - killed) / 1e9);
+      System.out.printf(Locale.ROOT, "all settled %.1f s after the kill%n", (System.nanoTime() - killed) / 1e9);
     }
     require(fixture.paid(payee).equals(Fixture.units(Integer.toString(unsettled))), "the payee has another sum");
   }
@@ -168,9 +171,5 @@ final class SettlementBench {
     if (!holds) {
       throw new IllegalStateException(otherwise);
     }
-  }
-
-  private static void print(String format, Object... values) {
-    System.out.println(String.format(Locale.ROOT, format, values));
   }
 }
