@@ -95,6 +95,7 @@ final class KekRotation implements AutoCloseable {
   private Progress rotate(int newest) throws IOException {
     LOG.log(Level.INFO, "rotating to version=" + newest + " kek=" + ring.newest().kek().id());
     LogKeyFile.rewrap(home.logKey(), ring);
+    ImportKeyFile.rewrap(home.importKey(), ring);
     var keys = keystore.keyIds();
     int done = 0;
     int failed = 0;

@@ -3,6 +3,7 @@ package io.bursar.signer;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.channels.FileLock;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -15,14 +16,79 @@ import java.util.Set;
 import io.bursar.signer.KekRotation.Progress;
 import io.bursar.signer.SignerMain.UsageException;
 
-/** The commands that have to do with keys and not with signing. */
+/** The commands that have to do with keys and not with signing: where they go, and those on the key encryption key. */
 final class KeyCommands {
   private static final Set<String> KEK_OPTIONS = Set.of("--kek-file", "--passphrase-file", "--pkcs11-library",
       "--pkcs11-slot", "--pkcs11-pin-file");
   private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final long LOOK_EVERY_MILLIS = 200;
 
+  /** What the commands are; follows what {@link SignerMain} says of its own. */
+  static final String HELP = """
+
+      Keys:  wallet-signer rotate-kek    --home DIR [KEK]
+             wallet-signer kek-status    --home DIR
+             wallet-signer import-key    --home DIR
+             wallet-signer keygen        --for KEY --tenant ID --count NUMBER --out FILE
+             wallet-signer seal-key      --for KEY --tenant ID --out FILE (--raw-key-file FILE |
+                                         --keystore FILE --password-file FILE | --hd-file FILE --hd-path PATH)
+             wallet-signer recipient-key --secret FILE
+             wallet-signer open-keys     --bundle FILE --secret FILE --password-file FILE --out DIR
+             wallet-signer recovery-key  --threshold NUMBER --shares NUMBER --out DIR
+             wallet-signer backup        --home DIR --out FILE
+             wallet-signer restore       --home DIR --backup FILE --shares FILE,FILE… --text FILE --signatures FILE
+
+      KEK is one of these, and says where the key encryption key is:
+        --kek-file FILE         unencrypted in FILE (default DIR/kek.key); for development, refused if BURSAR_MODE is
+                                production
+        --passphrase-file FILE  made from the passphrase in FILE by Argon2id
+        --pkcs11-library FILE --pkcs11-slot NUMBER --pkcs11-pin-file FILE
+                                in an HSM, which makes it and never lets it out
+      rotate-kek   makes a new key encryption key, where the last one is if nothing else is said, and brings all keys
+                   under it, also while the signer runs; run it again to go on with a rotation that was stopped
+      kek-status   says which key encryption keys are in use and how far a rotation is
+      import-key   prints the public key that keys for this signer are sealed to, and its fingerprint
+      keygen       makes private keys, on a machine without network, and seals them to a signer; KEY is what import-key
+                   printed, or a file with it. Nothing but the sealed file has them. The order `import` to `all`, with
+                   that file as its content, takes them in
+      seal-key     does the same with a key that another wallet made, from a Web3 keystore (version 3), a file with 64
+                   hexadecimal digits, or a seed or `xprv` with a path such as m/44'/60'/0'/0/0 (BIP-32)
+      recipient-key  makes the key that a signer seals keys to that it gives out; its secret half goes to FILE. The order
+                   `export` to a key's id, with the public half as its content, has the signer write DIR/exports
+      open-keys    opens what a signer gave out, and writes each key as a Web3 keystore under a password
+      recovery-key makes the key that backups are sealed to, on a machine without network: prints its public half and
+                   writes its secret half in shares, of which --threshold give it back. The order `recovery` to `all`, with
+                   the public half as its content, has the signer use it
+      backup       writes all keys, sealed to the recovery key; also while the signer runs
+      restore      takes the keys of a backup into a home, with enough shares and the order `restore` whose content is
+                   the backup: to `all`, where the journal is there too, or to `all-without-journal`
+      """;
+
   private KeyCommands() {}
+
+  /** Runs one of the commands. */
+  static void run(String command, String[] rest, boolean production, PrintStream out)
+      throws IOException, UsageException {
+    switch (command) {
+      case "rotate-kek" -> rotate(SignerMain.options(rest, withKek("--home")), production, out);
+      case "kek-status" -> status(SignerMain.options(rest, Set.of("--home")), production, out);
+      case "import-key" -> importKey(SignerMain.options(rest, Set.of("--home")), production, out);
+      case "keygen" -> CeremonyCommands
+          .keygen(SignerMain.options(rest, Set.of("--for", "--tenant", "--count", "--out")), out);
+      case "seal-key" -> CeremonyCommands.sealKey(SignerMain.options(rest, Set.of("--for", "--tenant", "--keystore",
+          "--password-file", "--raw-key-file", "--hd-file", "--hd-path", "--out")), out);
+      case "recipient-key" -> CeremonyCommands.recipientKey(SignerMain.options(rest, Set.of("--secret")), out);
+      case "open-keys" -> CeremonyCommands
+          .openKeys(SignerMain.options(rest, Set.of("--bundle", "--secret", "--password-file", "--out")), out);
+      case "recovery-key" -> CeremonyCommands
+          .recoveryKey(SignerMain.options(rest, Set.of("--threshold", "--shares", "--out")), out);
+      case "backup" -> BackupCommands.backup(SignerMain.options(rest, Set.of("--home", "--out")), production, out);
+      case "restore" -> BackupCommands.restore(SignerMain.options(rest,
+          Set.of("--home", "--backup", "--shares", "--text", "--signatures")), production, out);
+      default -> throw new UsageException(
+          command.isEmpty() ? "a command is missing" : "there is no command `" + command + "`");
+    }
+  }
 
   /** The names of options, and those that say where a key encryption key is. */
   static Set<String> withKek(String... names) {
@@ -60,7 +126,7 @@ final class KeyCommands {
   }
 
   /** Says which keys are in use and how far a rotation is. */
-  static void status(Map<String, String> options, boolean production, PrintStream out)
+  private static void status(Map<String, String> options, boolean production, PrintStream out)
       throws IOException, UsageException {
     var home = new SignerHome(Path.of(SignerMain.required(options, "--home")), production);
     var versions = versions(home);
@@ -77,7 +143,7 @@ final class KeyCommands {
    * Makes a new key, unless a rotation waits to be finished, and sees to it that everything comes under it: by the signer
    * that runs, or in this process if none does. Ends when it is done.
    */
-  static void rotate(Map<String, String> options, boolean production, PrintStream out)
+  private static void rotate(Map<String, String> options, boolean production, PrintStream out)
       throws IOException, UsageException {
     var home = new SignerHome(Path.of(SignerMain.required(options, "--home")), production);
     var wanted = kekSource(options);
@@ -96,6 +162,18 @@ final class KeyCommands {
       follow(home, newest, out);
     }
     out.println("the older key encryption keys open nothing here any more. Destroy them when no backup needs them");
+  }
+
+  /** Prints what keys for this signer are sealed to. */
+  private static void importKey(Map<String, String> options, boolean production, PrintStream out)
+      throws IOException, UsageException {
+    var home = new SignerHome(Path.of(SignerMain.required(options, "--home")), production);
+    if (!Files.exists(home.importKey())) {
+      throw new IOException("this home has no key for imports yet; `init` makes it");
+    }
+    var key = ImportKeyFile.read(home.importKey()).publicKey();
+    out.println(RecipientKey.text(key));
+    out.println("fingerprint " + RecipientKey.fingerprint(key));
   }
 
   private static List<Integer> versions(SignerHome home) throws IOException {

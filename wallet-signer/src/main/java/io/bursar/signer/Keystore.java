@@ -11,7 +11,9 @@ import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -69,6 +71,15 @@ final class Keystore {
     }
   }
 
+  /** What became of a key that came from elsewhere. */
+  sealed interface Import {
+    /** It is in the store, or was already. */
+    record Done() implements Import {}
+
+    /** It is not taken. */
+    record Refused(String reason) implements Import {}
+  }
+
   /** What became of a request for a new key. */
   sealed interface Creation {
     /** There is such a key, new or not. */
@@ -90,6 +101,17 @@ final class Keystore {
 
   /** Opens a store, making its directory if it is not there, and clears away what an interrupted write left. */
   static Keystore open(Path directory, KekRing keks, Secp256k1 curve) throws IOException {
+    SafeFiles.makeDirectory(directory);
+    try (var files = Files.newDirectoryStream(directory, ".*.new")) {
+      for (var file : files) {
+        Files.delete(file);
+      }
+    }
+    return new Keystore(directory, keks, curve, MOST_KEYS);
+  }
+
+  /** A store beside another process that writes to it: touches nothing that is half written. */
+  static Keystore beside(Path directory, KekRing keks, Secp256k1 curve) throws IOException {
     return new Keystore(directory, keks, curve, MOST_KEYS);
   }
 
@@ -99,14 +121,9 @@ final class Keystore {
     this.curve = curve;
     this.most = most;
     SafeFiles.makeDirectory(directory);
-    try (var files = Files.newDirectoryStream(directory)) {
-      for (var file : files) {
-        var name = String.valueOf(file.getFileName());
-        if (name.endsWith(".key")) {
-          count++;
-        } else if (name.startsWith(".") && name.endsWith(".new")) {
-          Files.delete(file);
-        }
+    try (var files = Files.newDirectoryStream(directory, "*.key")) {
+      for (var _ : files) {
+        count++;
       }
     }
   }
@@ -179,11 +196,16 @@ final class Keystore {
     if (known.isPresent()) {
       return known.get();
     }
-    var dataKey = unwrap(entry);
+    var secret = unseal(entry, dataKey(entry));
+    open.keep(entry.tenantId(), entry.keyId(), file, secret);
+    return secret;
+  }
+
+  /** The same for a key whose data key is at hand, which is erased. */
+  static SecretBytes unseal(Entry entry, byte[] dataKey) throws UnreadableKeyException {
     var secret = SecretBytes.empty();
     try {
       OffHeapGcm.open(dataKey, entry.nonce(), entry.associatedData(), entry.sealed(), secret.memory());
-      open.keep(entry.tenantId(), entry.keyId(), file, secret);
       return secret;
     } catch (AEADBadTagException damaged) {
       secret.close();
@@ -206,12 +228,12 @@ final class Keystore {
       return false;
     }
     var entry = found.get();
-    var dataKey = unwrap(entry);
+    var dataKey = dataKey(entry);
     try {
       var rewrapped = new Entry(entry.tenantId(), entry.keyId(), entry.address(), keks.wrap(dataKey), entry.nonce(),
           entry.sealed());
       // INVARIANT: what opens is replaced only by what was seen to open.
-      var again = unwrap(rewrapped);
+      var again = dataKey(rewrapped);
       boolean same = MessageDigest.isEqual(again, dataKey);
       Arrays.fill(again, (byte) 0);
       if (!same) {
@@ -223,6 +245,57 @@ final class Keystore {
     } finally {
       Arrays.fill(dataKey, (byte) 0);
     }
+  }
+
+  /** Which key has an address. Reads every file. */
+  Map<Address, UUID> addresses() throws IOException, UnreadableKeyException {
+    var addresses = new HashMap<Address, UUID>();
+    for (var keyId : keyIds()) {
+      find(keyId).ifPresent(entry -> addresses.put(entry.address(), keyId));
+    }
+    return addresses;
+  }
+
+  /**
+   * Whether a key that was made elsewhere could be taken in now.
+   *
+   * @param known the store's {@link #addresses}
+   */
+  synchronized Import refusal(KeyBundle.Key key, Map<Address, UUID> known) throws IOException, UnreadableKeyException {
+    if (!curve.addressOf(key.secret()).equals(Optional.of(key.address()))) {
+      return new Import.Refused("the private key is not that of the address `" + key.address() + "`");
+    }
+    var present = find(key.keyId());
+    if (present.isPresent()) {
+      var entry = present.get();
+      return entry.tenantId().equals(key.tenantId()) && entry.address().equals(key.address())
+          ? new Import.Done()
+          : new Import.Refused("key `" + key.keyId() + "` is there already, with another address or of another tenant");
+    }
+    if (known.containsKey(key.address())) {
+      return new Import.Refused("the address `" + key.address() + "` is there already, as key `"
+          + known.get(key.address()) + "`; under two ids its nonces would be counted twice");
+    }
+    return count < most
+        ? new Import.Done()
+        : new Import.Refused("the signer holds " + count + " keys and takes no more");
+  }
+
+  /**
+   * Takes in a key that was made elsewhere. It is on the disk for certain after {@link #sync}.
+   *
+   * @param key closed by the caller
+   * @param known as for {@link #refusal}; brought up to date
+   */
+  synchronized Import put(KeyBundle.Key key, Map<Address, UUID> known) throws IOException, UnreadableKeyException {
+    var outcome = refusal(key, known);
+    if (outcome instanceof Import.Done && find(key.keyId()).isEmpty()) {
+      SafeFiles.replaceUnsynced(file(key.keyId()),
+          encode(seal(key.tenantId(), key.keyId(), key.address(), key.secret())));
+      count++;
+      known.put(key.address(), key.keyId());
+    }
+    return outcome;
   }
 
   /** Makes the names of all files durable. */
@@ -246,7 +319,8 @@ final class Keystore {
     return ids;
   }
 
-  private byte[] unwrap(Entry entry) throws IOException, UnreadableKeyException {
+  /** What a key is sealed under. The caller erases it. */
+  byte[] dataKey(Entry entry) throws IOException, UnreadableKeyException {
     try {
       return keks.unwrap(entry.dataKey());
     } catch (Kek.DoesNotOpenException damaged) {

@@ -69,6 +69,14 @@ record LogKeyFile(String origin, Bytes publicKey, int kekVersion, Bytes wrapped)
     }
   }
 
+  /** Puts another key in the place of the one there, from a backup. */
+  static void restore(Path file, KekRing keks, String origin, byte[] seed) throws IOException {
+    var wrapped = keks.wrap(seed);
+    SafeFiles.replace(file,
+        new LogKeyFile(origin, NoteSigner.of("bursar", NoteKey.Kind.ED25519, seed).key().publicKey(), wrapped.version(),
+            Bytes.of(wrapped.bytes())).text());
+  }
+
   private byte[] text() {
     return """
         # what the logs are called, and the key that signs their heads; the key is made once

@@ -31,6 +31,7 @@ import io.bursar.permit.SignerRequest.SignedOrder;
  */
 final class OrderCommands {
   private static final Duration LIFE = Duration.ofDays(1);
+  /** Of content that travels to the signer; that of `restore` does not. */
   private static final int MOST_CONTENT = ApproverRoll.BYTES_MAX;
 
   private OrderCommands() {}
@@ -45,7 +46,7 @@ final class OrderCommands {
           "this signer has no root set, so it obeys no orders; give it one with `init --root-set FILE`");
     }
     var text = quorum.text(SignerMain.required(options, "--order"), SignerMain.required(options, "--subject"),
-        content(options), expiresAt).toString();
+        content(options, Backup.MOST_BYTES), expiresAt).toString();
     try {
       out.print(OrderText.parse(text));
     } catch (IllegalArgumentException malformed) {
@@ -55,6 +56,19 @@ final class OrderCommands {
 
   /** Hands an order to the signer and says what became of it. */
   static void send(Map<String, String> options, PrintStream out) throws IOException, SignerMain.UsageException {
+    var order = signed(options);
+    var reply = ask(Path.of(SignerMain.required(options, "--socket")),
+        new Obey(order, Bytes.of(content(options, MOST_CONTENT))));
+    switch (reply) {
+      case SignerReply.Obeyed(var number) -> out.println("order " + number + " was obeyed");
+      case SignerReply.Refused(var reason, var message) ->
+        throw new IOException("the signer refuses (" + reason + "): " + message);
+      default -> throw new IOException("the signer's answer is not what it should be");
+    }
+  }
+
+  /** A signed order, as the options --text and --signatures name its files. */
+  static SignedOrder signed(Map<String, String> options) throws IOException, SignerMain.UsageException {
     var text = SafeFiles.read(Path.of(SignerMain.required(options, "--text")), OrderText.LENGTH_MAX);
     var signatures = new ArrayList<Bytes>();
     var lines = new String(SafeFiles.read(Path.of(SignerMain.required(options, "--signatures")), 64 * 1024),
@@ -66,14 +80,7 @@ final class OrderCommands {
         throw new IOException("a line of --signatures " + notBase64.getMessage());
       }
     }
-    var reply = ask(Path.of(SignerMain.required(options, "--socket")),
-        new Obey(new SignedOrder(Bytes.of(text), signatures), Bytes.of(content(options))));
-    switch (reply) {
-      case SignerReply.Obeyed(var number) -> out.println("order " + number + " was obeyed");
-      case SignerReply.Refused(var reason, var message) ->
-        throw new IOException("the signer refuses (" + reason + "): " + message);
-      default -> throw new IOException("the signer's answer is not what it should be");
-    }
+    return new SignedOrder(Bytes.of(text), signatures);
   }
 
   /** One question to the signer that runs. */
@@ -98,9 +105,9 @@ final class OrderCommands {
     }
   }
 
-  private static byte[] content(Map<String, String> options) throws IOException {
+  private static byte[] content(Map<String, String> options, int most) throws IOException {
     var file = options.get("--content");
-    return file == null ? new byte[0] : SafeFiles.read(Path.of(file), MOST_CONTENT);
+    return file == null ? new byte[0] : SafeFiles.read(Path.of(file), most);
   }
 
   private static Duration life(Map<String, String> options) throws SignerMain.UsageException {

@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 import io.bursar.approval.OrderText;
 import io.bursar.permit.SignerRefusal;
@@ -19,10 +21,27 @@ final class Orders {
 
   private final Quorum quorum;
   private final Approvers approvers;
+  private final Map<String, Deed> deeds;
+
+  /** What an order of one kind has done. It uses the order up once it sees that it can do it. */
+  interface Deed {
+    /**
+     * Does what the order says, or nothing.
+     *
+     * @return why not; empty if it is done
+     */
+    Optional<String> obey(OrderText text, Obey request, Instant now) throws IOException;
+  }
 
   Orders(Quorum quorum, Approvers approvers) {
+    this(quorum, approvers, Map.of());
+  }
+
+  /** @param deeds more kinds of orders, by name */
+  Orders(Quorum quorum, Approvers approvers, Map<String, Deed> deeds) {
     this.quorum = quorum;
     this.approvers = approvers;
+    this.deeds = Map.copyOf(deeds);
   }
 
   /** Who may approve. */
@@ -57,7 +76,13 @@ final class Orders {
     return switch (text.order()) {
       case "approvers" -> approvers.learn(request.order(), content, now);
       case "root" -> replaceRoots(request, content, now);
-      default -> Optional.of("there is no order `" + text.order() + "`; there are `approvers` and `root`");
+      default -> {
+        var deed = deeds.get(text.order());
+        yield deed == null
+            ? Optional.of("there is no order `" + text.order() + "`; there are `approvers`, `root`, "
+                + deeds.keySet().stream().sorted().map(name -> "`" + name + "`").collect(Collectors.joining(", ")))
+            : deed.obey(text, request, now);
+      }
     };
   }
 

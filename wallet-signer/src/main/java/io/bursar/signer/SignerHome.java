@@ -15,7 +15,7 @@ import io.bursar.permit.PermitKeys;
 /**
  * The directory that holds everything a signer must not lose: {@code kek.conf} (how the key encryption key is had; {@link KekFiles}),
  * {@code kek.key} (that key itself, in development), {@code permit.pub}, {@code keys/}, {@code journal}, {@code log.conf} (the
- * key of the log, wrapped), {@code heads/}, {@code approvers/}, and what it can make again: {@code native/}, {@code lock}.
+ * key of the log, wrapped), {@code heads/}, {@code approvers/}, {@code import.conf}, {@code recovery.pub}, {@code exports/}, and what it can make again: {@code native/}, {@code lock}.
  */
 final class SignerHome {
   private static final int MOST_TEXT_BYTES = 4096;
@@ -52,6 +52,21 @@ final class SignerHome {
     return keks;
   }
 
+  /** What keys on their way into this signer are sealed to. */
+  Path importKey() {
+    return directory.resolve("import.conf");
+  }
+
+  /** What backups are sealed to, once an order has said so. */
+  Path recoveryKey() {
+    return directory.resolve("recovery.pub");
+  }
+
+  /** Keys that were given out by an order, each sealed to who shall have it. */
+  Path exports() {
+    return directory.resolve("exports");
+  }
+
   /** Where a running rotation says how far it is. */
   Path rotationProgress() {
     return directory.resolve("rotation");
@@ -84,6 +99,7 @@ final class SignerHome {
     }
     makePermitKeys(permitKey.toAbsolutePath());
     LogKeyFile.initialize(logKey(), ring, origin);
+    ImportKeyFile.initialize(importKey(), ring);
   }
 
   /** The key of the log and what the log is called. */

@@ -42,8 +42,6 @@ public final class SignerMain {
                                  [--log-proof required|off] [--require-hardening]
              wallet-signer log-key     --home DIR --tenant ID
              wallet-signer forget-head --home DIR --tenant ID
-             wallet-signer rotate-kek  --home DIR [KEK]
-             wallet-signer kek-status  --home DIR
              wallet-signer order-text  --home DIR --order NAME --subject ID|all [--content FILE] [--valid PT12H]
              wallet-signer order       --socket PATH --text FILE --signatures FILE [--content FILE]
              wallet-signer --help | --version
@@ -61,15 +59,6 @@ public final class SignerMain {
         --log-proof off         sign without proof that the payment was authorized on the record; for development,
                                 refused if BURSAR_MODE is production
         --require-hardening     do not start unless every measure that keeps others out of this process is in force
-      KEK is one of these, and says where the key encryption key is:
-        --kek-file FILE         unencrypted in FILE (default DIR/kek.key); for development, refused if BURSAR_MODE is
-                                production
-        --passphrase-file FILE  made from the passphrase in FILE by Argon2id
-        --pkcs11-library FILE --pkcs11-slot NUMBER --pkcs11-pin-file FILE
-                                in an HSM, which makes it and never lets it out
-      rotate-kek   makes a new key encryption key, where the last one is if nothing else is said, and brings all keys
-                   under it, also while the signer runs; run it again to go on with a rotation that was stopped
-      kek-status   says which key encryption keys are in use and how far a rotation is
       log-key      prints the public key of a tenant's log, as verifiers take it
       forget-head  forgets the last head that was signed for a tenant's log, so that a log which was rewritten is signed
                    again. Every verifier and witness will see the break. Stop the signer first
@@ -111,7 +100,7 @@ public final class SignerMain {
       var rest = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
       boolean production = "production".equals(environment.get("BURSAR_MODE"));
       switch (command) {
-        case "--help" -> out.print(HELP);
+        case "--help" -> out.print(HELP + KeyCommands.HELP);
         case "--version" -> out.println("wallet-signer " + version());
         case "init" -> init(
             options(rest, KeyCommands.withKek("--home", "--permit-key", "--origin", "--root-set")), production, out);
@@ -124,8 +113,6 @@ public final class SignerMain {
           var home = new SignerHome(Path.of(required(options, "--home")), production);
           out.println(LogKeyFile.read(home.logKey()).key(tenant(options)).text());
         }
-        case "rotate-kek" -> KeyCommands.rotate(options(rest, KeyCommands.withKek("--home")), production, out);
-        case "kek-status" -> KeyCommands.status(options(rest, Set.of("--home")), production, out);
         case "order-text" -> {
           var options = options(rest, Set.of("--home", "--order", "--subject", "--content", "--valid"));
           OrderCommands.text(new SignerHome(Path.of(required(options, "--home")), production), options, out);
@@ -133,8 +120,7 @@ public final class SignerMain {
         case "order" ->
           OrderCommands.send(options(rest, Set.of("--socket", "--text", "--signatures", "--content")), out);
         case "forget-head" -> forgetHead(options(rest, Set.of("--home", "--tenant")), production, out);
-        default -> throw new UsageException(
-            command.isEmpty() ? "a command is missing" : "there is no command `" + command + "`");
+        default -> KeyCommands.run(command, rest, production, out);
       }
       return OK;
     } catch (UsageException misused) {
@@ -210,7 +196,9 @@ public final class SignerMain {
       var logKey = LogKeyFile.read(home.logKey());
       var seed = logKey.unwrap(keks);
       var log = LogSigner.open(logKey.origin(), seed, home.heads(), logProof); // which has a copy of its own
-      var orders = orders(home, logKey.origin(), production);
+      var quorum = quorum(home, logKey.origin(), production);
+      var orders = new Orders(quorum, Approvers.open(home.approvers(), quorum),
+          new KeyOrders(home, keks, keystore, quorum).deeds());
       Arrays.fill(seed, (byte) 0);
       if (keystore.size() > 0 && !Files.exists(home.journal())) {
         throw new IOException("the journal `" + home.journal() + "` is missing, though there are keys; restore it, "
@@ -243,14 +231,14 @@ public final class SignerMain {
     }
   }
 
-  private static Orders orders(SignerHome home, String origin, boolean production) throws IOException {
+  private static Quorum quorum(SignerHome home, String origin, boolean production) throws IOException {
     var quorum = Quorum.open(home.approvers(), origin);
     if (production && quorum.threshold() < 2) {
       throw new IOException(
           "production needs a root set of approvers with a threshold of 2 or more, so that no process and no "
               + "single person can say who approves; give it with `init --root-set FILE`");
     }
-    return new Orders(quorum, Approvers.open(home.approvers(), quorum));
+    return quorum;
   }
 
   /** On SIGTERM: lets what was asked be answered, then waits until the journal is closed. */
@@ -281,7 +269,7 @@ public final class SignerMain {
     };
   }
 
-  private static Map<String, String> options(String[] arguments, Set<String> known) throws UsageException {
+  static Map<String, String> options(String[] arguments, Set<String> known) throws UsageException {
     var options = new HashMap<String, String>();
     for (int i = 0; i < arguments.length; i++) {
       var name = arguments[i];
