@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 
 import javax.net.ssl.SSLException;
 
@@ -27,6 +28,7 @@ import org.apache.hc.core5.http.ContentType;
 import org.apache.hc.core5.http.config.Http1Config;
 import org.apache.hc.core5.http.io.entity.ByteArrayEntity;
 import org.apache.hc.core5.util.Timeout;
+import org.jspecify.annotations.Nullable;
 
 import io.bursar.json.JsonText;
 import io.bursar.spend.Id;
@@ -103,23 +105,27 @@ public final class WebhookSender implements AutoCloseable {
     post.setEntity(
         new ByteArrayEntity(body, ContentType.APPLICATION_JSON.withCharset((java.nio.charset.Charset) null)));
     var deadline = deadlines.schedule(post::cancel, settings.whole.toMillis(), TimeUnit.MILLISECONDS);
+    var answered = new AtomicReference<@Nullable Attempt>();
     try {
-      return http.execute(post, response -> attempt(post, response));
+      return http.execute(post, response -> attempt(post, response, answered));
     } catch (IOException e) {
-      return new Attempt(null, post.isCancelled() ? timeOut() : reason(e), false);
+      var attempt = answered.get();
+      return attempt != null ? attempt : new Attempt(null, post.isCancelled() ? timeOut() : reason(e), false);
     } finally {
       deadline.cancel(false);
     }
   }
 
-  private static Attempt attempt(HttpPost post, ClassicHttpResponse response) throws IOException {
-    int status = response.getCode();
+  private static Attempt attempt(HttpPost post, ClassicHttpResponse response,
+      AtomicReference<@Nullable Attempt> answered) throws IOException {
+    var attempt = result(response.getCode());
     var entity = response.getEntity();
     if (entity != null && entity.getContent() != null
         && entity.getContent().readNBytes(ANSWER_BYTES_MAX + 1).length > ANSWER_BYTES_MAX) {
+      answered.set(attempt);
       post.cancel(); // or the rest of it would be read to its end
     }
-    return result(status);
+    return attempt;
   }
 
   private static Attempt result(int status) {

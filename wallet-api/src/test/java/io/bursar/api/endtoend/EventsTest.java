@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -91,6 +92,7 @@ final class EventsTest {
   private static final class Stream implements AutoCloseable {
     private final List<Json.Obj> events = new CopyOnWriteArrayList<>();
     private final List<String> ids = new CopyOnWriteArrayList<>();
+    private final InputStream body;
     private final BufferedReader reader;
 
     Stream(String key, String query, @Nullable String lastEventId) throws IOException, InterruptedException {
@@ -103,7 +105,8 @@ final class EventsTest {
       var response = HTTP.send(request.build(), BodyHandlers.ofInputStream());
       assertThat(response.statusCode()).isEqualTo(200);
       assertThat(response.headers().firstValue("Content-Type").orElse("")).startsWith("text/event-stream");
-      reader = new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8));
+      body = response.body();
+      reader = new BufferedReader(new InputStreamReader(body, StandardCharsets.UTF_8));
       assertThat(reader.readLine()).isEqualTo("retry: 1000");
       var _ = Thread.ofVirtual().start(this::read);
     }
@@ -133,7 +136,7 @@ final class EventsTest {
 
     @Override
     public void close() throws IOException {
-      reader.close();
+      body.close(); // not the reader, whose lock is with who waits for the next line
     }
   }
 
