@@ -25,7 +25,7 @@ public final class ManySpends {
         INSERT INTO spend (tenant_id, spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, method,
             effect, reason_codes, audit_seq, decided_at)
           SELECT s.tenant_id, m.id, w.agent_id, w.wallet_id, m.n::text, s.fingerprint, s.asset_id, m.n,
-            substr(sha256(m.n::text::bytea), 1, 20), s.method, s.effect, s.reason_codes, 100 + m.n, m.at
+            substr(sha256(m.n::text::bytea), 1, 20), s.method, s.effect, s.reason_codes, 1000 + m.n, m.at
           FROM made m JOIN unnest('{%2$s}'::uuid[]) WITH ORDINALITY AS u(wallet_id, no) ON u.no = m.n %% %4$d + 1
           JOIN wallet w ON w.wallet_id = u.wallet_id, spend s WHERE s.idempotency_key = '%3$s';
         INSERT INTO payment (tenant_id, spend_id, wallet_id, state, audit_seq, charged_at, due_at, updated_at, nonce,
@@ -33,7 +33,7 @@ public final class ManySpends {
           SELECT s.tenant_id, s.spend_id, s.wallet_id, 'confirmed', s.audit_seq, s.decided_at, s.decided_at, s.decided_at,
             s.audit_seq, '\\x01', '\\x02' FROM spend s JOIN made m ON m.id = s.spend_id;
         INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
-          SELECT e.tenant_id, 100 + m.n, m.at, e.kind, m.id, e.payload, e.leaf_hash
+          SELECT e.tenant_id, 1000 + m.n, m.at, e.kind, m.id, e.payload, e.leaf_hash
           FROM made m, audit_entry e WHERE e.kind = 'authorization'
             AND e.subject = (SELECT spend_id FROM spend WHERE idempotency_key = '%3$s');
         DROP TABLE made""".formatted(count,
