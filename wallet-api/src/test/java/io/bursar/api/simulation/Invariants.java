@@ -146,7 +146,10 @@ final class Invariants {
     }
   }
 
-  /** I7: final is final; what is confirmed or reverted is so on the chain, deep enough, and what is given back was never signed. */
+  /**
+   * I7: final is final; what is confirmed or reverted is so on the chain, deep enough, and what is given back was never sent, or
+   * somebody else has its nonce.
+   */
   private void whatIsFinalStaysAndIsTrue(List<Row> rows) {
     for (var row : rows) {
       var before = finals.get(row.spendId);
@@ -157,7 +160,8 @@ final class Invariants {
         continue;
       }
       finals.put(row.spendId, row);
-      if (row.isVoid() && firstSent.containsKey(row.payee)) {
+      var sent = firstSent.get(row.payee);
+      if (row.isVoid() && sent != null && !("failed".equals(row.state) && world.chain().isForeign(sent))) {
         find("I7: a spend is " + row.state + " though it was signed and sent");
       }
       if ("confirmed".equals(row.state) || "reverted".equals(row.state)) {
@@ -277,7 +281,7 @@ final class Invariants {
         find("I2: a spend is " + row.state + ", and the chain says otherwise");
       }
       if (!row.isFinal() && leaked.isEmpty()) {
-        find("I8: a spend is still " + row.state);
+        find("I8: a spend is still " + row.state + ": " + whyItWaits(row.spendId));
       }
     }
     if (!paid.isEmpty()) {
@@ -285,6 +289,20 @@ final class Invariants {
     }
     if (headSize != range.size() || !everythingIsUnderAHead()) {
       find("I6: entries are left that no head is over");
+    }
+  }
+
+  /** All that its row says of a payment that does not go on. */
+  private String whyItWaits(UUID spendId) {
+    try (var statement = connection.prepareStatement("""
+        SELECT row_to_json(p)::text FROM payment p WHERE tenant_id = ? AND spend_id = ?""")) {
+      statement.setObject(1, world.tenant());
+      statement.setObject(2, spendId);
+      try (var row = statement.executeQuery()) {
+        return row.next() ? row.getString(1) : "it has no payment";
+      }
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
     }
   }
 

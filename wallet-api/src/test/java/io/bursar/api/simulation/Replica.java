@@ -1,5 +1,6 @@
 package io.bursar.api.simulation;
 
+import java.net.URI;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Clock;
@@ -38,6 +39,7 @@ import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 /** One process of the service: its lane, its sequencer and its settlement, which forget everything when it is killed. */
 final class Replica {
   private static final Duration SIGNER_TIMEOUT = Duration.ofSeconds(60);
+  private static final URI NOWHERE = URI.create("http://127.0.0.1:1");
   private static final Duration CHAIN_TIMEOUT = Duration.ofSeconds(60);
   private static final int WALLETS_AT_ONCE = 8;
 
@@ -74,8 +76,8 @@ final class Replica {
     var payments = new PaymentStore(database, audit, new Reservations(database),
         new PaymentStore.Settings(world.unconfirmedMax(), PaymentStore.Settings.DEFAULT.lease()));
     var metrics = new SettlementMetrics(new SimpleMeterRegistry(), new Alarms(database, audit));
-    var chain = new Chain(new Chain.Settings(World.CHAIN, world.node().endpoint(), world.confirmations(), World.FEES,
-        CHAIN_TIMEOUT));
+    var chain = new Chain(new Chain.Settings(World.CHAIN, NOWHERE, world.confirmations(), World.FEES, CHAIN_TIMEOUT),
+        world.node());
     var permits = new PermitIssuer(world.permitKey(), Clock.systemUTC());
     var steps = new PaymentSteps(payments, Map.of(World.CHAIN, chain),
         new TransferSigner(signer, permits, log, Duration.ZERO), PaymentSteps.Settings.DEFAULT, metrics, effects());

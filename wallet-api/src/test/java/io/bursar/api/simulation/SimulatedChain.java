@@ -116,6 +116,13 @@ final class SimulatedChain {
         .count();
   }
 
+  /** Whether somebody else's transaction has the nonce of this one. */
+  synchronized boolean isForeign(Transaction ours) {
+    return contents.values().stream().flatMap(List::stream)
+        .anyMatch(mined -> mined.transaction.payee == null && mined.transaction.from.equals(ours.from)
+            && mined.transaction.nonce == ours.nonce);
+  }
+
   /** Every transfer that took place, as the chain is now. */
   synchronized List<Mined> transfers() {
     return blocks.stream().flatMap(block -> contents.getOrDefault(block, List.of()).stream())

@@ -1,12 +1,6 @@
 package io.bursar.api.simulation;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.math.BigInteger;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.URI;
-import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -14,136 +8,90 @@ import java.util.function.Consumer;
 
 import org.jspecify.annotations.Nullable;
 
-import com.sun.net.httpserver.HttpExchange;
-import com.sun.net.httpserver.HttpServer;
-
+import io.bursar.api.chain.Rpc;
+import io.bursar.api.chain.RpcReply;
 import io.bursar.api.simulation.SimulatedChain.Transaction;
 import io.bursar.money.Address;
 import io.bursar.permit.Digest32;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The JSON-RPC of a node of the simulated chain, over HTTP, with everything that goes wrong on the way. */
-final class SimulatedNode implements AutoCloseable {
+/**
+ * A node of the simulated chain, with everything that goes wrong on the way to it: silence before or after the fact, answers for a moment
+ * that is past, and lies.
+ */
+final class SimulatedNode implements Rpc {
   private static final long CHAIN_ID = 31337;
   private static final String TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
   private static final List<String> LIES = List.of("already known", "nonce too low", "intrinsic gas too low",
       "insufficient funds for gas * price + value", "transaction underpriced");
 
-  /** How an answer ends: with a result, or with the node's refusal. */
-  private record Answer(@Nullable JsonNode result, @Nullable String refusal) {}
-
-  private final HttpServer server;
+  private final SimulatedChain chain;
+  private final Chance chance;
+  private final Address token;
+  private final int rate;
   private final JsonMapper json = JsonMapper.shared();
-  private volatile @Nullable Behind behind;
+  private Consumer<Transaction> sent = transaction -> {};
+  private boolean away;
 
   /**
-   * What is behind the node now.
+   * A node.
    *
-   * @param faults in ten thousand calls
-   * @param sent told of every transaction that the node was given, before anything is done with it
+   * @param rate of its faults, in ten thousand calls
    */
-  record Behind(SimulatedChain chain, Chance chance, Address token, int faults, Consumer<Transaction> sent) {}
-
-  SimulatedNode() {
-    // Otherwise every answer waits for the acknowledgement of its headers.
-    System.setProperty("sun.net.httpserver.nodelay", "true");
-    try {
-      server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 64);
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
-    server.createContext("/", this::handle);
-    server.start();
+  SimulatedNode(SimulatedChain chain, Chance chance, Address token, int rate) {
+    this.chain = chain;
+    this.chance = chance;
+    this.token = token;
+    this.rate = rate;
   }
 
-  void standBefore(Behind next) {
-    behind = next;
+  /** Whom to tell of every transaction that it is given, before anything is done with it. */
+  void tell(Consumer<Transaction> next) {
+    sent = next;
   }
-
-  URI endpoint() {
-    return URI.create("http://127.0.0.1:" + server.getAddress().getPort());
-  }
-
-  private void handle(HttpExchange exchange) throws IOException {
-    try (exchange) {
-      var request = json.readTree(exchange.getRequestBody().readAllBytes());
-      var now = java.util.Objects.requireNonNull(behind);
-      var chance = now.chance;
-      boolean fails = away || chance.strikes(Fault.NODE_FAILED, now.faults);
-      if (fails && (away || chance.percent(50))) {
-        reply(exchange, 503, "not now");
-        return;
-      }
-      var answer = json.createObjectNode().put("jsonrpc", "2.0");
-      answer.set("id", request.get("id"));
-      var said = new Call(now, request.path("method").asString(""), request.path("params")).answer();
-      if (said.refusal == null) {
-        answer.set("result", said.result);
-      } else {
-        answer.putObject("error").put("code", -32000).put("message", said.refusal);
-      }
-      if (!fails) {
-        reply(exchange, 200, json.writeValueAsString(answer));
-        return;
-      }
-      switch (chance.below(4)) {
-        case 0 -> reply(exchange, 500, "failed after the fact");
-        case 1 -> reply(exchange, 429, "too many requests");
-        case 2 -> reply(exchange, 200, "<html>the wrong door</html>");
-        default -> reply(exchange, 200, json.writeValueAsString(answer.put("id", -1)));
-      }
-    } catch (RuntimeException e) {
-      failure = e;
-    }
-  }
-
-  private volatile boolean away;
-  private volatile @Nullable RuntimeException failure;
 
   /** Whether it answers nothing for now. */
   void away(boolean now) {
     away = now;
   }
 
-  /** What the node itself could not do, or what was found when it was given a transaction; null if all is well. */
-  @Nullable
-  RuntimeException failure() {
-    return failure;
-  }
-
-  private static void reply(HttpExchange exchange, int status, String body) throws IOException {
-    var bytes = body.getBytes(StandardCharsets.UTF_8);
-    exchange.sendResponseHeaders(status, bytes.length);
-    exchange.getResponseBody().write(bytes);
+  @Override
+  public RpcReply call(String method, Object... params) {
+    boolean fails = away || chance.strikes(Fault.NODE_FAILED, rate);
+    if (fails && (away || chance.percent(50))) {
+      return new RpcReply.Silence("the node does not answer");
+    }
+    var array = json.createArrayNode();
+    for (var param : params) {
+      array.add(json.<JsonNode>valueToTree(param));
+    }
+    var reply = new Call(method, array).answer();
+    return fails ? new RpcReply.Silence("the node's answer is lost") : reply;
   }
 
   /** One question. */
   private final class Call {
-    private final Behind now;
-    private final SimulatedChain chain;
     private final String method;
     private final JsonNode params;
 
-    Call(Behind now, String method, JsonNode params) {
-      this.now = now;
-      this.chain = now.chain;
+    Call(String method, JsonNode params) {
       this.method = method;
       this.params = params;
     }
 
     private boolean stale() {
-      return now.chance.strikes(Fault.NODE_STALE, now.faults);
+      return chance.strikes(Fault.NODE_STALE, rate);
     }
 
     private boolean lies() {
-      return now.chance.strikes(Fault.NODE_LIED, now.faults / 2);
+      return chance.strikes(Fault.NODE_LIED, rate / 2);
     }
 
-    Answer answer() {
+    RpcReply answer() {
       return switch (method) {
         case "eth_chainId" -> number(CHAIN_ID);
-        case "eth_blockNumber" -> number(Math.max(0, chain.head().number() - (stale() ? 1 + now.chance.below(3) : 0)));
+        case "eth_blockNumber" -> number(Math.max(0, chain.head().number() - (stale() ? 1 + chance.below(3) : 0)));
         case "eth_feeHistory" -> fees();
         case "eth_estimateGas" -> estimate();
         case "eth_getBalance" -> result(quantity(BigInteger.TEN.pow(21)));
@@ -153,26 +101,26 @@ final class SimulatedNode implements AutoCloseable {
         case "eth_getBlockByNumber" -> block();
         case "eth_getTransactionReceipt" -> receipt();
         case "eth_sendRawTransaction" -> send();
-        default -> new Answer(null, "the method " + method + " does not exist");
+        default -> refusal("the method " + method + " does not exist");
       };
     }
 
-    private Answer fees() {
+    private RpcReply fees() {
       var history = json.createObjectNode().put("oldestBlock", "0x1");
       history.putArray("baseFeePerGas").add(quantity(chain.baseFee())).add(quantity(chain.baseFee()));
       history.putArray("reward").addArray().add("0x5f5e100");
-      return new Answer(history, null);
+      return new RpcReply.Result(history);
     }
 
-    private Answer estimate() {
+    private RpcReply estimate() {
       var call = params.path(0);
       var amount = new BigInteger(text(call.path("data")).substring(74), 16);
       return chain.balanceOf(Address.parse(text(call.path("from")))).compareTo(amount) < 0
-          ? new Answer(null, "execution reverted: transfer amount exceeds balance")
+          ? refusal("execution reverted: transfer amount exceeds balance")
           : number(48_000);
     }
 
-    private Answer block() {
+    private RpcReply block() {
       var tag = text(params.path(0));
       var found = tag.startsWith("0x")
           ? chain.block(Long.parseLong(tag.substring(2), 16))
@@ -182,10 +130,10 @@ final class SimulatedNode implements AutoCloseable {
       }
       var block = json.createObjectNode().put("number", "0x" + Long.toHexString(found.get().number()))
           .put("hash", "0x" + found.get().hash()).put("baseFeePerGas", quantity(chain.baseFee()));
-      return new Answer(block, null);
+      return new RpcReply.Result(block);
     }
 
-    private Answer receipt() {
+    private RpcReply receipt() {
       var found = chain.find(Digest32.of(HexFormat.of().parseHex(text(params.path(0)).substring(2))));
       if (found.isEmpty() || stale()) {
         return result(null);
@@ -198,42 +146,46 @@ final class SimulatedNode implements AutoCloseable {
           .put("gasUsed", "0xbb80").put("effectiveGasPrice", quantity(transaction.fee()));
       var logs = receipt.putArray("logs");
       if (mined.succeeded() && transaction.payee() != null && !lies()) {
-        var log = logs.addObject().put("address", hex(now.token)).put("data", "0x" + hex64(transaction.amount()))
+        var log = logs.addObject().put("address", hex(token)).put("data", "0x" + hex64(transaction.amount()))
             .put("transactionHash", "0x" + transaction.hash());
         log.putArray("topics").add(TRANSFER_TOPIC).add("0x" + "0".repeat(24) + hex(transaction.from()).substring(2))
             .add("0x" + "0".repeat(24) + hex(transaction.payee()).substring(2));
       }
-      return new Answer(receipt, null);
+      return new RpcReply.Result(receipt);
     }
 
-    private Answer send() {
+    private RpcReply send() {
       var transaction = chain.decode(text(params.path(0)));
-      now.sent.accept(transaction);
+      sent.accept(transaction);
       if (lies()) {
-        if (now.chance.percent(50)) {
+        if (chance.percent(50)) {
           var _ = chain.submit(transaction);
         }
-        return new Answer(null, now.chance.one(LIES));
+        return refusal(chance.one(LIES));
       }
       return switch (chain.submit(transaction)) {
         case ACCEPTED -> result("0x" + transaction.hash());
-        case KNOWN -> new Answer(null, "already known");
-        case NONCE_TOO_LOW -> new Answer(null, "nonce too low: next nonce " + chain.count(transaction.from()));
-        case UNDERPRICED -> new Answer(null, "replacement transaction underpriced");
+        case KNOWN -> refusal("already known");
+        case NONCE_TOO_LOW -> refusal("nonce too low: next nonce " + chain.count(transaction.from()));
+        case UNDERPRICED -> refusal("replacement transaction underpriced");
       };
     }
 
-    private Answer number(long value) {
+    private RpcReply number(long value) {
       return result("0x" + Long.toHexString(value));
     }
 
-    private Answer word(BigInteger value) {
+    private RpcReply word(BigInteger value) {
       return result("0x" + hex64(value));
     }
 
-    private Answer result(@Nullable String value) {
-      return new Answer(json.valueToTree(value), null);
+    private RpcReply result(@Nullable String value) {
+      return new RpcReply.Result(json.valueToTree(value));
     }
+  }
+
+  private static RpcReply refusal(String message) {
+    return new RpcReply.Refusal(-32000, message);
   }
 
   private static String text(JsonNode node) {
@@ -250,10 +202,5 @@ final class SimulatedNode implements AutoCloseable {
 
   private static String hex(Address address) {
     return "0x" + HexFormat.of().formatHex(address.bytes());
-  }
-
-  @Override
-  public void close() {
-    server.stop(0);
   }
 }

@@ -18,7 +18,7 @@ import org.slf4j.LoggerFactory;
 import io.bursar.store.Database;
 import io.bursar.store.TestDatabase;
 
-/** What worlds are played on one after the other: a PostgreSQL whose clock can be set, a node, and threads that take turns. */
+/** What worlds are played on one after the other: a PostgreSQL whose clock can be set, and threads that take turns. */
 final class Stage implements AutoCloseable {
   static final int REPLICAS = 2;
   /** Held so that its level is not forgotten: every signature would be a line. */
@@ -28,7 +28,6 @@ final class Stage implements AutoCloseable {
   private final Path directory;
   private final Database observer;
   private final Connection connection;
-  private final SimulatedNode node = new SimulatedNode();
   private final List<Database> databases = new ArrayList<>();
   private final List<Actor> actors = new ArrayList<>();
 
@@ -79,10 +78,6 @@ final class Stage implements AutoCloseable {
     return connection;
   }
 
-  SimulatedNode node() {
-    return node;
-  }
-
   Path directory() {
     return directory;
   }
@@ -92,7 +87,6 @@ final class Stage implements AutoCloseable {
     actors.forEach(Actor::close);
     databases.forEach(Database::close);
     observer.close();
-    node.close();
     try (var files = Files.walk(directory)) {
       connection.close();
       for (var file : files.sorted(Comparator.reverseOrder()).toList()) {

@@ -43,6 +43,7 @@ final class World implements AutoCloseable {
   private final Chance chance;
   private final SimulatedTime time;
   private final SimulatedChain chain;
+  private final SimulatedNode node;
   private final SignerInProcess signer;
   private final PrivateKey permitKey;
   private final Path tiles;
@@ -81,6 +82,7 @@ final class World implements AutoCloseable {
     agent = directory.createAgent(tenant, "agent", "test").id();
     asset = directory.registerAsset(tenant, new Asset(CHAIN, Fixture.address(0xa0), "USDC", 6, "USD"), "test")
         .orElseThrow();
+    node = new SimulatedNode(chain, chance, asset.asset().contract(), 2 * rate);
     attachLimits(new PolicyStore(stage.observer(), audit, new CounterKeeping(stage.observer())));
     makeWallets(directory);
     InterruptedDatabase.interruptedBy(this);
@@ -193,7 +195,7 @@ final class World implements AutoCloseable {
   }
 
   SimulatedNode node() {
-    return stage.node();
+    return node;
   }
 
   SignerInProcess signer() {
@@ -210,10 +212,6 @@ final class World implements AutoCloseable {
 
   UUID tenant() {
     return tenant;
-  }
-
-  Address token() {
-    return asset.asset().contract();
   }
 
   List<Address> addresses() {
