@@ -114,6 +114,9 @@ run_signer() {
     rm -f "$socket"
     ln -s "$socket" "$SIGNER_SOCKET"
   fi
+  [[ -z ${BURSAR_SIGNER_ANCHOR:-} ]] || more+=(--anchor "$BURSAR_SIGNER_ANCHOR")
+  [[ -z ${BURSAR_SIGNER_REQUESTS_PER_SECOND:-} ]] || more+=(--requests-per-second "$BURSAR_SIGNER_REQUESTS_PER_SECOND")
+  [[ -z ${BURSAR_SIGNER_REFUSALS_PER_MINUTE:-} ]] || more+=(--refusals-per-minute "$BURSAR_SIGNER_REFUSALS_PER_MINUTE")
   hold signer 5 "${AS_SIGNER[@]}" "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
     serve --home "$HOME_DIR/signer" --socket "$socket" "${more[@]}"
 }

@@ -6,7 +6,6 @@ import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Comparator;
 import java.util.List;
@@ -21,11 +20,14 @@ import io.bursar.permit.SignerReply.Healthy;
  * put together as {@link SignerMain} does, in a home that outlives it.
  */
 public final class SignerInProcess implements AutoCloseable {
+  /** A world's minutes pass in seconds: no rate of requests is too high in it. */
+  private static final RateAlarm.Bounds UNBOUNDED = new RateAlarm.Bounds(Integer.MAX_VALUE - 1, Integer.MAX_VALUE - 1);
+
   private final Path directory;
   private final SignerHome home;
   private @Nullable Running running;
 
-  private record Running(FileLock lock, Journal journal, SignerServer server, Thread thread) {}
+  private record Running(FileLock lock, Fences fences, SignerServer server, Thread thread) {}
 
   /** A new signer without keys, not started yet, in a directory of its own below the one given. */
   public SignerInProcess(Path parent) {
@@ -60,14 +62,11 @@ public final class SignerInProcess implements AutoCloseable {
       var curve = Curve.SHARED;
       var logKey = LogKeyFile.read(home.logKey());
       var log = LogSigner.open(logKey.origin(), logKey.unwrap(keks), home.heads(), true);
-      var journal = Journal.open(home.journal(), Instant.now());
-      var quorum = Quorum.open(home.approvers(), logKey.origin());
+      var fences = Fences.open(home, logKey.origin(), home.anchor(), UNBOUNDED, false);
       var signer = new Signer(new Signer.Permits(home.permitKey(), InstantSource.system()),
-          Keystore.open(home.keys(), keks, curve), journal, log,
-          new Orders(quorum, Approvers.open(home.approvers(), quorum)),
-          new Healthy("simulated", curve.name(), List.of()));
+          Keystore.open(home.keys(), keks, curve), fences, log, new Healthy("simulated", curve.name(), List.of()));
       var server = SignerServer.bind(signer, socket(), home.user(), Optional.empty(), SignerServer.Limits.DEFAULT);
-      running = new Running(lock, journal, server, Thread.ofPlatform().daemon().name("signer").start(server::run));
+      running = new Running(lock, fences, server, Thread.ofPlatform().daemon().name("signer").start(server::run));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -78,7 +77,7 @@ public final class SignerInProcess implements AutoCloseable {
     if (running != null) {
       running.server.close();
       try {
-        running.journal.close();
+        running.fences.close();
         running.lock.acquiredBy().close();
       } catch (IOException e) {
         throw new UncheckedIOException(e);

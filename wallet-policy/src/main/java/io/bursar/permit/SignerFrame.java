@@ -8,18 +8,23 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.permit.SignerReply.AuthorizationSigned;
+import io.bursar.permit.SignerReply.Frozen;
 import io.bursar.permit.SignerReply.HeadIs;
 import io.bursar.permit.SignerReply.HeadSigned;
 import io.bursar.permit.SignerReply.Healthy;
 import io.bursar.permit.SignerReply.KeyCreated;
 import io.bursar.permit.SignerReply.LogKeyIs;
+import io.bursar.permit.SignerReply.MarkIs;
 import io.bursar.permit.SignerReply.Obeyed;
 import io.bursar.permit.SignerReply.Refused;
 import io.bursar.permit.SignerReply.Signed;
 import io.bursar.permit.SignerRequest.CreateKey;
 import io.bursar.permit.SignerRequest.Evidence;
+import io.bursar.permit.SignerRequest.Freeze;
 import io.bursar.permit.SignerRequest.Health;
+import io.bursar.permit.SignerRequest.Lift;
 import io.bursar.permit.SignerRequest.LogKey;
+import io.bursar.permit.SignerRequest.Mark;
 import io.bursar.permit.SignerRequest.Obey;
 import io.bursar.permit.SignerRequest.Sign;
 import io.bursar.permit.SignerRequest.SignHead;
@@ -41,6 +46,9 @@ import io.bursar.permit.SignerRequest.SignHead;
  *                         key (2 + n), signature (2 + n), credential id (2 + n), authenticator data (2 + n), client data (2 + n);
  *                         no credential id and no more for a key that signs the text itself
  *         17 obey         order (2 + n), count (1), that many signatures (2 + n), content (2 + n)
+ *         18 freeze       scope (1): 1 key, 2 tenant, 3 all; its id, zero for all (16); why (2 + n)
+ *         19 lift         scope (1), id (16), operator's key (32)
+ *         20 mark         known (1): 0 no, 1 yes; if so at (8), length (8), checksum (16)
  * reply  129 healthy      version (2 + n), backend (2 + n), count (1), that many facts (2 + n)
  *        130 key created  key (16), address (20)
  *        131 signed       raw transaction (2 + n), hash (32)
@@ -50,6 +58,8 @@ import io.bursar.permit.SignerRequest.SignHead;
  *        135 authorization signed
  *                         signature (2 + n), digest (32)
  *        144 obeyed       number (8)
+ *        145 frozen       scope (1), id (16), frozen (1): 0 no, 1 yes
+ *        146 mark is      at (8), length (8), checksum (16)
  *        255 refused      code (1), message (2 + n)
  * </pre>
  *
@@ -71,6 +81,9 @@ public final class SignerFrame {
   private static final int LOG_KEY = 6;
   private static final int SIGN_APPROVED = 16;
   private static final int OBEY = 17;
+  private static final int FREEZE = 18;
+  private static final int LIFT = 19;
+  private static final int MARK = 20;
   private static final int HEALTHY = 129;
   private static final int KEY_CREATED = 130;
   private static final int SIGNED = 131;
@@ -79,6 +92,8 @@ public final class SignerFrame {
   private static final int LOG_KEY_IS = 134;
   private static final int AUTHORIZATION_SIGNED = 135;
   private static final int OBEYED = 144;
+  private static final int FROZEN = 145;
+  private static final int MARK_IS = 146;
   private static final int REFUSED = 255;
 
   private SignerFrame() {}
@@ -132,6 +147,12 @@ public final class SignerFrame {
       case LogKey(var tenantId) -> out.u8(LOG_KEY).uuid(tenantId);
       case Obey(var order, var content) ->
         ApprovedWire.write(out.u8(OBEY), order).shortBytes(content.toByteArray());
+      case Freeze(var scope, var why) -> FenceWire.write(out.u8(FREEZE), scope).text(why);
+      case Lift(var scope, var key) -> FenceWire.write(out.u8(LIFT), scope).bytes(key.toByteArray());
+      case Mark(var known) -> {
+        out.u8(MARK).u8(known.isPresent() ? 1 : 0);
+        known.ifPresent(mark -> FenceWire.write(out, mark));
+      }
     }
     return frame(out);
   }
@@ -155,6 +176,8 @@ public final class SignerFrame {
       case HeadIs(var size, var root) -> out.u8(HEAD_IS).i64(size).digest(root);
       case LogKeyIs(var vkey) -> out.u8(LOG_KEY_IS).text(vkey);
       case Obeyed(var number) -> out.u8(OBEYED).i64(number);
+      case Frozen(var scope, var frozen) -> FenceWire.write(out.u8(FROZEN), scope).u8(frozen ? 1 : 0);
+      case MarkIs(var mark) -> FenceWire.write(out.u8(MARK_IS), mark);
       case Refused(var reason, var message) -> out.u8(REFUSED).u8(reason.code()).text(message);
     }
     return frame(out);
@@ -177,6 +200,9 @@ public final class SignerFrame {
       case SIGN_APPROVED -> new Sign(permit(in), Bytes.of(in.shortBytes()),
           Optional.of(new Evidence(Bytes.of(in.shortBytes()), Bytes.of(in.shortBytes()),
               Optional.of(ApprovedWire.approved(in)))));
+      case FREEZE -> new Freeze(FenceWire.scope(in), in.text());
+      case LIFT -> new Lift(FenceWire.scope(in), Bytes.of(in.bytes(Lift.KEY_BYTES)));
+      case MARK -> new Mark(FenceWire.flag(in) ? Optional.of(FenceWire.mark(in)) : Optional.empty());
       case OBEY -> new Obey(ApprovedWire.order(in), Bytes.of(in.shortBytes()));
       case SIGN_HEAD -> new SignHead(in.uuid(), in.i64(), in.digest(), in.i64(), proof(in));
       case LOG_KEY -> new LogKey(in.uuid());
@@ -203,6 +229,8 @@ public final class SignerFrame {
       case HEAD_IS -> new HeadIs(in.i64(), in.digest());
       case LOG_KEY_IS -> new LogKeyIs(in.text());
       case OBEYED -> new Obeyed(in.i64());
+      case FROZEN -> new Frozen(FenceWire.scope(in), FenceWire.flag(in));
+      case MARK_IS -> new MarkIs(FenceWire.mark(in));
       case REFUSED -> new Refused(SignerRefusal.ofCode(in.u8()), in.text());
       default -> throw new IllegalArgumentException("no reply has the type " + type);
     };

@@ -54,7 +54,17 @@ public enum SignerRefusal {
   /** What is given as an approval is not one of exactly this spend, by a key that the signer knows. */
   APPROVAL_INVALID(51, Remedy.STOP),
   /** The order is not signed by enough root keys, or is not the one that it is given for, or was obeyed before. */
-  ORDER_REFUSED(52, Remedy.STOP);
+  ORDER_REFUSED(52, Remedy.STOP),
+  /** The key is frozen, or its tenant, or all are. */
+  KEY_FROZEN(53, Remedy.STOP),
+  /** The transfer would break a ceiling that the signer itself keeps. */
+  OVER_CEILING(54, Remedy.STOP),
+  /** The spend was signed for another nonce, where it may still be paid. */
+  SPEND_CONFLICT(55, Remedy.STOP),
+  /** The journal does not hold what it once held: it was lost, or put back to an older copy. */
+  JOURNAL_REWOUND(56, Remedy.STOP),
+  /** The freeze is not lifted by who asks, but by an order where there is a root set, and otherwise by the operator. */
+  NOT_LIFTED(57, Remedy.STOP);
 
   /** What a caller can do about a refusal. */
   public enum Remedy {

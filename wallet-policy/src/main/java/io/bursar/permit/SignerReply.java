@@ -64,6 +64,16 @@ public sealed interface SignerReply {
   record Obeyed(long number) implements SignerReply {}
 
   /**
+   * Whether the scope is frozen now, as it was asked to be or not to be.
+   *
+   * @param scope what was asked
+   */
+  record Frozen(FreezeScope scope, boolean frozen) implements SignerReply {}
+
+  /** The journal holds what was asked about, and has come this far. */
+  record MarkIs(JournalMark mark) implements SignerReply {}
+
+  /**
    * Not done, and nothing was signed.
    *
    * @param reason stable

@@ -118,6 +118,39 @@ public sealed interface SignerRequest {
     }
   }
 
+  /**
+   * Sign nothing more, from now on, until the freeze is lifted. Whoever can connect can freeze.
+   *
+   * @param why for the log, at most {@link #WHY_MAX} characters
+   */
+  record Freeze(FreezeScope scope, String why) implements SignerRequest {
+    /** The longest reason. */
+    public static final int WHY_MAX = 200;
+  }
+
+  /**
+   * Lift a freeze, where there is no root set; with one it takes an order.
+   *
+   * @param operatorKey 32 bytes that only the signer's operator can read
+   */
+  record Lift(FreezeScope scope, Bytes operatorKey) implements SignerRequest {
+    /** Length of the operator's key. */
+    public static final int KEY_BYTES = 32;
+
+    /** Does not show the key. */
+    @Override
+    public String toString() {
+      return "Lift[" + scope + ", REDACTED]";
+    }
+  }
+
+  /**
+   * Does the journal still hold this? How far has it come?
+   *
+   * @param known the last mark that the caller has kept; empty if none
+   */
+  record Mark(Optional<JournalMark> known) implements SignerRequest {}
+
   /** What key signs the heads of the tenant's log? */
   record LogKey(UUID tenantId) implements SignerRequest {}
 }

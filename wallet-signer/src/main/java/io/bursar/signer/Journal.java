@@ -6,45 +6,35 @@ import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
-import java.util.UUID;
+import java.util.Optional;
 
 import org.jspecify.annotations.Nullable;
 
-import io.bursar.permit.AuthorizationIntent;
-import io.bursar.permit.Digest32;
+import io.bursar.money.Address;
+import io.bursar.money.Asset;
+import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
-import io.bursar.permit.PaymentIntent;
+import io.bursar.permit.JournalMark;
 import io.bursar.permit.Permit;
-import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignedPermit;
-import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent;
+import io.bursar.policy.Rule.GroupThreshold;
+import io.bursar.signer.JournalMemory.Judgement;
+import io.bursar.signer.JournalMemory.Pending;
 
 /**
- * The signer's own memory of what it agreed to sign: which permits are used, which payload has which nonce, and which spends are
- * paid how. It decides and records in one step, and answers {@link Outcome.Recorded} only once the record is on the disk. Threads
- * that record at the same time share one write and one fsync.
- *
- * <p>
- * A record, in a group of {@link JournalFile}, big-endian: its length after these two bytes (2), kind 1 = sign (1), time
- * in milliseconds since 1970 (8), permit (113), its signature (64), intent (the rest).
+ * The signer's own memory of what it agreed to sign: which permits are used, which payload has which nonce, how a spend is paid, what was spent of its
+ * ceilings, what is frozen. It decides and records in one step, and answers {@link Outcome.Recorded} only once the record is on the
+ * disk. Threads that record at the same time share one write and one fsync.
  */
 final class Journal implements AutoCloseable {
   /** The same transfer may be signed again at up to this many times the fees it was first signed at. */
   static final BigInteger MOST_FEE_FACTOR = BigInteger.TEN;
-
-  private static final int KIND_SIGN = 1;
-  private static final int PERMIT_AT = 2 + 1 + 8;
-  private static final int INTENT_AT = PERMIT_AT + Permit.ENCODED_BYTES + SignedPermit.SIGNATURE_BYTES;
-  private static final int FORGET_AT_LEAST = 10_000;
 
   /** What became of a request to record. Only after {@link Recorded} may the intent be signed. */
   sealed interface Outcome {
@@ -57,11 +47,26 @@ final class Journal implements AutoCloseable {
     /** The permit expired before permits that are forgotten by now: the clock went back. */
     record PermitForgotten() implements Outcome {}
 
-    /** Another payload has this nonce, or the spend was signed for in another way. */
-    record OtherTransfer() implements Outcome {}
+    /** Another payload has this nonce. */
+    record OtherPayload() implements Outcome {}
+
+    /** The spend was signed for another nonce, or in another way. */
+    record OtherPayment() implements Outcome {}
 
     /** The same payload was first signed at {@code first}, which allows no such fees. */
     record FeeOutOfBounds(TransferIntent.Gas first) implements Outcome {}
+
+    /** A freeze holds the key. */
+    record Frozen(FreezeScope scope, String why) implements Outcome {}
+
+    /** A ceiling would be broken. */
+    record OverCeiling(String why) implements Outcome {}
+
+    /** It is above a line of the ceilings, and these groups have not signed. */
+    record Unapproved(List<GroupThreshold> missing) implements Outcome {}
+
+    /** Somebody has shown that this journal once held more. */
+    record Rewound() implements Outcome {}
 
     /** The disk refused; nothing may be signed. */
     record NotDurable(IOException cause) implements Outcome {}
@@ -70,40 +75,54 @@ final class Journal implements AutoCloseable {
   /** Records that go to the disk together. */
   private static final class Batch {
     final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    final List<Permit> permits = new ArrayList<>();
-    final List<Intent> intents = new ArrayList<>();
+    final List<Pending> pending = new ArrayList<>();
     boolean done;
     @Nullable
     IOException failure;
   }
 
+  private final Path path;
   private final JournalFile file;
+  private final Optional<JournalAnchor> anchor;
   /** Held while a batch is written; taken before {@link #memory}, never after. */
   private final Object writing = new Object();
-  /** Guards everything below. */
-  private final Object memory = new Object();
-  /** Permit id to its expiry in milliseconds, for permits that have not expired or did so lately. */
-  private final FingerprintMap permits = new FingerprintMap();
-  /** Nonce slot, and spend, to the file offset of the record of what was first signed for it. */
-  private final FingerprintMap claims = new FingerprintMap();
-  private final Set<UUID> permitsInFlight = new HashSet<>();
-  private final Map<ByteBuffer, Intent> claimsInFlight = new HashMap<>();
+  /** Guards itself and everything below. */
+  private final JournalMemory memory;
   private Batch open = new Batch();
-  private long forgottenUntil;
-  private int forgetAbove = FORGET_AT_LEAST;
-  private long records;
+  private boolean rewound;
 
   /**
    * Opens a journal, made if it is not there, and reads it into memory.
    *
+   * @param anchor that says how far it had come; none where nothing is kept apart from it
    * @throws JournalFile.DamagedException if what was durable does not check
+   * @throws JournalAnchor.LostException if it had come further than it reaches now
    */
-  static Journal open(Path path, Instant now) throws IOException {
-    return new Journal(path, SafeFiles.open(path), now);
+  static Journal open(Path path, Optional<JournalAnchor> anchor, Ceilings ceilings, Instant now) throws IOException {
+    return new Journal(path, SafeFiles.open(path), anchor, ceilings, now);
   }
 
-  Journal(Path path, FileChannel channel, Instant now) throws IOException {
-    file = JournalFile.open(path, channel, (content, offset) -> load(content, offset, now));
+  Journal(Path path, FileChannel channel, Optional<JournalAnchor> anchor, Ceilings ceilings, Instant now)
+      throws IOException {
+    this.path = path;
+    this.anchor = anchor;
+    this.memory = new JournalMemory(ceilings);
+    file = JournalFile.open(path, channel, (content, offset) -> {
+      while (content.hasRemaining()) {
+        long at = offset + content.position();
+        memory.load(JournalRecord.read(content, at), at);
+      }
+    });
+    memory.forget(now.toEpochMilli());
+    if (anchor.isPresent()) {
+      try {
+        anchor.get().check(file);
+        anchor.get().move(file);
+      } catch (IOException | RuntimeException lost) {
+        file.close();
+        throw lost;
+      }
+    }
   }
 
   /** Bytes of an unfinished last write that opening cut away. */
@@ -111,10 +130,38 @@ final class Journal implements AutoCloseable {
     return file.cutBytes();
   }
 
-  /** How many records there are. */
+  /** How many transfers were agreed to. */
   long records() {
     synchronized (memory) {
-      return records;
+      return memory.records();
+    }
+  }
+
+  /** An asset that the ceilings list. */
+  Optional<Asset> asset(long chainId, Address contract) {
+    synchronized (memory) {
+      return memory.asset(chainId, contract);
+    }
+  }
+
+  /** Whether there are ceilings to count against. */
+  boolean hasCeilings() {
+    synchronized (memory) {
+      return memory.hasCeilings();
+    }
+  }
+
+  /** What is frozen, and why. */
+  Map<FreezeScope, String> frozen() {
+    synchronized (memory) {
+      return memory.frozen();
+    }
+  }
+
+  /** Whether somebody has shown that the journal once held more. */
+  boolean isRewound() {
+    synchronized (memory) {
+      return rewound;
     }
   }
 
@@ -125,106 +172,142 @@ final class Journal implements AutoCloseable {
    * @param signed what was verified
    * @param permit what {@code signed} says
    * @param intent what the permit names
+   * @param approved who has approved exactly this spend
    */
-  Outcome record(Instant now, SignedPermit signed, Permit permit, Intent intent) {
+  Outcome record(Instant now, SignedPermit signed, Permit permit, Intent intent,
+      SpendApprovals.Result.Counted approved) {
     Batch batch;
     synchronized (memory) {
-      Outcome verdict;
+      if (rewound) {
+        return new Outcome.Rewound();
+      }
+      Judgement judgement;
       try {
-        verdict = judge(permit, intent);
+        judgement = memory.judge(now, permit, intent, approved, this::read);
       } catch (IOException unreadable) {
         return new Outcome.NotDurable(unreadable);
       }
-      if (!(verdict instanceof Outcome.Recorded)) {
-        return verdict;
+      switch (judgement) {
+        case Judgement.Refused(var why) -> {
+          return why;
+        }
+        case Judgement.Agreed(var counted) -> {
+          batch = open;
+          var pending = new Pending(permit, intent, counted, batch.bytes.size());
+          memory.take(pending);
+          batch.pending.add(pending);
+          batch.bytes.writeBytes(new JournalRecord.Sign(now, signed, permit, intent).encode());
+        }
       }
-      batch = open;
-      // INVARIANT: from here to the end of the batch, whoever asks for this permit, nonce or spend meets these entries.
-      permitsInFlight.add(permit.permitId());
-      claims(intent).forEach(claim -> claimsInFlight.putIfAbsent(claim, intent));
-      batch.permits.add(permit);
-      batch.intents.add(intent);
-      batch.bytes.writeBytes(encode(now, signed, intent));
     }
     var failure = flush(batch, now);
     return failure == null ? new Outcome.Recorded() : new Outcome.NotDurable(failure);
+  }
+
+  /**
+   * Freezes, from this moment and for good.
+   *
+   * @return why it will not outlive this process; empty if it is durable. It holds all the same
+   */
+  Optional<IOException> freeze(FreezeScope scope, String why, Instant now) {
+    Batch batch;
+    synchronized (memory) {
+      if (!memory.freeze(scope, why)) {
+        return Optional.empty();
+      }
+      batch = open;
+      batch.bytes.writeBytes(new JournalRecord.Freeze(now, scope, why).encode());
+    }
+    var failure = flush(batch, now);
+    if (failure != null) {
+      synchronized (memory) {
+        memory.freezeForNow(scope);
+      }
+    }
+    return Optional.ofNullable(failure);
+  }
+
+  /**
+   * Lifts a freeze, once that is durable.
+   *
+   * @return why it was not
+   */
+  Optional<IOException> lift(FreezeScope scope, Instant now) {
+    Batch batch;
+    synchronized (memory) {
+      batch = open;
+      batch.bytes.writeBytes(new JournalRecord.Lift(now, scope).encode());
+    }
+    var failure = flush(batch, now);
+    if (failure == null) {
+      synchronized (memory) {
+        memory.lift(scope);
+      }
+    }
+    return Optional.ofNullable(failure);
+  }
+
+  /** Counts against other ceilings from now on, with all that was signed before. */
+  void ceilings(Ceilings next) throws IOException {
+    synchronized (writing) {
+      synchronized (memory) {
+        // Whoever is on the way to the disk was judged by the old ceilings: all of them must ask again.
+        memory.release(open.pending);
+        fail(open, new IOException("the ceilings have changed meanwhile"));
+        open = new Batch();
+        memory.ceilings(next);
+        JournalFile.open(path, FileChannel.open(path, StandardOpenOption.READ), (content, offset) -> {
+          while (content.hasRemaining()) {
+            long at = offset + content.position();
+            memory.count(JournalRecord.read(content, at), at);
+          }
+        }).close();
+      }
+    }
+  }
+
+  /** How far the journal has come. */
+  JournalMark mark(Instant now) {
+    synchronized (writing) {
+      return file.mark(now);
+    }
+  }
+
+  /**
+   * Holds the journal against a mark that somebody has kept. If it does not hold it, nothing more is signed, also after a restart,
+   * until a person has looked.
+   *
+   * @return whether it holds the mark
+   */
+  boolean holds(JournalMark known) throws IOException {
+    synchronized (writing) {
+      if (anchor.map(kept -> kept.isAccepted(known)).orElse(false) || file.holds(known)) {
+        return true;
+      }
+      synchronized (memory) {
+        rewound = true;
+      }
+      if (anchor.isPresent()) {
+        anchor.get().keep(known);
+      }
+      return false;
+    }
   }
 
   @Override
   public void close() throws IOException {
     synchronized (writing) {
       file.close();
-    }
-  }
-
-  private Outcome judge(Permit permit, Intent intent) throws IOException {
-    var id = permit.permitId();
-    if (permitsInFlight.contains(id)
-        || permits.get(id.getMostSignificantBits(), id.getLeastSignificantBits()) != 0) {
-      return new Outcome.PermitUsed();
-    }
-    if (permit.expiresAt().toEpochMilli() <= forgottenUntil) {
-      return new Outcome.PermitForgotten();
-    }
-    for (var claim : claims(intent)) {
-      var first = firstOf(claim);
-      var verdict = first == null ? new Outcome.Recorded() : judge(first, intent);
-      if (!(verdict instanceof Outcome.Recorded)) {
-        return verdict;
+      if (anchor.isPresent()) {
+        anchor.get().close();
       }
     }
-    return new Outcome.Recorded();
   }
 
-  /**
-   * INVARIANT: of all that is ever signed for one nonce, any two are the same payload and differ in their price alone; and a spend
-   * that is paid by an authorization is paid by that one and no other, and by no transfer.
-   *
-   * @param first what was signed first for a claim that {@code next} makes as well
-   */
-  private static Outcome judge(Intent first, Intent next) {
-    return switch (next) {
-      case TransferIntent transfer when first instanceof TransferIntent other ->
-        !other.slot().equals(transfer.slot())
-            ? new Outcome.Recorded() // the spend's claim: its nonces answer for themselves
-            : sameTransfer(other, transfer) ? judgeFees(other, transfer) : new Outcome.OtherTransfer();
-      case RelayIntent batch when first instanceof RelayIntent other ->
-        other.isSameBatch(batch) ? judgeFees(other, batch) : new Outcome.OtherTransfer();
-      case AuthorizationIntent authorization when authorization.equals(first) -> new Outcome.Recorded();
-      case TransferIntent _,RelayIntent _,AuthorizationIntent _ -> new Outcome.OtherTransfer();
-    };
-  }
-
-  private static boolean sameTransfer(TransferIntent first, TransferIntent next) {
-    return first.tenantId().equals(next.tenantId()) && first.spendId().equals(next.spendId())
-        && first.from().equals(next.from()) && first.transfer().equals(next.transfer());
-  }
-
-  private static Outcome judgeFees(TransactionIntent first, TransactionIntent next) {
-    return feesInBounds(first.gas(), next.gas()) ? new Outcome.Recorded() : new Outcome.FeeOutOfBounds(first.gas());
-  }
-
-  /**
-   * A replacement must not offer less for each unit of gas than the first did, nor more than ten times as much, nor cost
-   * more than ten times as much in all. So a caller can outbid a rising base fee, but not burn the account's coins.
-   */
-  private static boolean feesInBounds(TransferIntent.Gas first, TransferIntent.Gas next) {
-    return next.maxFeePerGas().compareTo(first.maxFeePerGas()) >= 0
-        && next.maxFeePerGas().compareTo(first.maxFeePerGas().multiply(MOST_FEE_FACTOR)) <= 0
-        && next.maxCost().compareTo(first.maxCost().multiply(MOST_FEE_FACTOR)) <= 0;
-  }
-
-  private @Nullable Intent firstOf(ByteBuffer claim) throws IOException {
-    var inFlight = claimsInFlight.get(claim);
-    if (inFlight != null) {
-      return inFlight;
-    }
-    long offset = claims.get(claim.getLong(0), claim.getLong(8));
-    if (offset == 0) {
-      return null;
-    }
-    int length = ByteBuffer.wrap(file.read(offset, 2)).getShort() & 0xffff;
-    return Intent.decode(file.read(offset + INTENT_AT, 2 + length - INTENT_AT));
+  /** The intent of the record that begins at an offset. */
+  private Intent read(long offset) throws IOException {
+    int length = 2 + (ByteBuffer.wrap(file.read(offset, 2)).getShort() & 0xffff);
+    return Intent.decode(file.read(offset + JournalRecord.INTENT_AT, length - JournalRecord.INTENT_AT));
   }
 
   /** Makes a batch durable, or waits for whoever is doing so. Null if it is durable, otherwise why not. */
@@ -239,111 +322,29 @@ final class Journal implements AutoCloseable {
       try {
         long offset = file.append(batch.bytes.toByteArray());
         synchronized (memory) {
-          settle(batch, offset);
-          forget(now.toEpochMilli());
+          memory.settle(batch.pending, offset, now);
+          batch.done = true;
+          if (!rewound) {
+            anchor.ifPresent(kept -> kept.move(file));
+          }
         }
       } catch (IOException | RuntimeException thrown) {
         var failure = thrown instanceof IOException io ? io : new IOException("the journal cannot be written", thrown);
         synchronized (memory) {
           // Whoever queued up meanwhile was judged against entries that are now void: all of them must ask again.
+          memory.release(batch.pending);
+          memory.release(open.pending);
           fail(batch, failure);
           fail(open, failure);
           open = new Batch();
-          permitsInFlight.clear();
-          claimsInFlight.clear();
         }
       }
       return batch.failure;
     }
   }
 
-  private void settle(Batch batch, long offset) {
-    long at = offset;
-    for (int i = 0; i < batch.permits.size(); i++) {
-      var intent = batch.intents.get(i);
-      remember(batch.permits.get(i), intent, at);
-      permitsInFlight.remove(batch.permits.get(i).permitId());
-      at += INTENT_AT + intent.encode().length;
-    }
-    // A later batch may wait on a claim too, but the durable entry answers for it from now on.
-    batch.intents.forEach(intent -> claims(intent).forEach(claimsInFlight::remove));
-    batch.done = true;
-  }
-
   private static void fail(Batch batch, IOException failure) {
     batch.failure = failure;
     batch.done = true;
-  }
-
-  private void remember(Permit permit, Intent intent, long offset) {
-    var id = permit.permitId();
-    permits.putIfAbsent(id.getMostSignificantBits(), id.getLeastSignificantBits(), permit.expiresAt().toEpochMilli());
-    claims(intent).forEach(claim -> claims.putIfAbsent(claim.getLong(0), claim.getLong(8), offset));
-    records++;
-  }
-
-  /** Forgets permits that expired before now, once they are many. The line they fell behind is kept. */
-  private void forget(long now) {
-    if (permits.size() < forgetAbove) {
-      return;
-    }
-    permits.removeIf(expiry -> {
-      boolean expired = expiry <= now;
-      if (expired) {
-        forgottenUntil = Math.max(forgottenUntil, expiry);
-      }
-      return expired;
-    });
-    forgetAbove = Math.max(FORGET_AT_LEAST, 2 * permits.size());
-  }
-
-  private void load(ByteBuffer content, long offset, Instant now) {
-    while (content.hasRemaining()) {
-      long at = offset + content.position();
-      int length = content.getShort() & 0xffff;
-      if (length <= INTENT_AT - 2 || length > content.remaining()) {
-        throw new IllegalStateException("the journal holds a record of another version at byte " + at);
-      }
-      var record = new byte[length];
-      content.get(record);
-      if (record[0] != KIND_SIGN) {
-        throw new IllegalStateException(
-            "the journal holds a record of the unknown kind " + record[0] + " at byte " + at);
-      }
-      var permit = Permit.decode(slice(record, PERMIT_AT - 2, Permit.ENCODED_BYTES));
-      remember(permit, Intent.decode(slice(record, INTENT_AT - 2, length - INTENT_AT + 2)), at);
-    }
-    forget(now.toEpochMilli());
-  }
-
-  private static byte[] encode(Instant now, SignedPermit signed, Intent intent) {
-    var bytes = intent.encode();
-    int length = INTENT_AT - 2 + bytes.length;
-    return ByteBuffer.allocate(2 + length).putShort((short) length).put((byte) KIND_SIGN).putLong(now.toEpochMilli())
-        .put(signed.bytes().toByteArray()).put(signed.signature().toByteArray()).put(bytes).array();
-  }
-
-  private static byte[] slice(byte[] bytes, int from, int length) {
-    return Arrays.copyOfRange(bytes, from, from + length);
-  }
-
-  /** What no other payload may have afterwards, as fingerprints: the nonce of a transaction, the spend of a payment. */
-  private static List<ByteBuffer> claims(Intent intent) {
-    var claims = new ArrayList<ByteBuffer>(2);
-    if (intent instanceof TransactionIntent transaction) {
-      var slot = transaction.slot();
-      claims.add(fingerprint(ByteBuffer.allocate(8 + 16 + 8).putLong(slot.chainId())
-          .putLong(slot.keyId().getMostSignificantBits()).putLong(slot.keyId().getLeastSignificantBits())
-          .putLong(slot.nonce()).array()));
-    }
-    if (intent instanceof PaymentIntent payment) {
-      claims.add(fingerprint(ByteBuffer.allocate(16).putLong(payment.spendId().getMostSignificantBits())
-          .putLong(payment.spendId().getLeastSignificantBits()).array()));
-    }
-    return claims;
-  }
-
-  private static ByteBuffer fingerprint(byte[] claim) {
-    return ByteBuffer.wrap(Digest32.sha256(claim).bytes());
   }
 }

@@ -11,8 +11,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
 import java.util.zip.CRC32C;
+
+import io.bursar.permit.Bytes;
+import io.bursar.permit.JournalMark;
 
 /**
  * An append-only file of groups of bytes, each group durable before its {@link #append} returns.
@@ -125,6 +130,18 @@ final class JournalFile implements AutoCloseable {
   /** Length of all that is durable, in bytes. */
   long length() {
     return length;
+  }
+
+  /** How far it has come. */
+  JournalMark mark(Instant now) {
+    return new JournalMark(now.truncatedTo(ChronoUnit.MILLIS), length, Bytes.of(lastChecksum));
+  }
+
+  /** Whether it reaches as far as a mark, and is the same up to there. */
+  boolean holds(JournalMark mark) throws IOException {
+    return mark.length() <= HEADER.length
+        || (mark.length() <= length && mark.length() >= HEADER.length + LEAD_BYTES + CHECKSUM_BYTES
+            && Arrays.equals(read(mark.length() - CHECKSUM_BYTES, CHECKSUM_BYTES), mark.checksum().toByteArray()));
   }
 
   /**

@@ -52,12 +52,17 @@ final class LoggedAuthorization {
    * What the evidence shows.
    *
    * @param key of the log of the intent's tenant, so that no other tenant's log can speak for it
+   * @param heads verified before
    */
-  static Finding check(Evidence evidence, NoteKey key, Permit permit, PaymentIntent intent) {
+  static Finding check(Evidence evidence, NoteKey key, VerifiedHeads heads, Permit permit, PaymentIntent intent) {
     var entry = evidence.entry().toByteArray();
     var leafHash = Merkle.leafHash(entry);
     try {
-      LogProof.parse(evidence.proof().toByteArray()).verify(leafHash, key);
+      var proof = LogProof.parse(evidence.proof().toByteArray());
+      var head = heads.open(proof.checkpoint(), key);
+      if (!Merkle.includes(proof.index(), head.size(), leafHash, proof.hashes(), head.root())) {
+        throw new IllegalArgumentException("the log does not hold this entry at index " + proof.index());
+      }
     } catch (IllegalArgumentException notShown) {
       return new Finding.Fault(SignerRefusal.NOT_LOGGED, "the authorization is not shown to be in the log: "
           + notShown.getMessage());

@@ -7,6 +7,7 @@ import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
@@ -19,15 +20,19 @@ import io.bursar.approval.ApproverKey;
 import io.bursar.approval.ApproverRoll;
 import io.bursar.approval.OrderText;
 import io.bursar.permit.Bytes;
+import io.bursar.permit.FreezeScope;
 import io.bursar.permit.SignerFrame;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
+import io.bursar.permit.SignerRequest.Freeze;
+import io.bursar.permit.SignerRequest.Lift;
 import io.bursar.permit.SignerRequest.Obey;
 import io.bursar.permit.SignerRequest.SignedOrder;
 
 /**
- * Orders from the command line: {@code order-text} writes what the holders of root keys sign, {@code order} hands it, signed, to the
- * signer that runs. Neither needs the API.
+ * What people tell the signer from the command line, without the API: {@code order-text} writes what the holders of root keys sign,
+ * {@code order} hands it, signed, to the signer that runs; {@code freeze} and {@code unfreeze} are for its operator, and
+ * {@code accept-journal} after a loss.
  */
 final class OrderCommands {
   private static final Duration LIFE = Duration.ofDays(1);
@@ -81,6 +86,55 @@ final class OrderCommands {
       }
     }
     return new SignedOrder(Bytes.of(text), signatures);
+  }
+
+  /** Freezes by the running signer. */
+  static void freeze(Map<String, String> options, PrintStream out) throws IOException, SignerMain.UsageException {
+    var scope = scope(options);
+    tell(ask(Path.of(SignerMain.required(options, "--socket")),
+        new Freeze(scope, options.getOrDefault("--why", "by the operator"))), out);
+  }
+
+  /** Lifts a freeze, where there is no root set. */
+  static void unfreeze(SignerHome home, Map<String, String> options, PrintStream out)
+      throws IOException, SignerMain.UsageException {
+    tell(ask(Path.of(SignerMain.required(options, "--socket")),
+        new Lift(scope(options), Bytes.of(home.operatorKey()))), out);
+  }
+
+  /** Takes the journal as it is, after a loss. */
+  static void acceptJournal(SignerHome home, Map<String, String> options, PrintStream out) throws IOException {
+    var given = options.get("--anchor");
+    var anchor = given == null ? home.anchor() : Path.of(given);
+    try (var _ = home.lock();
+        var journal = JournalFile.open(home.journal(), SafeFiles.open(home.journal()),
+            (content, offset) -> {})) {
+      if (Files.exists(anchor)) {
+        Files.move(anchor, anchor.resolveSibling(anchor.getFileName() + ".before-" + Instant.now().getEpochSecond()));
+      }
+      try (var fresh = JournalAnchor.open(anchor)) {
+        fresh.accept(journal, Instant.now());
+      }
+      out.println("the journal is accepted as it is, with " + journal.length() + " bytes");
+    }
+  }
+
+  private static FreezeScope scope(Map<String, String> options) throws SignerMain.UsageException {
+    try {
+      return FreezeScope.parse(SignerMain.required(options, "--scope"));
+    } catch (IllegalArgumentException unknown) {
+      throw new SignerMain.UsageException(String.valueOf(unknown.getMessage()));
+    }
+  }
+
+  private static void tell(SignerReply reply, PrintStream out) throws IOException {
+    switch (reply) {
+      case SignerReply.Frozen(var scope, var frozen) ->
+        out.println(scope + (frozen ? " is frozen" : " may sign again"));
+      case SignerReply.Refused(var reason, var message) ->
+        throw new IOException("the signer refuses (" + reason + "): " + message);
+      case SignerReply _ -> throw new IOException("the signer's answer is not what it should be");
+    }
   }
 
   /** One question to the signer that runs. */

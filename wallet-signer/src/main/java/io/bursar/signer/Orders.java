@@ -3,12 +3,14 @@ package io.bursar.signer;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 
 import io.bursar.approval.OrderText;
+import io.bursar.permit.FreezeScope;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerReply.Obeyed;
@@ -21,7 +23,9 @@ final class Orders {
 
   private final Quorum quorum;
   private final Approvers approvers;
-  private final Map<String, Deed> deeds;
+  private final Journal journal;
+  private final Path ceilings;
+  private Map<String, Deed> deeds = Map.of();
 
   /** What an order of one kind has done. It uses the order up once it sees that it can do it. */
   interface Deed {
@@ -33,25 +37,17 @@ final class Orders {
     Optional<String> obey(OrderText text, Obey request, Instant now) throws IOException;
   }
 
-  Orders(Quorum quorum, Approvers approvers) {
-    this(quorum, approvers, Map.of());
-  }
-
-  /** @param deeds more kinds of orders, by name */
-  Orders(Quorum quorum, Approvers approvers, Map<String, Deed> deeds) {
+  /** @param ceilings the file that holds them */
+  Orders(Quorum quorum, Approvers approvers, Journal journal, Path ceilings) {
     this.quorum = quorum;
     this.approvers = approvers;
-    this.deeds = Map.copyOf(deeds);
+    this.journal = journal;
+    this.ceilings = ceilings;
   }
 
-  /** Who may approve. */
-  Approvers approvers() {
-    return approvers;
-  }
-
-  /** Whose orders are obeyed. */
-  Quorum quorum() {
-    return quorum;
+  /** Adds kinds of orders, by name; before anybody gives one. */
+  void alsoObey(Map<String, Deed> more) {
+    deeds = Map.copyOf(more);
   }
 
   /** Does what an order says, or says why not. */
@@ -76,10 +72,13 @@ final class Orders {
     return switch (text.order()) {
       case "approvers" -> approvers.learn(request.order(), content, now);
       case "root" -> replaceRoots(request, content, now);
+      case "ceilings" -> replaceCeilings(request, content, now);
+      case "unfreeze" -> lift(text.subject(), request, now);
       default -> {
         var deed = deeds.get(text.order());
         yield deed == null
-            ? Optional.of("there is no order `" + text.order() + "`; there are `approvers`, `root`, "
+            ? Optional.of("there is no order `" + text.order()
+                + "`; there are `approvers`, `root`, `ceilings`, `unfreeze`, "
                 + deeds.keySet().stream().sorted().map(name -> "`" + name + "`").collect(Collectors.joining(", ")))
             : deed.obey(text, request, now);
       }
@@ -96,6 +95,38 @@ final class Orders {
     var refused = quorum.use(request.order(), "root", "all", content, now);
     if (refused.isEmpty()) {
       quorum.replace(next);
+    }
+    return refused;
+  }
+
+  private Optional<String> replaceCeilings(Obey request, byte[] content, Instant now) throws IOException {
+    Ceilings next;
+    try {
+      next = Ceilings.parse(content);
+    } catch (IllegalArgumentException malformed) {
+      return Optional.of(String.valueOf(malformed.getMessage()));
+    }
+    var refused = quorum.use(request.order(), "ceilings", "all", content, now);
+    if (refused.isEmpty()) {
+      SafeFiles.replace(ceilings, content);
+      journal.ceilings(next);
+    }
+    return refused;
+  }
+
+  private Optional<String> lift(String subject, Obey request, Instant now) throws IOException {
+    FreezeScope scope;
+    try {
+      scope = FreezeScope.parse(subject);
+    } catch (IllegalArgumentException malformed) {
+      return Optional.of(String.valueOf(malformed.getMessage()));
+    }
+    var refused = quorum.use(request.order(), "unfreeze", subject, new byte[0], now);
+    if (refused.isEmpty()) {
+      var failure = journal.lift(scope, now);
+      if (failure.isPresent()) {
+        throw failure.get();
+      }
     }
     return refused;
   }

@@ -8,11 +8,13 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Optional;
+import java.util.Set;
 
 import io.bursar.money.Address;
 import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
 import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.Permit;
@@ -28,9 +30,11 @@ import io.bursar.permit.SignerReply.Refused;
 import io.bursar.permit.SignerReply.Signed;
 import io.bursar.permit.SignerRequest;
 import io.bursar.permit.SignerRequest.CreateKey;
-import io.bursar.permit.SignerRequest.Evidence;
+import io.bursar.permit.SignerRequest.Freeze;
 import io.bursar.permit.SignerRequest.Health;
+import io.bursar.permit.SignerRequest.Lift;
 import io.bursar.permit.SignerRequest.LogKey;
+import io.bursar.permit.SignerRequest.Mark;
 import io.bursar.permit.SignerRequest.Obey;
 import io.bursar.permit.SignerRequest.Sign;
 import io.bursar.permit.SignerRequest.SignHead;
@@ -41,24 +45,26 @@ import io.bursar.permit.TransactionIntent;
  * one is made; neither takes bytes to sign from its caller. Safe for use by several threads.
  */
 final class Signer {
+  /** What says nothing about who asks. */
+  private static final Set<SignerRefusal> NOT_THE_CALLERS = Set.of(SignerRefusal.KEY_FROZEN,
+      SignerRefusal.JOURNAL_REWOUND, SignerRefusal.KEY_UNREADABLE, SignerRefusal.UNAVAILABLE, SignerRefusal.BUSY);
   private static final Logger LOG = System.getLogger("io.bursar.signer");
 
   private final PublicKey permitKey;
   private final Keystore keystore;
-  private final Journal journal;
+  private final Fences fences;
   private final LogSigner log;
-  private final Orders orders;
   private final InstantSource clock;
   private final Healthy healthy;
   private final RefusalLog refusals;
+  private final VerifiedHeads heads = new VerifiedHeads();
 
   /** @param permits the key that permits must be signed by, and the clock that they are held against */
-  Signer(Permits permits, Keystore keystore, Journal journal, LogSigner log, Orders orders, Healthy healthy) {
+  Signer(Permits permits, Keystore keystore, Fences fences, LogSigner log, Healthy healthy) {
     this.permitKey = permits.key();
     this.keystore = keystore;
-    this.journal = journal;
+    this.fences = fences;
     this.log = log;
-    this.orders = orders;
     this.clock = permits.clock();
     this.healthy = healthy;
     this.refusals = new RefusalLog(LOG, clock);
@@ -82,7 +88,10 @@ final class Signer {
         case Sign sign -> sign(sign);
         case SignHead head -> signHead(head);
         case LogKey(var tenantId) -> new LogKeyIs(log.key(tenantId).text());
-        case Obey obey -> obey(obey);
+        case Obey obey -> noted(fences.obey(obey, clock.instant()), "order");
+        case Freeze freeze -> noted(freeze(freeze), "freeze");
+        case Lift lift -> noted(fences.lift(lift, clock.instant()), "lift");
+        case Mark mark -> noted(fences.mark(mark, clock.instant()), "mark");
       };
     } catch (Keystore.UnreadableKeyException damaged) {
       LOG.log(Level.ERROR, damaged.getMessage());
@@ -115,17 +124,19 @@ final class Signer {
 
   private SignerReply health() {
     var facts = new ArrayList<>(healthy.hardening());
-    facts.add(orders.approvers().believesApi()
-        ? "approvers=as-the-api-says" // and by an API key alone, for who has no key
-        : "approvers=by-" + orders.quorum().threshold() + "-root-keys");
-    facts.add("last-order=" + orders.quorum().number());
+    facts.addAll(fences.facts());
     return new Healthy(healthy.version(), healthy.backend(), facts);
   }
 
-  private SignerReply obey(Obey request) throws IOException {
-    return orders.obey(request, clock.instant()) instanceof Refused(var reason, var message)
-        ? refuse(reason, message, "order")
-        : new SignerReply.Obeyed(orders.quorum().number());
+  private SignerReply freeze(Freeze request) throws IOException, Keystore.UnreadableKeyException {
+    return request.scope() instanceof FreezeScope.Key(var keyId) && keystore.find(keyId).isEmpty()
+        ? new Refused(SignerRefusal.UNKNOWN_KEY, "there is no key `" + keyId + "`")
+        : fences.freeze(request, clock.instant());
+  }
+
+  /** Notes a refusal in the log. */
+  private SignerReply noted(SignerReply reply, String subject) {
+    return reply instanceof Refused(var reason, var message) ? refuse(reason, message, subject) : reply;
   }
 
   private SignerReply signHead(SignHead request) throws IOException {
@@ -175,25 +186,58 @@ final class Signer {
     if (wrongKey.isPresent()) {
       return wrongKey.get();
     }
-    var unfounded = refuseUnfounded(request, permit, intent, now);
-    if (unfounded.isPresent()) {
-      return unfounded.get();
+    var flood = fences.alarm().request(intent.keyId(), now);
+    flood.ifPresent(why -> alarm(intent, why, now));
+    var reply = sign(request, permit, intent, key.orElseThrow(), now);
+    if (reply instanceof Refused refused && isSuspicious(refused.reason())) {
+      fences.alarm().refusal(intent.keyId(), now).ifPresent(why -> alarm(intent, why, now));
     }
-    return switch (journal.record(now, request.permit(), permit, intent)) {
+    return reply;
+  }
+
+  private void alarm(Intent intent, String why, Instant now) {
+    var _ = fences.freeze(new FreezeScope.Key(intent.keyId()), why, now);
+  }
+
+  /** Whether an honest caller has no reason to be refused so, again and again. */
+  private static boolean isSuspicious(SignerRefusal reason) {
+    return !NOT_THE_CALLERS.contains(reason);
+  }
+
+  /** The second half of {@link #sign(Sign)}: the request holds together and is for a key that is here. */
+  private SignerReply sign(Sign request, Permit permit, Intent intent, Keystore.Entry key, Instant now)
+      throws IOException, Keystore.UnreadableKeyException {
+    var approved = SpendApprovals.Result.Counted.NONE;
+    switch (founded(request, permit, intent, now)) {
+      case SpendApprovals.Result.Invalid(var reason, var message) -> {
+        return refuse(reason, message, permit);
+      }
+      case SpendApprovals.Result.Counted counted -> approved = counted;
+    }
+    return switch (fences.journal().record(now, request.permit(), permit, intent, approved)) {
       case Journal.Outcome.PermitUsed() -> refuse(SignerRefusal.PERMIT_REUSED, "the permit was used before", permit);
       case Journal.Outcome.PermitForgotten() -> refuse(SignerRefusal.PERMIT_EXPIRED,
           "the permit expired by a clock that has since gone back", permit);
-      case Journal.Outcome.OtherTransfer() -> refuse(SignerRefusal.NONCE_CONFLICT,
-          "another payload was signed for the same nonce, or for the same spend", permit);
+      case Journal.Outcome.OtherPayload() -> refuse(SignerRefusal.NONCE_CONFLICT,
+          "another payload was signed for the same nonce", permit);
+      case Journal.Outcome.OtherPayment() -> refuse(SignerRefusal.SPEND_CONFLICT,
+          "the spend was signed for another nonce, or in another way", permit);
       case Journal.Outcome.FeeOutOfBounds(var first) -> refuse(SignerRefusal.FEE_OUT_OF_BOUNDS,
           "the transaction was first signed at a max fee of " + first.maxFeePerGas() + " wei, which allows 1 to "
               + Journal.MOST_FEE_FACTOR + " times that",
           permit);
+      case Journal.Outcome.Frozen(var scope, var why) -> refuse(SignerRefusal.KEY_FROZEN,
+          "frozen (" + scope + "): " + why, permit);
+      case Journal.Outcome.OverCeiling(var why) -> refuse(SignerRefusal.OVER_CEILING, why, permit);
+      case Journal.Outcome.Unapproved(var missing) -> refuse(SignerRefusal.APPROVALS_MISSING,
+          "above this signer's own line, these groups have not signed in such numbers: " + missing, permit);
+      case Journal.Outcome.Rewound() -> refuse(SignerRefusal.JOURNAL_REWOUND,
+          "the journal does not hold what it once held; a person must look", permit);
       case Journal.Outcome.NotDurable(var cause) -> {
         LOG.log(Level.ERROR, "the journal cannot be written: " + cause);
         yield refuse(SignerRefusal.UNAVAILABLE, "the journal cannot be written", permit);
       }
-      case Journal.Outcome.Recorded() -> signRecorded(key.orElseThrow(), intent);
+      case Journal.Outcome.Recorded() -> signRecorded(key, intent);
     };
   }
 
@@ -213,64 +257,49 @@ final class Signer {
     return Optional.empty();
   }
 
-  /** Refuses what no record, or no payer, stands behind, and what would stay good for too long. */
-  private Optional<SignerReply> refuseUnfounded(Sign request, Permit permit, Intent intent, Instant now)
+  /** Who has approved, of what a record or a payer stands behind, and that does not stay good for too long. */
+  private SpendApprovals.Result founded(Sign request, Permit permit, Intent intent, Instant now)
       throws IOException, Keystore.UnreadableKeyException {
     if (intent instanceof AuthorizationIntent payment && payment.authorization().validBefore() > now
         .plus(AuthorizationIntent.MAX_LIFE).getEpochSecond()) {
-      return Optional.of(refuse(SignerRefusal.BAD_INTENT, "the authorization would be good for longer than "
-          + AuthorizationIntent.MAX_LIFE.toHours() + " hours", permit));
+      return new SpendApprovals.Result.Invalid(SignerRefusal.BAD_INTENT,
+          "the authorization would be good for longer than " + AuthorizationIntent.MAX_LIFE.toHours() + " hours");
     }
     return switch (intent) {
-      case PaymentIntent payment -> refuseUnshown(request, permit, payment);
-      case RelayIntent batch -> refuseForeign(batch, permit);
+      case PaymentIntent payment -> approvals(request, permit, payment);
+      case RelayIntent batch -> signedByPayers(batch);
     };
   }
 
-  /** Refuses what is not shown to be authorized on the record, and approved by whom that record asked. */
-  private Optional<SignerReply> refuseUnshown(Sign request, Permit permit, PaymentIntent intent) {
+  /** Who has approved, of what is shown to be authorized on the record and approved by whom that record asked. */
+  private SpendApprovals.Result approvals(Sign request, Permit permit, PaymentIntent intent) {
     if (request.evidence().isEmpty()) {
       return log.isRequired()
-          ? Optional.of(refuse(SignerRefusal.NOT_LOGGED, "there is no evidence that the authorization is in the log",
-              permit))
-          : Optional.empty();
+          ? new SpendApprovals.Result.Invalid(SignerRefusal.NOT_LOGGED,
+              "there is no evidence that the authorization is in the log")
+          : SpendApprovals.Result.Counted.NONE;
     }
     var evidence = request.evidence().get();
-    return switch (LoggedAuthorization.check(evidence, log.key(intent.tenantId()), permit, intent)) {
-      case LoggedAuthorization.Finding.Fault(var reason, var message) -> Optional.of(refuse(reason, message, permit));
-      case LoggedAuthorization.Finding.Shown shown -> refuseUnapproved(evidence, shown, permit, intent);
-    };
-  }
-
-  private Optional<SignerReply> refuseUnapproved(Evidence evidence, LoggedAuthorization.Finding.Shown shown,
-      Permit permit, PaymentIntent intent) {
-    var counted = evidence.approved().isEmpty()
-        ? SpendApprovals.Result.Counted.NONE
-        : SpendApprovals.count(evidence.approved().get(), intent, shown.policies(), orders.approvers());
-    return switch (counted) {
-      case SpendApprovals.Result.Invalid(var reason, var message) -> Optional.of(refuse(reason, message, permit));
-      case SpendApprovals.Result.Counted approved -> {
-        var missing = approved.missing(shown.asked());
-        yield missing.isEmpty()
-            ? Optional.empty()
-            : Optional.of(refuse(SignerRefusal.APPROVALS_MISSING,
-                "these groups have not signed in such numbers: " + missing, permit));
-      }
+    return switch (LoggedAuthorization.check(evidence, log.key(intent.tenantId()), heads, permit, intent)) {
+      case LoggedAuthorization.Finding.Fault(var reason, var message) ->
+        new SpendApprovals.Result.Invalid(reason, message);
+      case LoggedAuthorization.Finding.Shown shown -> SpendApprovals.count(evidence, shown, intent,
+          fences.known(intent));
     };
   }
 
   /** Refuses a batch that would pay for what its payers have not signed, or for payers who are not this signer's. */
-  private Optional<SignerReply> refuseForeign(RelayIntent batch, Permit permit)
+  private SpendApprovals.Result signedByPayers(RelayIntent batch)
       throws IOException, Keystore.UnreadableKeyException {
     for (var item : batch.items()) {
       var payer = keystore.find(item.keyId()).map(Keystore.Entry::address);
       if (!payer.equals(Optional.of(item.authorization().from()))
           || !Eip3009.isSigned(item.signed(), keystore.curve())) {
-        return Optional.of(refuse(SignerRefusal.BAD_INTENT, "the authorization of nonce 0x"
-            + item.authorization().nonce() + " is not signed by the key `" + item.keyId() + "`", permit));
+        return new SpendApprovals.Result.Invalid(SignerRefusal.BAD_INTENT, "the authorization of nonce 0x"
+            + item.authorization().nonce() + " is not signed by the key `" + item.keyId() + "`");
       }
     }
-    return Optional.empty();
+    return SpendApprovals.Result.Counted.NONE;
   }
 
   private SignerReply signRecorded(Keystore.Entry key, Intent intent)

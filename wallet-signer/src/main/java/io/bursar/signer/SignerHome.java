@@ -8,6 +8,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.PublicKey;
+import java.security.SecureRandom;
+import java.util.HexFormat;
 import java.util.Optional;
 
 import io.bursar.permit.PermitKeys;
@@ -110,6 +112,31 @@ final class SignerHome {
   /** The root set, the number of the last order, and who approves in each tenant. */
   Path approvers() {
     return directory.resolve("approvers");
+  }
+
+  /** What is signed at the most, if that is limited. */
+  Path ceilings() {
+    return directory.resolve("ceilings.json");
+  }
+
+  /** Where it is kept how far the journal had come, unless another place is named. */
+  Path anchor() {
+    return directory.resolve("anchor");
+  }
+
+  /** What shows that somebody may read this directory: 32 random bytes in hexadecimal, made if they are not there. */
+  byte[] operatorKey() throws IOException {
+    var file = directory.resolve("operator.key");
+    if (!Files.exists(file)) {
+      var key = new byte[32];
+      new SecureRandom().nextBytes(key);
+      SafeFiles.create(file, (HexFormat.of().formatHex(key) + "\n").getBytes(StandardCharsets.US_ASCII));
+    }
+    try {
+      return HexFormat.of().parseHex(text(SafeFiles.readSecret(file, MOST_TEXT_BYTES)).strip());
+    } catch (IllegalArgumentException damaged) {
+      throw new IOException("`" + file + "` is damaged; remove it, and another one is made");
+    }
   }
 
   /** The last head that was signed for each tenant's log. */

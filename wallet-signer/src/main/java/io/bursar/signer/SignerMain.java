@@ -33,17 +33,23 @@ public final class SignerMain {
   private static final int FAILED = 1;
   private static final int USAGE = 2;
   private static final long STOP_SECONDS = 8;
+  private static final Set<String> SERVE = Set.of("--home", "--socket", "--allow-user", "--backend", "--log-proof",
+      "--require-hardening", "--anchor", "--requests-per-second", "--refusals-per-minute");
   /** Options without a value. */
   private static final Set<String> FLAGS = Set.of("--require-hardening");
   private static final String HELP = """
       usage: wallet-signer init  --home DIR --permit-key FILE [KEK] [--origin NAME]
-                                 [--root-set FILE]
+                                 [--root-set FILE] [--ceilings FILE]
              wallet-signer serve --home DIR --socket PATH [--allow-user NAME] [--backend auto|native|bouncycastle]
-                                 [--log-proof required|off] [--require-hardening]
+                                 [--log-proof required|off] [--anchor FILE] [--requests-per-second N]
+                                 [--refusals-per-minute N] [--require-hardening]
              wallet-signer log-key     --home DIR --tenant ID
              wallet-signer forget-head --home DIR --tenant ID
              wallet-signer order-text  --home DIR --order NAME --subject ID|all [--content FILE] [--valid PT12H]
              wallet-signer order       --socket PATH --text FILE --signatures FILE [--content FILE]
+             wallet-signer freeze      --socket PATH --scope all|wal_…|ten_… [--why TEXT]
+             wallet-signer unfreeze    --home DIR --socket PATH --scope all|wal_…|ten_…
+             wallet-signer accept-journal --home DIR [--anchor FILE]
              wallet-signer --help | --version
 
       init   makes what is missing and never overwrites: the directory DIR, the key encryption key, the key of the log,
@@ -52,19 +58,27 @@ public final class SignerMain {
                                 the log's key
         --root-set FILE         the keys whose holders together give orders to this signer, such as who approves spends:
                                 {"threshold": 2, "keys": [JSON Web Key, …]}. Production needs one, of 2 or more
+        --ceilings FILE         what is signed at the most, whatever the API says; production needs them
       serve  signs what permits allow, on a Unix socket, until it is told to stop
         --socket PATH           in a directory to which only this user may write
         --allow-user NAME       let this user connect too; otherwise only the signer's own user and root may
         --backend NAME          native: libsecp256k1; bouncycastle: plain Java; auto: native where it loads
         --log-proof off         sign without proof that the payment was authorized on the record; for development,
                                 refused if BURSAR_MODE is production
+        --anchor FILE           where to keep how far the journal has come, best on another disk (default DIR/anchor)
+        --requests-per-second N, --refusals-per-minute N
+                                freeze a key that is asked for more often, or refused more often (default 1000, 300)
         --require-hardening     do not start unless every measure that keeps others out of this process is in force
       log-key      prints the public key of a tenant's log, as verifiers take it
       forget-head  forgets the last head that was signed for a tenant's log, so that a log which was rewritten is signed
                    again. Every verifier and witness will see the break. Stop the signer first
       order-text   prints what the holders of root keys sign to have something done: `approvers` to a tenant's id, with its roll
-                   as the content; `root` to `all`, with another root set
+                   as the content; `root` or `ceilings` to `all`, with the next ones; `unfreeze` to what is frozen
       order        hands a signed order to the running signer; FILE holds one signature a line
+      freeze       has the running signer sign nothing more for a key, a tenant, or at all, also after a restart
+      unfreeze     lifts that, where there is no root set; with one it takes an order
+      accept-journal
+                   takes a journal that was lost or put back as it is, after a person has looked. Stop the signer first
       """;
 
   /** A log manager that goes on writing while the process stops, so that the last lines are seen. */
@@ -102,12 +116,11 @@ public final class SignerMain {
       switch (command) {
         case "--help" -> out.print(HELP + KeyCommands.HELP);
         case "--version" -> out.println("wallet-signer " + version());
-        case "init" -> init(
-            options(rest, KeyCommands.withKek("--home", "--permit-key", "--origin", "--root-set")), production, out);
-        case "serve" -> serve(
-            options(rest,
-                Set.of("--home", "--socket", "--allow-user", "--backend", "--log-proof", "--require-hardening")),
-            production, environment);
+        case "init" -> {
+          var known = KeyCommands.withKek("--home", "--permit-key", "--origin", "--root-set", "--ceilings");
+          init(options(rest, known), production, out);
+        }
+        case "serve" -> serve(options(rest, SERVE), production, environment);
         case "log-key" -> {
           var options = options(rest, Set.of("--home", "--tenant"));
           var home = new SignerHome(Path.of(required(options, "--home")), production);
@@ -116,6 +129,15 @@ public final class SignerMain {
         case "order-text" -> {
           var options = options(rest, Set.of("--home", "--order", "--subject", "--content", "--valid"));
           OrderCommands.text(new SignerHome(Path.of(required(options, "--home")), production), options, out);
+        }
+        case "freeze" -> OrderCommands.freeze(options(rest, Set.of("--socket", "--scope", "--why")), out);
+        case "unfreeze" -> {
+          var options = options(rest, Set.of("--home", "--socket", "--scope"));
+          OrderCommands.unfreeze(new SignerHome(Path.of(required(options, "--home")), production), options, out);
+        }
+        case "accept-journal" -> {
+          var options = options(rest, Set.of("--home", "--anchor"));
+          OrderCommands.acceptJournal(new SignerHome(Path.of(required(options, "--home")), production), options, out);
         }
         case "order" ->
           OrderCommands.send(options(rest, Set.of("--socket", "--text", "--signatures", "--content")), out);
@@ -141,6 +163,9 @@ public final class SignerMain {
     made.initialize(permitKey, source, Optional.ofNullable(options.get("--origin")));
     if (options.containsKey("--root-set")) {
       Quorum.install(made.approvers(), SafeFiles.read(Path.of(required(options, "--root-set")), RootSet.MOST_BYTES));
+    }
+    if (options.containsKey("--ceilings")) {
+      Ceilings.install(made.ceilings(), SafeFiles.read(Path.of(required(options, "--ceilings")), Ceilings.MOST_BYTES));
     }
     out.println("the signer's home is `" + home + "`; the API's permit key is `" + permitKey + "`");
   }
@@ -196,28 +221,29 @@ public final class SignerMain {
       var logKey = LogKeyFile.read(home.logKey());
       var seed = logKey.unwrap(keks);
       var log = LogSigner.open(logKey.origin(), seed, home.heads(), logProof); // which has a copy of its own
-      var quorum = quorum(home, logKey.origin(), production);
-      var orders = new Orders(quorum, Approvers.open(home.approvers(), quorum),
-          new KeyOrders(home, keks, keystore, quorum).deeds());
       Arrays.fill(seed, (byte) 0);
       if (keystore.size() > 0 && !Files.exists(home.journal())) {
         throw new IOException("the journal `" + home.journal() + "` is missing, though there are keys; restore it, "
             + "for without it a second transfer could be signed for a nonce");
       }
-      try (var journal = Journal.open(home.journal(), Instant.now())) {
+      var anchor = options.containsKey("--anchor") ? Path.of(required(options, "--anchor")) : home.anchor();
+      try (var fences = Fences.open(home, logKey.origin(), anchor, bounds(options), production)) {
+        fences.alsoObey(quorum -> new KeyOrders(home, keks, keystore, quorum).deeds());
+        var journal = fences.journal();
         if (journal.cutBytes() > 0) {
           log().log(Level.WARNING, "cut an unfinished write of " + journal.cutBytes() + " bytes off the journal");
         }
         hardening.finish(curve, options.containsKey("--require-hardening")); // the last step before anybody can connect
         var facts = new ArrayList<>(hardening.facts());
         facts.add("log-proof=" + (logProof ? "required" : "off"));
-        var signer = new Signer(new Signer.Permits(home.permitKey(), InstantSource.system()), keystore, journal, log,
-            orders, new Healthy(version(), curve.name(), facts));
+        var signer = new Signer(new Signer.Permits(home.permitKey(), InstantSource.system()), keystore, fences, log,
+            new Healthy(version(), curve.name(), facts));
         try (var rotation = new KekRotation(home, keks, keystore, _ -> {});
             var server = SignerServer.bind(signer, socket, home.user(),
                 Optional.ofNullable(options.get("--allow-user")), SignerServer.Limits.DEFAULT)) {
           log().log(Level.INFO, "ready socket=" + socket + " backend=" + curve.name() + " keys=" + keystore.size()
-              + " records=" + journal.records() + " " + String.join(" ", facts) + " started-in-ms="
+              + " records=" + journal.records() + " " + String.join(" ", facts) + " "
+              + String.join(" ", fences.facts()) + " started-in-ms="
               + (System.nanoTime() - started) / 1_000_000);
           Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server, stopped), "stop"));
           rotation.start();
@@ -231,14 +257,18 @@ public final class SignerMain {
     }
   }
 
-  private static Quorum quorum(SignerHome home, String origin, boolean production) throws IOException {
-    var quorum = Quorum.open(home.approvers(), origin);
-    if (production && quorum.threshold() < 2) {
-      throw new IOException(
-          "production needs a root set of approvers with a threshold of 2 or more, so that no process and no "
-              + "single person can say who approves; give it with `init --root-set FILE`");
+  private static RateAlarm.Bounds bounds(Map<String, String> options) throws UsageException {
+    return new RateAlarm.Bounds(
+        number(options, "--requests-per-second", RateAlarm.Bounds.DEFAULT.requestsPerSecond()),
+        number(options, "--refusals-per-minute", RateAlarm.Bounds.DEFAULT.refusalsPerMinute()));
+  }
+
+  private static int number(Map<String, String> options, String name, int absent) throws UsageException {
+    var text = options.get(name);
+    if (text != null && !text.matches("[1-9][0-9]{0,8}")) {
+      throw new UsageException(name + " is a whole number from 1");
     }
-    return quorum;
+    return text == null ? absent : Integer.parseInt(text);
   }
 
   /** On SIGTERM: lets what was asked be answered, then waits until the journal is closed. */

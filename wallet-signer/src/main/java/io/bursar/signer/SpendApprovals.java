@@ -14,12 +14,15 @@ import io.bursar.approval.ApproverKey;
 import io.bursar.approval.ApproverRoll;
 import io.bursar.approval.PasskeyAssertion;
 import io.bursar.approval.Verdict;
+import io.bursar.money.Asset;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerRequest.Approved;
+import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.SignerRequest.Word;
 import io.bursar.policy.Rule.GroupThreshold;
+import io.bursar.signer.LoggedAuthorization.Finding.Shown;
 import io.bursar.spend.Id;
 
 /**
@@ -48,15 +51,34 @@ final class SpendApprovals {
   /** Whether a word is its approver's, and of which groups. */
   private record Credit(List<String> groups, Optional<ApproverKey> key) {}
 
+  /**
+   * What the signer knows by itself.
+   *
+   * @param asset that the intent's token is, where the ceilings list it
+   */
+  record Known(Approvers approvers, Optional<Asset> asset) {}
+
   private SpendApprovals() {}
 
   /**
-   * Counts.
+   * Counts what is given, and holds it against what the recorded decision asked.
    *
-   * @param policies under which the spend was decided, as the record says
+   * @param shown the decision
    */
-  static Result count(Approved approved, PaymentIntent intent, Set<ApprovalText.PolicyLine> policies,
-      Approvers approvers) {
+  static Result count(Evidence evidence, Shown shown, PaymentIntent intent, Known known) {
+    var counted = evidence.approved().isEmpty()
+        ? Result.Counted.NONE
+        : count(evidence.approved().get(), intent, shown.policies(), known);
+    if (counted instanceof Result.Counted given && !given.missing(shown.asked()).isEmpty()) {
+      return new Result.Invalid(SignerRefusal.APPROVALS_MISSING,
+          "these groups have not signed in such numbers: " + given.missing(shown.asked()));
+    }
+    return counted;
+  }
+
+  private static Result count(Approved approved, PaymentIntent intent, Set<ApprovalText.PolicyLine> policies,
+      Known known) {
+    var approvers = known.approvers;
     if (policies.isEmpty()) {
       return invalid("the decision names no policy that asks");
     }
@@ -66,7 +88,7 @@ final class SpendApprovals {
     } catch (IllegalArgumentException malformed) {
       return invalid("the text is none: " + malformed.getMessage());
     }
-    var wrong = difference(text, intent, policies);
+    var wrong = difference(text, intent, policies, known.asset);
     if (!wrong.isEmpty()) {
       return invalid("the text is of another spend or decision, by its lines " + wrong);
     }
@@ -93,10 +115,12 @@ final class SpendApprovals {
 
   /** The lines in which the text is not of this spend. */
   private static List<String> difference(ApprovalText text, PaymentIntent intent,
-      Set<ApprovalText.PolicyLine> policies) {
+      Set<ApprovalText.PolicyLine> policies, Optional<Asset> asset) {
     var transfer = intent.transfer();
-    var money = new ApprovalText.Money("eip155:" + intent.chainId(), text.money().asset(), transfer.token(),
-        text.money().decimals(), transfer.amount());
+    // What a person saw as the amount depends on the decimals: only where they are unknown is the text believed.
+    var money = new ApprovalText.Money("eip155:" + intent.chainId(),
+        asset.map(Asset::symbol).orElse(text.money().asset()), transfer.token(),
+        asset.map(Asset::decimals).orElse(text.money().decimals()), transfer.amount());
     return text.differsFrom(new ApprovalText(Verdict.APPROVE, intent.tenantId(), intent.spendId(),
         text.authorizationId(), intent.keyId(), money, transfer.payee(), text.purpose(), List.copyOf(policies),
         text.groups(), text.expiresAt()));

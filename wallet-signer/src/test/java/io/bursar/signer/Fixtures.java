@@ -2,6 +2,7 @@ package io.bursar.signer;
 
 import java.io.IOException;
 import java.math.BigInteger;
+import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.KeyPair;
@@ -30,6 +31,7 @@ import io.bursar.permit.TransferIntent.Transfer;
 /** What the tests of the signer have in common: known keys, plain intents, and permits for them. */
 final class Fixtures {
   static final Instant NOW = Instant.parse("2026-11-23T10:00:00.123Z");
+  static final byte[] OPERATOR_KEY = "an operator's key, 32 bytes long".getBytes(StandardCharsets.US_ASCII);
   static final KeyPair PERMIT_KEYS = PermitKeys.generate();
   static final UUID TENANT = UUID.fromString("0198f3a0-0000-7000-8000-00000000000a");
   static final UUID OTHER_TENANT = UUID.fromString("0198f3a0-0000-7000-8000-00000000000b");
@@ -70,10 +72,24 @@ final class Fixtures {
     return new Signer.Permits(PERMIT_KEYS.getPublic(), clock);
   }
 
-  /** Of a signer without a root set, unless the directory has one. */
-  static Orders orders(Path directory) throws IOException {
+  /** Of a signer with what its directory has: no root set and no ceilings, unless they were put there. */
+  static Fences fences(Path directory, Journal journal) throws IOException {
+    return fences(directory, journal, new RateAlarm.Bounds(Integer.MAX_VALUE - 1, Integer.MAX_VALUE - 1));
+  }
+
+  static Fences fences(Path directory, Journal journal, RateAlarm.Bounds bounds) throws IOException {
     var quorum = Quorum.open(directory.resolve("approvers"), "bursar.test");
-    return new Orders(quorum, Approvers.open(directory.resolve("approvers"), quorum));
+    return new Fences(quorum, Approvers.open(directory.resolve("approvers"), quorum), journal,
+        directory.resolve("ceilings.json"), new RateAlarm(bounds), OPERATOR_KEY);
+  }
+
+  /** Without an anchor and without ceilings. */
+  static Journal journal(Path path, Instant now) throws IOException {
+    return Journal.open(path, Optional.empty(), Ceilings.NONE, now);
+  }
+
+  static Journal journal(Path path, FileChannel channel, Instant now) throws IOException {
+    return new Journal(path, channel, Optional.empty(), Ceilings.NONE, now);
   }
 
   static Secp256k1 nativeCurve() throws IOException {

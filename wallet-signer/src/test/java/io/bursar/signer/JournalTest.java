@@ -53,11 +53,11 @@ class JournalTest {
   @Test
   void refusesAnotherTransferForANonceAlsoAfterRestart() throws IOException {
     var first = intent(7, GAS);
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       assertThat(record(journal, first)).isInstanceOf(Outcome.Recorded.class);
       assertOthersRefused(journal, first);
     }
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       assertThat(journal.records()).isEqualTo(1);
       assertOthersRefused(journal, first);
       assertThat(record(journal, first)).isInstanceOf(Outcome.Recorded.class);
@@ -75,13 +75,13 @@ class JournalTest {
         with(first, UUID.randomUUID(), t),
         new TransferIntent(Fixtures.OTHER_TENANT, first.spendId(), first.slot(), first.from(), t, first.gas()),
         new TransferIntent(first.tenantId(), first.spendId(), first.slot(), other, t, first.gas()))) {
-      assertThat(record(journal, next)).as("%s", next).isInstanceOf(Outcome.OtherTransfer.class);
+      assertThat(record(journal, next)).as("%s", next).isInstanceOf(Outcome.OtherPayload.class);
     }
   }
 
   @Test
   void theSameNonceOfAnotherKeyOrChainIsFree() throws IOException {
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       var first = intent(7, GAS);
       assertThat(record(journal, first)).isInstanceOf(Outcome.Recorded.class);
       for (var slot : List.of(new NonceSlot(8453, UUID.randomUUID(), 7), new NonceSlot(1, KEY, 7))) {
@@ -93,14 +93,14 @@ class JournalTest {
 
   @Test
   void feesMayRiseToTenTimesTheFirstAndNoFurtherAlsoStepByStepAndAfterRestart() throws IOException {
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       for (long fee : new long[]{1_000, 1_100, 5_000, 10_000, 1_500}) {
         assertThat(record(journal, intent(7, Fixtures.gas(90_000, fee, 10)))).as("%d", fee)
             .isInstanceOf(Outcome.Recorded.class);
       }
       assertFeesRefused(journal);
     }
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       assertFeesRefused(journal);
     }
   }
@@ -116,24 +116,24 @@ class JournalTest {
   void aPermitIsUsedOnceAlsoAfterRestartAndForAnotherIntent() throws IOException {
     var first = intent(7, GAS);
     var permit = Fixtures.permit(first, Fixtures.NOW);
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       assertThat(record(journal, permit, first)).isInstanceOf(Outcome.Recorded.class);
       assertThat(record(journal, permit, first)).isInstanceOf(Outcome.PermitUsed.class);
       assertThat(record(journal, permit, intent(8, GAS))).isInstanceOf(Outcome.PermitUsed.class);
     }
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       assertThat(record(journal, permit, first)).isInstanceOf(Outcome.PermitUsed.class);
     }
   }
 
   @Test
   void aRefusedRequestUsesNoPermitAndWritesNothing() throws IOException {
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       var first = intent(7, GAS);
       record(journal, first);
       long size = Files.size(path);
       var conflicting = with(first, UUID.randomUUID(), first.transfer());
-      assertThat(record(journal, conflicting)).isInstanceOf(Outcome.OtherTransfer.class);
+      assertThat(record(journal, conflicting)).isInstanceOf(Outcome.OtherPayload.class);
       assertThat(Files.size(path)).isEqualTo(size);
       assertThat(journal.records()).isEqualTo(1);
     }
@@ -142,7 +142,7 @@ class JournalTest {
   @Test
   void permitsThatWereForgottenStayRefusedWhenTheClockGoesBack() throws IOException {
     var used = new ArrayList<Permit>();
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       recordMany(journal, 9_990, Fixtures.NOW, used);
       var later = Fixtures.NOW.plusSeconds(3_600);
       recordMany(journal, 20, later, new ArrayList<>()); // the ten-thousandth makes it forget what expired by then
@@ -150,7 +150,7 @@ class JournalTest {
       var fresh = intent(1_000_001, GAS);
       assertThat(record(journal, Fixtures.permit(fresh, later), fresh)).isInstanceOf(Outcome.Recorded.class);
     }
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       for (var permit : used.subList(0, 100)) {
         assertThat(record(journal, permit, intent(2_000_000, GAS))).isInstanceOf(Outcome.PermitUsed.class);
       }
@@ -159,7 +159,7 @@ class JournalTest {
 
   @Test
   void ofManyThreadsWithAnotherTransferForOneNonceExactlyOneWins() throws Exception {
-    try (var journal = Journal.open(path, Fixtures.NOW); var threads = Executors.newFixedThreadPool(16)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW); var threads = Executors.newFixedThreadPool(16)) {
       for (int nonce = 0; nonce < 40; nonce++) {
         var tasks = new ArrayList<Callable<Outcome>>();
         for (int i = 0; i < 16; i++) {
@@ -174,14 +174,14 @@ class JournalTest {
         assertThat(won).as("nonce %d", nonce).isEqualTo(1);
       }
     }
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       assertThat(journal.records()).isEqualTo(40);
     }
   }
 
   @Test
   void ofManyThreadsWithOnePermitExactlyOneWins() throws Exception {
-    try (var journal = Journal.open(path, Fixtures.NOW); var threads = Executors.newFixedThreadPool(16)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW); var threads = Executors.newFixedThreadPool(16)) {
       for (int round = 0; round < 40; round++) {
         var intent = intent(round, GAS);
         var permit = Fixtures.permit(intent, Fixtures.NOW);
@@ -201,7 +201,7 @@ class JournalTest {
   @Test
   void threadsThatQueueUpWhileOneWritesShareAnFsync() throws Exception {
     var channel = new FaultyChannel(SafeFiles.open(path));
-    try (var journal = new Journal(path, channel, Fixtures.NOW); var threads = Executors.newCachedThreadPool()) {
+    try (var journal = Fixtures.journal(path, channel, Fixtures.NOW); var threads = Executors.newCachedThreadPool()) {
       int before = channel.forces();
       var gate = channel.hold();
       var outcomes = new ArrayList<Future<Outcome>>();
@@ -229,7 +229,7 @@ class JournalTest {
   @Test
   void whoeverQueuedBehindAFailedWriteFailsWithIt() throws Exception {
     var channel = new FaultyChannel(SafeFiles.open(path));
-    try (var journal = new Journal(path, channel, Fixtures.NOW); var threads = Executors.newCachedThreadPool()) {
+    try (var journal = Fixtures.journal(path, channel, Fixtures.NOW); var threads = Executors.newCachedThreadPool()) {
       var gate = channel.hold();
       var writing = threads.submit(() -> record(journal, intent(1, GAS)));
       await(() -> channel.held() == 1);
@@ -268,7 +268,7 @@ class JournalTest {
     for (int round = 0; round < 6; round++) {
       var channel = new FaultyChannel(SafeFiles.open(path));
       var conflicts = new AtomicInteger();
-      try (var journal = new Journal(path, channel, Fixtures.NOW); var threads = Executors.newFixedThreadPool(9)) {
+      try (var journal = Fixtures.journal(path, channel, Fixtures.NOW); var threads = Executors.newFixedThreadPool(9)) {
         var tasks = new ArrayList<Callable<Boolean>>();
         for (int thread = 0; thread < 8; thread++) {
           var random = new Random(seed * 1_000 + round * 10L + thread);
@@ -304,13 +304,13 @@ class JournalTest {
         }
       }
       assertThat(conflicts.get()).as("seed %d, round %d", seed, round).isZero();
-      try (var journal = Journal.open(path, Fixtures.NOW)) {
+      try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
         for (var entry : accepted.entrySet()) {
           var t = entry.getValue();
           var rival = with(intent(entry.getKey(), GAS), new UUID(entry.getKey(), 99),
               new Transfer(t.token(), t.payee(), t.amount().add(BigInteger.TEN)));
           assertThat(record(journal, rival)).as("seed %d, round %d", seed, round)
-              .isInstanceOf(Outcome.OtherTransfer.class);
+              .isInstanceOf(Outcome.OtherPayload.class);
         }
       }
     }
@@ -319,7 +319,7 @@ class JournalTest {
   @Test
   void anAnswerMeansThatTheRecordSurvivesAndACutAtAnyByteLosesOnlyTheLast() throws IOException {
     var sizes = new ArrayList<Long>();
-    try (var journal = Journal.open(path, Fixtures.NOW)) {
+    try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       for (int nonce = 0; nonce < 4; nonce++) {
         record(journal, intent(nonce, GAS));
         sizes.add(Files.size(path));
@@ -328,7 +328,7 @@ class JournalTest {
     var whole = Files.readAllBytes(path);
     for (int length = (int) (long) sizes.get(2); length < whole.length; length += 3) {
       Files.write(path, Arrays.copyOf(whole, length));
-      try (var journal = Journal.open(path, Fixtures.NOW)) {
+      try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
         assertThat(journal.records()).as("cut at %d", length).isEqualTo(3);
         for (int nonce = 0; nonce < 3; nonce++) {
           assertOthersRefused(journal, intent(nonce, GAS));
@@ -341,7 +341,7 @@ class JournalTest {
 
   @Test
   void isReadableByItsOwnerOnly() throws IOException {
-    Journal.open(path, Fixtures.NOW).close();
+    Fixtures.journal(path, Fixtures.NOW).close();
     assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(path)))
         .isEqualTo("rw-------");
   }
@@ -352,8 +352,9 @@ class JournalTest {
         var intent = intent(at.getEpochSecond() + i, GAS);
         var permit = Fixtures.permit(intent, at);
         used.add(permit);
-        threads.execute(() -> assertThat(journal.record(at, signed(permit), permit, intent))
-            .isInstanceOf(Outcome.Recorded.class));
+        threads.execute(
+            () -> assertThat(journal.record(at, signed(permit), permit, intent, SpendApprovals.Result.Counted.NONE))
+                .isInstanceOf(Outcome.Recorded.class));
       }
     }
   }
@@ -363,7 +364,7 @@ class JournalTest {
   }
 
   private static Outcome record(Journal journal, Permit permit, TransferIntent intent) {
-    return journal.record(Fixtures.NOW, signed(permit), permit, intent);
+    return journal.record(Fixtures.NOW, signed(permit), permit, intent, SpendApprovals.Result.Counted.NONE);
   }
 
   private static SignedPermit signed(Permit permit) {

@@ -185,9 +185,10 @@ class KeyOrdersTest {
   }
 
   private static SignerReply obey(SignerHome home, KekRing ring, Keystore store, Obey order) throws IOException {
-    var quorum = Quorum.open(home.approvers(), ORIGIN);
-    return new Orders(quorum, Approvers.open(home.approvers(), quorum),
-        new KeyOrders(home, ring, store, quorum).deeds()).obey(order, Instant.now());
+    try (var fences = Fences.open(home, ORIGIN, home.anchor(), RateAlarm.Bounds.DEFAULT, false)) {
+      fences.alsoObey(quorum -> new KeyOrders(home, ring, store, quorum).deeds());
+      return fences.obey(order, Instant.now());
+    }
   }
 
   private Obey order(String order, String subject, byte[] content, int... by) {

@@ -62,9 +62,9 @@ class LogSignerTest {
 
   private Signer signer() throws IOException {
     var keystore = Keystore.open(directory.resolve("keys"), Fixtures.keks(), new BouncyCastleSecp256k1());
-    var journal = Journal.open(directory.resolve("journal-" + UUID.randomUUID()), Fixtures.NOW);
-    return new Signer(Fixtures.permits(new Fixtures.TestClock()), keystore, journal, Fixtures.log(directory, true),
-        Fixtures.orders(directory), Fixtures.HEALTHY);
+    var journal = Fixtures.journal(directory.resolve("journal-" + UUID.randomUUID()), Fixtures.NOW);
+    return new Signer(Fixtures.permits(new Fixtures.TestClock()), keystore, Fixtures.fences(directory, journal),
+        Fixtures.log(directory, true), Fixtures.HEALTHY);
   }
 
   private SignerReply ask(SignerRequest request) {

@@ -59,8 +59,8 @@ class RelaySigningTest {
   private Signer open() throws Exception {
     return new Signer(Fixtures.permits(() -> Fixtures.NOW),
         Keystore.open(directory.resolve("keys"), Fixtures.keks(), curve),
-        Journal.open(directory.resolve("journal"), Fixtures.NOW), Fixtures.log(directory, false),
-        Fixtures.orders(directory), Fixtures.HEALTHY);
+        Fixtures.fences(directory, Fixtures.journal(directory.resolve("journal"), Fixtures.NOW)),
+        Fixtures.log(directory, false), Fixtures.HEALTHY);
   }
 
   @Test
@@ -79,11 +79,11 @@ class RelaySigningTest {
     var transfer = Fixtures.intent(KEY, payer, 3);
     assertThat(refusal(ask(Fixtures.request(transfer)))).isEmpty();
     for (int start = 0; start < 2; start++) {
-      assertRefused(SignerRefusal.NONCE_CONFLICT, intent(1, 6, SOON));
-      assertRefused(SignerRefusal.NONCE_CONFLICT, intent(1, 5, SOON + 1));
-      assertRefused(SignerRefusal.NONCE_CONFLICT, new TransferIntent(Fixtures.TENANT, first.spendId(),
+      assertRefused(SignerRefusal.SPEND_CONFLICT, intent(1, 6, SOON));
+      assertRefused(SignerRefusal.SPEND_CONFLICT, intent(1, 5, SOON + 1));
+      assertRefused(SignerRefusal.SPEND_CONFLICT, new TransferIntent(Fixtures.TENANT, first.spendId(),
           new NonceSlot(CHAIN, KEY, 9), payer, first.transfer(), Fixtures.gas(90_000, 100, 1)));
-      assertRefused(SignerRefusal.NONCE_CONFLICT,
+      assertRefused(SignerRefusal.SPEND_CONFLICT,
           new AuthorizationIntent(Fixtures.TENANT, transfer.spendId(), KEY, first.authorization()));
       sign(first);
       signers = new Signers(List.of(open()));

@@ -23,12 +23,19 @@ final class SignerProcess implements AutoCloseable {
   private Process process;
 
   SignerProcess(Path directory, String... more) throws Exception {
+    this(directory, List.of(), more);
+  }
+
+  /** @param init more arguments of {@code init} */
+  SignerProcess(Path directory, List<String> init, String... more) throws Exception {
     home = directory.resolve("home");
     socket = directory.resolve("run").resolve("signer.sock");
     permitKey = directory.resolve("permit.key");
     log = directory.resolve("signer.log");
-    var init = java("init", "--home", home.toString(), "--permit-key", permitKey.toString()).start();
-    if (init.waitFor() != 0) {
+    var arguments = new ArrayList<>(List.of("init", "--home", home.toString(), "--permit-key", permitKey.toString()));
+    arguments.addAll(init);
+    var initialized = java(arguments.toArray(String[]::new)).start();
+    if (initialized.waitFor() != 0) {
       throw new IllegalStateException(Files.readString(log));
     }
     process = launch(more);
@@ -81,8 +88,10 @@ final class SignerProcess implements AutoCloseable {
   private Process launch(String... more) throws Exception {
     long seen = Files.exists(log) ? readyLines() : 0;
     var arguments = new ArrayList<>(
-        List.of("serve", "--home", home.toString(), "--socket", socket.toString(), "--log-proof",
-            "off"));
+        List.of("serve", "--home", home.toString(), "--socket", socket.toString()));
+    if (!List.of(more).contains("--log-proof")) {
+      arguments.addAll(List.of("--log-proof", "off"));
+    }
     arguments.addAll(List.of(more));
     var started = java(arguments.toArray(String[]::new)).start();
     long until = System.nanoTime() + PATIENCE.toNanos();

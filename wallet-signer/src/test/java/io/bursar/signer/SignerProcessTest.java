@@ -215,7 +215,7 @@ class SignerProcessTest {
             .isInstanceOf(Signed.class);
       }
       signer.terminate();
-      try (var journal = Journal.open(signer.home().resolve("journal"), Instant.now())) {
+      try (var journal = Fixtures.journal(signer.home().resolve("journal"), Instant.now())) {
         assertThat(journal.records()).as("one good request").isEqualTo(1);
       }
       assertThat(Files.readString(signer.log())).doesNotContain("Exception").doesNotContain("\tat ");

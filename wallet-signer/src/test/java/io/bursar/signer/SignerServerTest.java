@@ -249,10 +249,10 @@ class SignerServerTest {
   private Signer signer() throws Exception {
     var home = Files.createTempDirectory(directory, "home");
     var keystore = Keystore.open(home.resolve("keys"), Fixtures.keks(), curve);
-    var journal = Journal.open(home.resolve("journal"), Fixtures.NOW);
+    var journal = Fixtures.journal(home.resolve("journal"), Fixtures.NOW);
     running.add(journal);
-    return new Signer(Fixtures.permits(new Fixtures.TestClock()), keystore, journal, Fixtures.log(home, false),
-        Fixtures.orders(home), Fixtures.HEALTHY);
+    return new Signer(Fixtures.permits(new Fixtures.TestClock()), keystore, Fixtures.fences(home, journal),
+        Fixtures.log(home, false), Fixtures.HEALTHY);
   }
 
   private static String mode(Path path) throws IOException {

@@ -84,9 +84,9 @@ class SpendApprovalsTest {
 
   private void restart() throws IOException {
     var keystore = Keystore.open(directory.resolve("keys"), Fixtures.keks(), new BouncyCastleSecp256k1());
-    var journal = Journal.open(directory.resolve("journal-" + UUID.randomUUID()), Fixtures.NOW);
-    signer = new Signer(Fixtures.permits(new Fixtures.TestClock()), keystore, journal, Fixtures.log(directory, true),
-        Fixtures.orders(directory), Fixtures.HEALTHY);
+    var journal = Fixtures.journal(directory.resolve("journal-" + UUID.randomUUID()), Fixtures.NOW);
+    signer = new Signer(Fixtures.permits(new Fixtures.TestClock()), keystore, Fixtures.fences(directory, journal),
+        Fixtures.log(directory, true), Fixtures.HEALTHY);
   }
 
   private static ApproverRoll roll() {

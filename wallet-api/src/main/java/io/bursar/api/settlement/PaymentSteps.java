@@ -201,7 +201,7 @@ public final class PaymentSteps {
             new Step.Wait(patience(payment), "the signer will try again: " + message, Who.WALLET);
           case STOP -> refused(payment, reason, "the signer refuses (" + reason + "): " + message);
         };
-        case SignerReply.Healthy _,SignerReply.KeyCreated _,SignerReply.AuthorizationSigned _,SignerReply.HeadSigned _,SignerReply.HeadIs _,SignerReply.LogKeyIs _,SignerReply.Obeyed _ ->
+        case SignerReply.Healthy _,SignerReply.KeyCreated _,SignerReply.AuthorizationSigned _,SignerReply.HeadSigned _,SignerReply.HeadIs _,SignerReply.LogKeyIs _,SignerReply.Obeyed _,SignerReply.Frozen _,SignerReply.MarkIs _ ->
           alarm(payment, Alarm.SIGNER_REFUSED, "the signer's answer is not what it should be");
       };
     } catch (LogUnavailable e) {

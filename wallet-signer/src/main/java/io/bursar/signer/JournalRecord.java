@@ -1,0 +1,107 @@
+package io.bursar.signer;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.Arrays;
+
+import io.bursar.permit.FreezeScope;
+import io.bursar.permit.Intent;
+import io.bursar.permit.Permit;
+import io.bursar.permit.SignedPermit;
+
+/**
+ * What the signer has bound itself to. In the groups of {@link JournalFile}, big-endian: its length after these two bytes (2), kind
+ * (1), time in milliseconds since 1970 (8), and
+ *
+ * <pre>
+ * 1 sign    permit (113), its signature (64), intent (the rest)
+ * 2 freeze  scope (2 + n): all, or the identifier of a wallet or tenant; why (2 + n)
+ * 3 lift    scope (2 + n)
+ * </pre>
+ */
+sealed interface JournalRecord {
+  /** Where the intent begins in an encoded {@link Sign}, its length included. */
+  int INTENT_AT = 2 + 1 + 8 + Permit.ENCODED_BYTES + SignedPermit.SIGNATURE_BYTES;
+  /** An intent was agreed to, under a permit. */
+  record Sign(Instant at, SignedPermit signed, Permit permit, Intent intent) implements JournalRecord {}
+
+  /** Nothing more is signed for these keys. */
+  record Freeze(Instant at, FreezeScope scope, String why) implements JournalRecord {}
+
+  /** Keys that were frozen may sign again. */
+  record Lift(Instant at, FreezeScope scope) implements JournalRecord {}
+
+  private static ByteBuffer start(int bytes, int kind, Instant at) {
+    return ByteBuffer.allocate(2 + bytes).putShort((short) bytes).put((byte) kind).putLong(at.toEpochMilli());
+  }
+
+  private static byte[] utf8(String text) {
+    return text.getBytes(StandardCharsets.UTF_8);
+  }
+
+  /** The bytes of the layout above. */
+  default byte[] encode() {
+    return switch (this) {
+      case Sign(var at, var signed, _, var intent) -> {
+        var bytes = intent.encode();
+        yield start(INTENT_AT - 2 + bytes.length, 1, at).put(signed.bytes().toByteArray())
+            .put(signed.signature().toByteArray()).put(bytes).array();
+      }
+      case Freeze(var at, var scope, var why) -> {
+        var name = utf8(scope.toString());
+        var reason = utf8(why);
+        yield start(9 + 2 + name.length + 2 + reason.length, 2, at).putShort((short) name.length).put(name)
+            .putShort((short) reason.length).put(reason).array();
+      }
+      case Lift(var at, var scope) -> {
+        var name = utf8(scope.toString());
+        yield start(9 + 2 + name.length, 3, at).putShort((short) name.length).put(name).array();
+      }
+    };
+  }
+
+  /**
+   * Takes the next record out of a group's content.
+   *
+   * @param at where it begins in the file, for messages
+   * @throws IllegalStateException if it is none that this version writes
+   */
+  static JournalRecord read(ByteBuffer content, long at) {
+    int length = content.getShort() & 0xffff;
+    if (length < 9 || length > content.remaining()) {
+      throw new IllegalStateException("the journal holds a record of another version at byte " + at);
+    }
+    var record = new byte[length];
+    content.get(record);
+    var fields = ByteBuffer.wrap(record);
+    int kind = fields.get();
+    var time = Instant.ofEpochMilli(fields.getLong());
+    return switch (kind) {
+      case 1 -> {
+        if (length < INTENT_AT) {
+          throw new IllegalStateException("the journal holds a record of another version at byte " + at);
+        }
+        yield sign(time, record);
+      }
+      case 2 -> new Freeze(time, FreezeScope.parse(text(fields)), text(fields));
+      case 3 -> new Lift(time, FreezeScope.parse(text(fields)));
+      default -> throw new IllegalStateException("the journal holds a record of the unknown kind " + kind + " at byte "
+          + at);
+    };
+  }
+
+  private static Sign sign(Instant at, byte[] record) {
+    var permit = Arrays.copyOfRange(record, 9, 9 + Permit.ENCODED_BYTES);
+    var signature = Arrays.copyOfRange(record, 9 + Permit.ENCODED_BYTES, INTENT_AT - 2);
+    return new Sign(at,
+        new SignedPermit(io.bursar.permit.Bytes.of(permit), io.bursar.permit.Bytes.of(signature)),
+        Permit.decode(permit), Intent.decode(Arrays.copyOfRange(record, INTENT_AT - 2, record.length)));
+  }
+
+  private static String text(ByteBuffer fields) {
+    var bytes = new byte[fields.getShort() & 0xffff];
+    fields.get(bytes);
+    return new String(bytes, StandardCharsets.UTF_8);
+  }
+}
