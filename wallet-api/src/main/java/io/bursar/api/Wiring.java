@@ -26,6 +26,7 @@ import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.Reconciler;
 import io.bursar.api.settlement.SettlementMetrics;
+import io.bursar.api.signer.MarkKeeper;
 import io.bursar.api.signer.PermitIssuer;
 import io.bursar.api.signer.SignerClient;
 import io.bursar.api.signer.TransferSigner;
@@ -51,6 +52,7 @@ import io.bursar.store.Reconciliation;
 import io.bursar.store.RecordedDecisions;
 import io.bursar.store.Recount;
 import io.bursar.store.Reservations;
+import io.bursar.store.SignerMarks;
 import io.bursar.store.SpendStore;
 import io.bursar.store.Tally;
 import io.bursar.store.ValueSets;
@@ -240,6 +242,11 @@ public class Wiring {
   @Bean
   SignerClient signerClient(Settings settings) {
     return new SignerClient(settings.signerSocket(), SIGNER_CONNECTIONS, SIGNER_TIMEOUT);
+  }
+
+  @Bean
+  MarkKeeper markKeeper(SignerClient signer, Database database, MeterRegistry registry) {
+    return new MarkKeeper(signer, new SignerMarks(database), registry);
   }
 
   @Bean
