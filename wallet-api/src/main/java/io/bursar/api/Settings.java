@@ -32,6 +32,7 @@ import io.bursar.store.log.S3Tiles;
  * @param passkeys whose passkeys are believed; none if none are
  * @param requestsPerSecond the most requests of one API key in a second
  * @param webhooksToPrivate whether webhooks may be sent to private networks, and without TLS; never in production
+ * @param relay how spends are settled by authorizations
  * @param witnesses the file that says which witnesses are shown the logs' heads, and how many must sign them
  * @param tiles the S3-compatible store that the logs' tiles are in; absent if they are files in the data directory
  */
@@ -39,7 +40,18 @@ public record Settings(Path home, String address, int port, boolean production, 
     Database.Secret adminKey, Path signerSocket,
     Path permitKey, List<ChainSettings> chains, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
     boolean settle, boolean approverKeysRequired, Optional<Passkeys.Settings> passkeys,
-    int requestsPerSecond, boolean webhooksToPrivate, Optional<Path> witnesses, Optional<S3Tiles.Settings> tiles) {
+    int requestsPerSecond, boolean webhooksToPrivate, Optional<Path> witnesses, Optional<S3Tiles.Settings> tiles,
+    Relay relay) {
+
+  /**
+   * How spends are settled by authorizations.
+   *
+   * @param relayers how many accounts take turns; 0: spends are settled directly
+   * @param batch the most authorizations of one transaction
+   * @param delayMillis how long one waits for others to share its transaction with
+   * @param validMinutes how long an authorization is good
+   */
+  public record Relay(int relayers, int batch, int delayMillis, int validMinutes) {}
 
   /**
    * A chain and its nodes.
@@ -102,7 +114,10 @@ public record Settings(Path home, String address, int port, boolean production, 
         read.number("BURSAR_REQUESTS_PER_SECOND", 20_000, 1, 1_000_000),
         webhooksToPrivate(read, production),
         Optional.of(read.text("BURSAR_WITNESSES", "")).filter(text -> !text.isEmpty()).map(Path::of),
-        tiles(read));
+        tiles(read),
+        new Relay(read.number("BURSAR_RELAYERS", 2, 0, 64), read.number("BURSAR_RELAY_BATCH", 100, 1, 100),
+            read.number("BURSAR_RELAY_DELAY_MS", 200, 0, 60_000),
+            read.number("BURSAR_RELAY_VALID_MINUTES", 60, 1, 1440)));
     if (!read.faults.isEmpty()) {
       throw new Wrong(read.faults);
     }

@@ -72,6 +72,7 @@ final class Startup implements SmartLifecycle, HealthIndicator {
     if (development.isPresent() && !development.get().prepare(tenant.id())) {
       return;
     }
+    development.ifPresent(chain -> settlement.topUpBy(relayer -> chain.topUp(relayer.address())));
     settlement.start();
     prepared = true;
     LOG.info("ready");

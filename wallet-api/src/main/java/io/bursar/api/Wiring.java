@@ -22,6 +22,7 @@ import io.bursar.api.dev.Development;
 import io.bursar.api.http.Authentication;
 import io.bursar.api.http.RequestTimes;
 import io.bursar.api.policies.NamedPolicies;
+import io.bursar.api.relay.RelayAlarms;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.Reconciler;
@@ -51,8 +52,11 @@ import io.bursar.store.PolicyStore;
 import io.bursar.store.Reconciliation;
 import io.bursar.store.RecordedDecisions;
 import io.bursar.store.Recount;
+import io.bursar.store.RelayBatches;
+import io.bursar.store.RelayStore;
 import io.bursar.store.Reservations;
 import io.bursar.store.SignerMarks;
+import io.bursar.store.SettlementModes;
 import io.bursar.store.SpendStore;
 import io.bursar.store.Tally;
 import io.bursar.store.ValueSets;
@@ -257,17 +261,39 @@ public class Wiring {
   /** Settles payments; absent where this process is told not to, or has no chain. */
   @Bean
   Settlement settlement(Settings settings, PaymentStore payments, Reconciliation reconciliation, Chains chains,
-      SignerClient signer, SettlementMetrics metrics, Log log, Clock clock)
+      SignerClient signer, SettlementMetrics metrics, Log log, Clock clock, Relays relays)
       throws IOException {
     if (!settings.settle() || chains.names().isEmpty()) {
       return new Settlement();
     }
     var permits = PermitIssuer.load(settings.permitKey(), clock);
-    var steps = new PaymentSteps(payments, chains.all(), new TransferSigner(signer, permits, log),
+    var transfers = new TransferSigner(signer, permits, log);
+    var steps = new PaymentSteps(payments, chains.all(), transfers,
         PaymentSteps.Settings.DEFAULT, metrics,
         metrics.timed());
     return new Settlement(new PaymentWorker(payments, steps, metrics, PaymentWorker.Settings.DEFAULT),
-        new Reconciler(reconciliation, chains.all(), metrics));
+        new Reconciler(reconciliation, chains.all(), metrics), relays.workers(chains, signer, transfers, clock));
+  }
+
+  @Bean
+  SettlementModes settlementModes(Database database, AuditEntries audit) {
+    return new SettlementModes(database, audit);
+  }
+
+  @Bean
+  RelayStore relayStore(Database database, AuditEntries audit, Reservations reservations) {
+    return new RelayStore(database, audit, reservations, PaymentStore.Settings.DEFAULT.lease());
+  }
+
+  @Bean
+  RelayBatches relayBatches(Database database, AuditEntries audit, RelayStore payments) {
+    return new RelayBatches(database, audit, payments, PaymentStore.Settings.DEFAULT.lease());
+  }
+
+  @Bean
+  Relays relays(Settings settings, RelayStore store, RelayBatches batches, PaymentStore payments,
+      MeterRegistry registry) {
+    return new Relays(settings.relay(), store, batches, payments, new RelayAlarms(registry));
   }
 
   /** Told when something may have been authorized, so that it is paid at once and not at the worker's next look. */

@@ -140,6 +140,8 @@ public final class AuditQuestions {
         JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
         WHERE NOT EXISTS (SELECT FROM payment_attempt t
                           WHERE t.tenant_id = p.tenant_id AND t.spend_id = p.spend_id AND t.first_sent_at IS NOT NULL)
+          AND NOT EXISTS (SELECT FROM relay_item i JOIN relay_attempt t USING (batch_id)
+                          WHERE i.tenant_id = p.tenant_id AND i.spend_id = p.spend_id AND t.first_sent_at IS NOT NULL)
           AND (s.effect = 'allow' OR EXISTS (SELECT FROM redecision r WHERE r.tenant_id = p.tenant_id AND r.spend_id = p.spend_id
                                              AND r.effect <> 'deny'))
         ORDER BY p.spend_id LIMIT :limit
@@ -178,6 +180,12 @@ public final class AuditQuestions {
           JOIN payment p ON p.tenant_id = t.tenant_id AND p.spend_id = t.spend_id
           JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
           WHERE t.tenant_id = :tenant AND t.transaction_hash IN (:hashes)
+            AND e.kind = 'authorization' AND e.subject = p.spend_id
+          UNION
+          SELECT t.transaction_hash FROM relay_attempt t JOIN relay_item i USING (batch_id)
+          JOIN payment p ON p.tenant_id = i.tenant_id AND p.spend_id = i.spend_id
+          JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
+          WHERE i.tenant_id = :tenant AND t.transaction_hash IN (:hashes)
             AND e.kind = 'authorization' AND e.subject = p.spend_id
           """).param("tenant", tenantId).param("hashes", transactions.stream().map(Digest32::bytes).toList())
           .query((row, n) -> Digest32.of(row.getBytes("transaction_hash"))).list());

@@ -295,9 +295,12 @@ public final class Lane {
         SELECT l.tenant_id, r.spend_id, r.salt, r.purpose, r.reference, r.metadata FROM l, r WHERE r.salt IS NOT NULL),
       p AS (
         INSERT INTO payment (tenant_id, spend_id, wallet_id, state, audit_seq, charged_at, expires_at, request_expires_at, due_at,
-          updated_at)
+          updated_at, mode)
         SELECT l.tenant_id, r.spend_id, r.wallet_id, CASE r.effect WHEN 'allow' THEN 'authorized' ELSE 'awaiting_approval' END,
-          l.seq + r.n, l.last_at, r.expires_at, r.request_expires_at, l.last_at, l.last_at
+          l.seq + r.n, l.last_at, r.expires_at, r.request_expires_at, l.last_at, l.last_at,
+          (SELECT CASE WHEN x.eip712_name IS NULL THEN 'direct' ELSE coalesce(w.settlement, x.settlement) END
+           FROM wallet w, asset x WHERE w.tenant_id = l.tenant_id AND w.wallet_id = r.wallet_id
+             AND x.tenant_id = l.tenant_id AND x.asset_id = r.asset_id)
         FROM l, r WHERE r.effect <> 'deny'),
       a AS (
         INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)

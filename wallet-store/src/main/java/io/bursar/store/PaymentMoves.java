@@ -281,7 +281,7 @@ final class PaymentMoves {
     sql("""
         UPDATE payment SET due_at = now() FROM unnest(:wallets::uuid[]) AS w (wallet_id) CROSS JOIN LATERAL (
           SELECT spend_id FROM payment q
-          WHERE q.tenant_id = :tenant AND q.wallet_id = w.wallet_id AND q.state = 'authorized' AND q.due_at > now()
+          WHERE q.tenant_id = :tenant AND q.wallet_id = w.wallet_id AND q.state = 'authorized' AND q.mode = 'direct' AND q.due_at > now()
             AND (q.not_before IS NULL OR q.not_before <= now())
           ORDER BY q.spend_id LIMIT :most) AS next
         WHERE payment.tenant_id = :tenant AND payment.spend_id = next.spend_id

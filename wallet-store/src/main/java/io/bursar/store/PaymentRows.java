@@ -61,7 +61,8 @@ final class PaymentRows {
   }
 
   /** The columns of a payment whose meaning depends on its state. */
-  private record Row(Payment.Key key, Payment.Wallet wallet, Payment.Order order, String state, long nonce,
+  private record Row(Payment.Key key, Payment.Wallet wallet, Payment.Order order, String state, boolean relayed,
+      long nonce,
       long gasLimit, @Nullable Mined mined, @Nullable Instant expiresAt, @Nullable String failure, Instant readAt,
       Instant updatedAt, List<AttemptRow> attempts) {
 
@@ -73,8 +74,7 @@ final class PaymentRows {
       return switch (state) {
         case "awaiting_approval" -> new PaymentState.AwaitingApproval(Objects.requireNonNull(expiresAt));
         case "authorized" -> new PaymentState.Authorized();
-        case "prepared" -> new PaymentState.Prepared(nonce, attempts.getLast().gas(gasLimit));
-        case "signed", "broadcast" -> inFlight(state, nonce, gasLimit, attempts);
+        case "prepared", "signed", "broadcast" -> relayed ? new PaymentState.Relayed(state) : ownTransaction();
         case "confirmed" -> new PaymentState.Confirmed(nonce, Objects.requireNonNull(mined));
         case "reverted" -> new PaymentState.Reverted(nonce, Objects.requireNonNull(mined));
         case "rejected" -> new PaymentState.Rejected();
@@ -84,6 +84,12 @@ final class PaymentRows {
         case "failed" -> new PaymentState.Failed(Objects.requireNonNull(failure));
         default -> throw new IllegalStateException("unknown payment state `" + state + "`");
       };
+    }
+
+    private PaymentState ownTransaction() {
+      return state.equals("prepared")
+          ? new PaymentState.Prepared(nonce, attempts.getLast().gas(gasLimit))
+          : inFlight(state, nonce, gasLimit, attempts);
     }
   }
 
@@ -106,7 +112,8 @@ final class PaymentRows {
         ? null
         : new Mined(Digest32.of(row.getBytes("transaction_hash")), row.getLong("block_number"),
             Digest32.of(row.getBytes("block_hash")));
-    return new Row(key, wallet, order, row.getString("state"), row.getLong("nonce"), row.getLong("gas_limit"), mined,
+    return new Row(key, wallet, order, row.getString("state"), row.getString("mode").equals("relayed"),
+        row.getLong("nonce"), row.getLong("gas_limit"), mined,
         time(row, "expires_at"), row.getString("failure"), Objects.requireNonNull(time(row, "read_at")),
         Objects.requireNonNull(time(row, "updated_at")), new ArrayList<>());
   }

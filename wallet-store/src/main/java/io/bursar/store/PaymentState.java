@@ -45,10 +45,17 @@ public sealed interface PaymentState {
     }
   }
 
+  /**
+   * On its way by an authorization that the wallet signs and a relayer takes to the chain.
+   *
+   * @param stage {@code prepared}, {@code signed} or {@code broadcast}: in a relayer's transaction that a node has taken
+   */
+  record Relayed(String stage) implements PaymentState {}
+
   /** Nothing will happen any more. */
   sealed interface Final extends PaymentState {}
 
-  /** The chain says that the payee has the money. */
+  /** The chain says that the payee has the money. A relayed payment takes no nonce of its wallet; it is 0 there. */
   record Confirmed(long nonce, Mined mined) implements Final {}
 
   /** The chain refused the transfer; the wallet paid gas and nothing else. */
@@ -104,6 +111,7 @@ public sealed interface PaymentState {
       case Replacing(var _, var attempts, var _) -> attempts.stream().anyMatch(Attempt::isSent)
           ? "broadcast"
           : "signed";
+      case Relayed(var stage) -> stage;
       case Confirmed _ -> "confirmed";
       case Reverted _ -> "reverted";
       case Rejected _ -> "rejected";

@@ -40,8 +40,10 @@ public final class PaymentStore {
   /** What is not final yet: how many, and since when the oldest of them waits. */
   public record Backlog(long unsettled, Duration oldest) {}
 
-  private static final String ACTIVE = "('authorized', 'prepared', 'signed', 'broadcast')";
-  static final String IN_FLIGHT = "('prepared', 'signed', 'broadcast')";
+  private static final String UNSETTLED = "('authorized', 'prepared', 'signed', 'broadcast')";
+  /** Those that go by a transaction of the wallet itself; {@link RelayStore} has the others. */
+  private static final String ACTIVE = UNSETTLED + " AND mode = 'direct'";
+  static final String IN_FLIGHT = "('prepared', 'signed', 'broadcast') AND mode = 'direct'";
   /**
    * That nobody holds it: no lease, or one that has run out, or one that ends later than any lease can, given by a clock that has
    * since been set back.
@@ -333,7 +335,7 @@ public final class PaymentStore {
         SELECT count(*) AS unsettled, coalesce(extract(epoch FROM (now() - min(charged_at))) * 1000, 0)::bigint AS oldest
         FROM payment WHERE state IN %s
         """.formatted(
-            ACTIVE))
+            UNSETTLED))
         .query((row, n) -> new Backlog(row.getLong("unsettled"),
             Duration.ofMillis(Math.max(0, row.getLong("oldest")))))
         .single();

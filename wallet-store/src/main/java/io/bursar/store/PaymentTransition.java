@@ -30,7 +30,7 @@ final class PaymentTransition {
         new Columns(nonce, null, attempts.getLast().hash(), null);
       case PaymentState.Confirmed(var nonce, var mined) -> new Columns(nonce, null, mined.transactionHash(), mined);
       case PaymentState.Reverted(var nonce, var mined) -> new Columns(nonce, null, mined.transactionHash(), mined);
-      case PaymentState.AwaitingApproval _,PaymentState.Authorized _,PaymentState.Rejected _,PaymentState.Expired _,PaymentState.Canceled _,PaymentState.Denied _,PaymentState.Failed _ ->
+      case PaymentState.AwaitingApproval _,PaymentState.Authorized _,PaymentState.Relayed _,PaymentState.Rejected _,PaymentState.Expired _,PaymentState.Canceled _,PaymentState.Denied _,PaymentState.Failed _ ->
         new Columns(null, null, null, null);
     };
   }
@@ -43,6 +43,7 @@ final class PaymentTransition {
       case PaymentState.Signed(var _, var attempts) -> attempts.size();
       case PaymentState.Broadcast(var _, var attempts) -> attempts.size();
       case PaymentState.Replacing(var _, var attempts, var _) -> attempts.size() + 1;
+      case PaymentState.Relayed _ -> throw new IllegalStateException("a relayed payment has no transaction of its own");
       case PaymentState.Final _ -> throw new IllegalStateException("a payment that is " + state.text() + " stays so");
     };
   }
@@ -93,7 +94,7 @@ final class PaymentTransition {
       case PaymentState.Signed(var nonce, var _) -> nonce;
       case PaymentState.Broadcast(var nonce, var _) -> nonce;
       case PaymentState.Replacing(var nonce, var _, var _) -> nonce;
-      case PaymentState.AwaitingApproval _,PaymentState.Authorized _,PaymentState.Prepared _,PaymentState.Final _ ->
+      case PaymentState.AwaitingApproval _,PaymentState.Authorized _,PaymentState.Prepared _,PaymentState.Relayed _,PaymentState.Final _ ->
         throw new IllegalStateException("a payment that is " + from.text() + " cannot have been mined");
     };
   }

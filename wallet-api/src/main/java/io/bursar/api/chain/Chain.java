@@ -325,6 +325,10 @@ public final class Chain implements AutoCloseable {
   }
 
   /** What a call of a contract returns; empty where it reverts or there is no contract. */
+  public String call(Address contract, String data, String block) throws ChainUnavailable {
+    return callContract(contract, data, block);
+  }
+
   private String callContract(Address contract, String data) throws ChainUnavailable {
     return callContract(contract, data, "latest");
   }

@@ -151,11 +151,36 @@ public final class Demo {
     var funded = client.post("/v1/dev/faucet", adminKey,
         Json.object().put("walletId", wallet.text("id")).put("asset", "USDC").put("amount", "500").build());
     require(funded.status() == 200, "the faucet answered " + funded.body());
+    sayMode(wallet);
     var token = client.get("/v1/assets", adminKey).list("data").stream().map(Json.Obj.class::cast)
         .filter(asset -> new Json.Str("USDC").equals(asset.get("symbol"))).findFirst()
         .orElseThrow(() -> new Failed("USDC is not registered"));
     return new Stage(agentKey, approverKey, signingKey, auditorKey, agentId, wallet.text("id"),
         new Answer(200, token, false).text("contract"), shop, data);
+  }
+
+  /** How the spends will reach the chain; a wallet whose spends are relayed must have no native coin. */
+  private void sayMode(Answer wallet) throws Failed, IOException, InterruptedException {
+    var coin = client.rpc(node, "eth_getBalance",
+        new Json.Arr(List.of(new Json.Str(wallet.text("address")), new Json.Str("latest")))).text("result");
+    var relayers = client.get("/v1/relayers", adminKey).list("data");
+    var mode = relayers.isEmpty() ? "direct" : mode();
+    if (mode.equals("relayed")) {
+      require(coin.equals("0x0"), "a wallet whose spends are relayed needs no native coin, but it has " + coin);
+      say("Settlement mode: relayed. The wallet holds USDC and no native coin; it signs, and a relayer of the operator pays the gas.");
+    } else {
+      say("Settlement mode: direct. The wallet pays its gas from native coin that the faucet gave it.");
+    }
+  }
+
+  private String mode() throws Failed, IOException, InterruptedException {
+    for (var asset : client.get("/v1/assets", adminKey).list("data")) {
+      var known = new Answer(200, (Json.Obj) asset, false);
+      if (known.text("symbol").equals("USDC")) {
+        return client.get("/v1/assets/" + known.text("id") + "/settlement", adminKey).text("mode");
+      }
+    }
+    throw new Failed("USDC is not registered");
   }
 
   private static Json.Obj policy(List<String> payees, String group) {

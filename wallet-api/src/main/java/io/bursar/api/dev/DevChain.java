@@ -23,7 +23,9 @@ import org.web3j.abi.datatypes.generated.Uint8;
 
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
+import io.bursar.api.chain.Eip3009;
 import io.bursar.money.Address;
+import io.bursar.permit.RelayIntent;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -105,6 +107,24 @@ public final class DevChain {
       throw new ChainUnavailable("the development chain has something else where USDC should be; reset it");
     }
     return usdc;
+  }
+
+  /**
+   * Makes sure that Multicall3 is where it is on other chains: the node is told to have it there, which only a development chain does.
+   * The creation code is that of the published contract (MIT licence).
+   *
+   * @see <a href="https://github.com/mds1/multicall3">Multicall3</a>
+   */
+  public void ensureMulticall() throws ChainUnavailable, IOException {
+    if (Eip3009.isContract(chain, RelayIntent.MULTICALL)) {
+      return;
+    }
+    String creation;
+    try (var in = java.util.Objects.requireNonNull(DevChain.class.getResourceAsStream("multicall3.hex"))) {
+      creation = "0x" + new String(in.readAllBytes(), java.nio.charset.StandardCharsets.US_ASCII).replaceAll("\\s", "");
+    }
+    var code = chain.required("eth_call", chain.newObject().put("data", creation), "latest").asString("");
+    var _ = chain.required("anvil_setCode", RelayIntent.MULTICALL.toString(), code);
   }
 
   /** A contract to make, or a call of one. */

@@ -10,6 +10,7 @@ import org.springframework.core.type.AnnotatedTypeMetadata;
 import io.bursar.api.Settings;
 import io.bursar.api.chain.Chains;
 import io.bursar.store.Directory;
+import io.bursar.store.SettlementModes;
 
 /** What exists only with the embedded development chain: without it there is no faucet, not even one that refuses. */
 @Configuration(proxyBeanMethods = false)
@@ -23,10 +24,11 @@ public class DevelopmentWiring {
   }
 
   @Bean
-  Development development(Settings settings, Chains chains, Directory directory) {
+  Development development(Settings settings, Chains chains, Directory directory, SettlementModes modes) {
     var chain = settings.chains().stream().findFirst().flatMap(named -> chains.find(named.name()))
         .orElseThrow(() -> new IllegalStateException("`BURSAR_DEV=true` needs `BURSAR_RPC_URL`"));
     return new Development(chain, settings.stablecoinArtifacts().orElseThrow(
-        () -> new IllegalStateException("`BURSAR_DEV=true` needs `BURSAR_STABLECOIN_ARTIFACTS`")), directory);
+        () -> new IllegalStateException("`BURSAR_DEV=true` needs `BURSAR_STABLECOIN_ARTIFACTS`")), directory, modes,
+        settings.relay().relayers() > 0);
   }
 }

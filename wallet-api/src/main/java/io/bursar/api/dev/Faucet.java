@@ -31,9 +31,14 @@ public final class Faucet {
    * @param amount base units, at least 1
    * @throws ChainUnavailable if it is not mined in time, or failed
    */
-  public synchronized void fund(Address wallet, Address contract, BigInteger amount) throws ChainUnavailable {
+  public void fund(Address wallet, Address contract, BigInteger amount) throws ChainUnavailable {
+    fund(wallet, contract, amount, true);
+  }
+
+  /** As the other, and without native coin if none is needed. */
+  synchronized void fund(Address wallet, Address contract, BigInteger amount, boolean gas) throws ChainUnavailable {
     var sent = new ArrayList<Digest32>();
-    if (dev.chain().balance(wallet).compareTo(LITTLE_GAS) < 0) {
+    if (gas && dev.chain().balance(wallet).compareTo(LITTLE_GAS) < 0) {
       sent.add(send(request(dev.funder(), wallet).put("value", "0x" + ETHER.toString(16))));
     }
     sent.add(send(request(dev.minter(), contract).put("data",
@@ -41,6 +46,16 @@ public final class Faucet {
     long deadline = System.nanoTime() + TIMEOUT.toNanos();
     for (var hash : sent) {
       awaitSuccess(hash, deadline);
+    }
+  }
+
+  /** Sends a relayer a hundred ether if it holds less than ten. */
+  synchronized void topUp(Address relayer) throws ChainUnavailable {
+    if (dev.chain().balance(relayer).compareTo(ETHER.multiply(BigInteger.TEN)) < 0) {
+      awaitSuccess(
+          send(
+              request(dev.funder(), relayer).put("value", "0x" + ETHER.multiply(BigInteger.valueOf(100)).toString(16))),
+          System.nanoTime() + TIMEOUT.toNanos());
     }
   }
 

@@ -52,7 +52,7 @@ public final class FaucetController {
                 new JsonReader.Fault("/asset", "`" + wanted.asset() + "` is not registered on " + wallet.chain()))));
     var units = units(Objects.requireNonNull(wanted.amount()), registered.asset().decimals());
     try {
-      development.fund(wallet.address(), registered.asset(), units);
+      development.fund(caller.tenantId(), wallet, registered, units);
     } catch (ChainUnavailable e) {
       throw Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE, String.valueOf(e.getMessage()), 2);
     }

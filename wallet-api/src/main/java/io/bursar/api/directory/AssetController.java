@@ -4,14 +4,18 @@ import java.util.Objects;
 import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.core.annotation.AuthenticationPrincipal;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RestController;
 
+import io.bursar.api.Settings;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.Chains;
+import io.bursar.api.chain.Eip3009;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
@@ -21,19 +25,29 @@ import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
+import io.bursar.permit.RelayIntent;
 import io.bursar.spend.Id;
 import io.bursar.store.Directory;
+import io.bursar.store.RelayedPayment;
+import io.bursar.store.SettlementModes;
 import jakarta.servlet.http.HttpServletRequest;
 
 /** {@code /v1/assets}: the stablecoins that wallets may hold. */
 @RestController
 public final class AssetController {
+  private static final Logger LOG = LoggerFactory.getLogger(AssetController.class);
+
   private final Directory directory;
   private final Chains chains;
 
-  AssetController(Directory directory, Chains chains) {
+  private final SettlementModes modes;
+  private final Settings settings;
+
+  AssetController(Directory directory, Chains chains, SettlementModes modes, Settings settings) {
     this.directory = directory;
     this.chains = chains;
+    this.modes = modes;
+    this.settings = settings;
   }
 
   @PostMapping("/v1/assets")
@@ -43,6 +57,7 @@ public final class AssetController {
     var registered = directory.registerAsset(caller.tenantId(), asset, caller.actor()).orElseThrow(
         () -> Problem.of(ProblemCode.CONFLICT,
             "`" + asset.symbol() + "` or its contract is registered on " + asset.chain() + " already"));
+    relayIfPossible(caller, registered);
     return Bodies.created(view(registered));
   }
 
@@ -68,6 +83,25 @@ public final class AssetController {
       throw new IllegalArgumentException(message);
     }
     return text;
+  }
+
+  /** Where the token takes authorizations and this instance has relayers, its wallets need no native coin. */
+  private void relayIfPossible(Caller caller, Directory.RegisteredAsset registered) {
+    try {
+      var chain = chains.find(registered.asset().chain()).orElseThrow();
+      var domain = Eip3009.domain(chain, registered.asset().contract());
+      if (domain.isPresent()) {
+        modes.relay(caller.tenantId(), registered.id(),
+            new RelayedPayment.Token(domain.get().name(), domain.get().version()), caller.actor());
+      }
+      if (domain.isPresent()
+          && (settings.relay().relayers() == 0 || !Eip3009.isContract(chain, RelayIntent.MULTICALL))) {
+        modes.setAsset(caller.tenantId(), registered.id(), SettlementModes.Mode.DIRECT, caller.actor());
+      }
+    } catch (ChainUnavailable e) {
+      LOG.warn("whether `{}` takes authorizations is not known, so its spends are settled directly: {}",
+          registered.asset().contract(), e.getMessage());
+    }
   }
 
   /** The contract itself says how many decimals it has; anything else would misplace every amount. */

@@ -84,12 +84,14 @@ public class Security {
                 "/v1/audit/policy-changes", "/v1/audit/unbroadcast", "/v1/audit/unauthorized-transactions",
                 "/v1/audit/reserves", "/v1/audit/evidence")
             .hasAnyRole(AUDITOR, ADMIN)
-            .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances")
+            .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances",
+                "/v1/wallets/{id}/settlement")
             .hasAnyRole(ADMIN, AGENT, AUDITOR)
-            .requestMatchers(GET, "/v1/assets", "/v1/events").authenticated()
+            .requestMatchers(GET, "/v1/assets", "/v1/assets/{id}/settlement", "/v1/events").authenticated()
             .requestMatchers("/v1/webhooks", "/v1/webhooks/{id}", "/v1/webhooks/{id}/enable",
                 "/v1/webhooks/{id}/replay", "/v1/webhooks/{id}/deliveries")
             .hasRole(ADMIN)
+            .requestMatchers(GET, "/v1/relayers").hasRole(OPERATOR)
             .requestMatchers(POST, "/v1/policies/validate", "/v1/policies/{id}/backtest", "/v1/policies/{id}/analysis",
                 "/v1/replay")
             .hasAnyRole(ADMIN, AUDITOR)
@@ -116,6 +118,7 @@ public class Security {
                 "/v1/value-sets/{name}/versions", "/v1/dev/faucet")
             .hasRole(ADMIN)
             .requestMatchers(DELETE, "/v1/api-keys/{id}", "/v1/policy-attachments/{target}/{id}").hasRole(ADMIN)
+            .requestMatchers(PUT, "/v1/wallets/{id}/settlement", "/v1/assets/{id}/settlement").hasRole(ADMIN)
             .requestMatchers(PUT, "/v1/policy-attachments/{target}/{id}", "/v1/approvers/{id}/key",
                 "/v1/approver-groups/{id}", "/v1/agents/{id}/principals")
             .hasRole(ADMIN)

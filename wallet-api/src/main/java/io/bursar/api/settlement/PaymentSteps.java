@@ -128,7 +128,7 @@ public final class PaymentSteps {
           var settled = settle(payment, chain, attempts);
           yield settled != null ? settled : sign(payment, nonce, gas);
         }
-        case PaymentState.AwaitingApproval _,PaymentState.Final _ -> new Step.Done();
+        case PaymentState.AwaitingApproval _,PaymentState.Relayed _,PaymentState.Final _ -> new Step.Done();
       };
     } catch (ChainUnavailable e) {
       return e.isWrongChain()

@@ -10,10 +10,10 @@ import java.time.Duration;
 import java.time.temporal.ChronoUnit;
 
 import io.bursar.permit.Digest32;
+import io.bursar.permit.Intent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.PermitKeys;
 import io.bursar.permit.SignedPermit;
-import io.bursar.permit.TransferIntent;
 import io.bursar.spend.Id;
 
 /** Holds the key by which this process permits signatures, and nothing else does. */
@@ -54,13 +54,13 @@ public final class PermitIssuer {
   /**
    * A new permit, good for one signature.
    *
-   * @param authorizationHash leaf hash of the audit entry that authorized the spend
+   * @param authorizationHash leaf hash of the audit entry that authorized the spend; of a batch, its intent's hash
    */
-  public SignedPermit issue(TransferIntent intent, Digest32 authorizationHash) {
+  public SignedPermit issue(Intent intent, Digest32 authorizationHash) {
     var now = clock.instant().truncatedTo(ChronoUnit.MILLIS);
     var id = Id.version7(ChronoUnit.MICROS.between(java.time.Instant.EPOCH, now), random.nextInt(1 << 16),
         random.nextLong());
-    return new Permit(id, intent.spendId(), authorizationHash, intent.hash(), now, now.plus(LIFE)).sign(key);
+    return new Permit(id, intent.subjectId(), authorizationHash, intent.hash(), now, now.plus(LIFE)).sign(key);
   }
 
   @Override

@@ -6,10 +6,11 @@ import java.util.UUID;
 
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.PaymentIntent;
+import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
 import io.bursar.permit.SignerRequest.Evidence;
-import io.bursar.permit.TransferIntent;
 import io.bursar.store.log.Log;
 import io.bursar.store.log.LogUnavailable;
 
@@ -54,9 +55,18 @@ public final class TransferSigner {
    * @param authorizationHash leaf hash of the audit entry that authorized the spend
    * @throws SignerUnreachable if no answer came; the transfer may be signed all the same
    */
-  public SignerReply sign(TransferIntent intent, Digest32 authorizationHash, Evidence evidence)
+  public SignerReply sign(PaymentIntent intent, Digest32 authorizationHash, Evidence evidence)
       throws SignerUnreachable {
     return signer.ask(new SignerRequest.Sign(permits.issue(intent, authorizationHash), Bytes.of(intent.encode()),
         Optional.of(evidence)));
+  }
+
+  /**
+   * Permits one signature over a batch and asks for it. It needs no evidence: its authorizations were signed for with theirs.
+   *
+   * @throws SignerUnreachable if no answer came; the batch may be signed all the same
+   */
+  public SignerReply sign(RelayIntent batch) throws SignerUnreachable {
+    return signer.ask(new SignerRequest.Sign(permits.issue(batch, batch.hash()), Bytes.of(batch.encode())));
   }
 }

@@ -143,13 +143,15 @@ public final class SpendView {
   }
 
   private Json.@org.jspecify.annotations.Nullable Obj transaction(String chain, Spend.Payment payment) {
-    if (payment.nonce() == null) {
+    var hash = payment.transactionHash();
+    if (payment.nonce() == null && hash == null) {
       return null;
     }
-    var hash = payment.transactionHash();
     boolean settled = payment.state().equals("confirmed") || payment.state().equals("reverted");
-    var view = Json.object().put("hash", hash == null ? null : "0x" + HexFormat.of().formatHex(hash)).put("nonce",
-        payment.nonce());
+    var view = Json.object().put("hash", hash == null ? null : "0x" + HexFormat.of().formatHex(hash));
+    if (payment.nonce() != null) {
+      view.put("nonce", payment.nonce()); // a relayed one is the relayer's, and shared
+    }
     if (payment.blockNumber() != null) {
       view.put("block", payment.blockNumber());
     }

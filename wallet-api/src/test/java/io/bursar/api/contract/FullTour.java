@@ -100,9 +100,24 @@ final class FullTour {
         .formatted(otherToken());
     expect(201, service.call("POST", "/v1/assets", "admin", asset));
     expect(409, service.call("POST", "/v1/assets", "admin", asset));
+    settlement(wallet);
     for (var list : new String[]{"agents", "api-keys", "wallets", "assets", "approvers", "approver-groups"}) {
       expect(200, service.get("/v1/" + list, "admin"));
     }
+  }
+
+  /** USDC is relayed unless the wallet says otherwise; another token cannot be. */
+  private void settlement(String wallet) {
+    assertThat(expect(200, service.get(wallet + "/settlement", "agent")).text("/mode")).isEqualTo("asset");
+    expect(200, service.call("PUT", wallet + "/settlement", "admin", "{\"mode\": \"direct\"}"));
+    for (var asset : service.get("/v1/assets", "admin").json().path("data")) {
+      boolean usdc = asset.path("symbol").asString().equals("USDC");
+      var path = "/v1/assets/" + asset.path("id").asString() + "/settlement";
+      assertThat(expect(200, service.get(path, "agent")).text("/mode")).isEqualTo(usdc ? "relayed" : "direct");
+      expect(usdc ? 200 : 409, service.call("PUT", path, "admin", "{\"mode\": \"relayed\"}"));
+    }
+    Awaitility.await().atMost(Duration.ofSeconds(30))
+        .until(() -> !expect(200, service.get("/v1/relayers", "operator")).json().path("data").isEmpty());
   }
 
   private void approvers() {
@@ -306,6 +321,7 @@ final class FullTour {
     var keyed = "{\"idempotencyKey\": \"%s\", " + body("0.5").substring(1);
     expect(200, service.call("POST", "/v1/spends/batch", "agent",
         "{\"spends\": [" + keyed.formatted("tour-batch") + ", " + keyed.formatted("tour-0") + "]}"));
+    expect(200, service.call("PUT", "/v1/wallets/" + service.wallet + "/settlement", "admin", "{\"mode\": \"asset\"}"));
     for (var amount : new String[]{"19", "19", "19", "19"}) {
       spend(amount);
     }
@@ -551,6 +567,7 @@ final class FullTour {
     expect(200, service.call("POST", "/v1/dev/faucet", "admin",
         "{\"walletId\": \"" + wallet.text("/id") + "\", \"asset\": \"USDC\", \"amount\": \"5\"}"));
     var chain = service.chain;
+    chain.rpc("anvil_setBalance", wallet.text("/address"), "0x8ac7230489e80000");
     chain.rpc("anvil_impersonateAccount", wallet.text("/address"));
     chain.rpc("eth_sendTransaction", chain.chain().newObject().put("from", wallet.text("/address"))
         .put("to", chain.usdc().toString()).put("data", "0xa9059cbb" + "0".repeat(24) + PAYEE.substring(2)

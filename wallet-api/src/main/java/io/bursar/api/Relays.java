@@ -1,0 +1,35 @@
+package io.bursar.api;
+
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+
+import io.bursar.api.chain.Chains;
+import io.bursar.api.relay.AuthorizationSteps;
+import io.bursar.api.relay.BatchSteps;
+import io.bursar.api.relay.RelayAlarms;
+import io.bursar.api.relay.RelayWorker;
+import io.bursar.api.signer.SignerClient;
+import io.bursar.api.signer.TransferSigner;
+import io.bursar.store.PaymentStore;
+import io.bursar.store.RelayBatches;
+import io.bursar.store.RelayStore;
+
+/** What the relay of every chain is made of. */
+record Relays(Settings.Relay settings, RelayStore store, RelayBatches batches, PaymentStore payments,
+    RelayAlarms alarms) {
+
+  /** A worker for each chain; none if there are no relayers. */
+  List<RelayWorker> workers(Chains chains, SignerClient signer, TransferSigner transfers, Clock clock) {
+    if (settings.relayers() == 0) {
+      return List.of();
+    }
+    var authorizations = new AuthorizationSteps(store, payments, transfers, alarms, clock,
+        Duration.ofMinutes(settings.validMinutes()));
+    var pace = BatchSteps.Settings.DEFAULT;
+    var steps = new BatchSteps(batches, authorizations, transfers, alarms, new BatchSteps.Settings(settings.batch(),
+        Duration.ofMillis(settings.delayMillis()), pace.openMax(), pace.resendAfter(), pace.replaceAfter()));
+    return chains.all().values().stream()
+        .map(chain -> new RelayWorker(chain, settings.relayers(), signer, batches, authorizations, steps)).toList();
+  }
+}

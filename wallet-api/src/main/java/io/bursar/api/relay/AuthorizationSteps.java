@@ -1,0 +1,250 @@
+package io.bursar.api.relay;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.security.SecureRandom;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainUnavailable;
+import io.bursar.api.chain.Eip3009;
+import io.bursar.api.relay.RelayAlarms.Alarm;
+import io.bursar.api.signer.SignerUnreachable;
+import io.bursar.api.signer.TransferSigner;
+import io.bursar.money.Address;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.Digest32;
+import io.bursar.permit.SignerRefusal.Remedy;
+import io.bursar.permit.SignerReply;
+import io.bursar.spend.Id;
+import io.bursar.store.PaymentState.Mined;
+import io.bursar.store.PaymentStore;
+import io.bursar.store.RelayStore;
+import io.bursar.store.RelayedPayment;
+import io.bursar.store.RelayedPayment.Terms;
+import io.bursar.store.log.LogUnavailable;
+
+/**
+ * What is done with a payment by authorization before a relayer has it, and after its time is over. Its terms are recorded before it is
+ * signed and never change, so whoever does a step again signs the same bytes; and the token itself takes them once.
+ */
+public final class AuthorizationSteps {
+  /** How many payments are taken at once. */
+  static final int AT_ONCE = 200;
+
+  private static final Duration MOMENT = Duration.ofMillis(250);
+  private static final Duration PATIENCE_MAX = Duration.ofSeconds(10);
+  private static final int NONCE_BYTES = 32;
+
+  private final RelayStore store;
+  private final PaymentStore payments;
+  private final TransferSigner signer;
+  private final RelayAlarms alarms;
+  private final Clock clock;
+  private final Duration validFor;
+  private final SecureRandom random = new SecureRandom();
+
+  /**
+   * The steps.
+   *
+   * @param validFor how long an authorization is good, and with it how long its budget can be held by a relay that does not work
+   */
+  public AuthorizationSteps(RelayStore store, PaymentStore payments, TransferSigner signer, RelayAlarms alarms,
+      Clock clock,
+      Duration validFor) {
+    this.store = store;
+    this.payments = payments;
+    this.signer = signer;
+    this.alarms = alarms;
+    this.clock = clock;
+    this.validFor = validFor;
+  }
+
+  /**
+   * Signs what is due.
+   *
+   * @param threads on which the signer is asked
+   * @return how many payments were looked at
+   */
+  public int signDue(Chain chain, ExecutorService threads) {
+    var claimed = store.claimUnsigned(chain.name(), AT_ONCE);
+    if (claimed.isEmpty()) {
+      return 0;
+    }
+    try {
+      var ready = new ArrayList<RelayedPayment>();
+      var fresh = new ArrayList<RelayedPayment>();
+      for (var payment : claimed) {
+        if (payment.hold() != null) {
+          store.release(List.of(payment), patience(payment), payment.hold());
+        } else if (payment.terms() != null) {
+          ready.add(payment);
+        } else if (payment.isExpired(clock.instant())) {
+          store.end(payment, RelayStore.End.UNSIGNED);
+        } else {
+          fresh.add(payment);
+        }
+      }
+      ready.addAll(prepare(chain, fresh));
+      sign(ready, threads);
+    } catch (ChainUnavailable e) {
+      store.release(claimed, MOMENT.multipliedBy(4), e.getMessage());
+    }
+    return claimed.size();
+  }
+
+  private List<RelayedPayment> prepare(Chain chain, List<RelayedPayment> fresh) throws ChainUnavailable {
+    if (fresh.isEmpty()) {
+      return List.of();
+    }
+    long head = chain.head();
+    long now = Math.max(clock.instant().getEpochSecond(), Eip3009.time(chain, head));
+    return store.prepare(funded(chain, fresh, Math.max(0, chain.settled())), payment -> {
+      var expiresAt = payment.order().expiresAt();
+      long until = now + validFor.toSeconds();
+      return new Terms(nonce(), expiresAt == null ? until : Math.min(until, expiresAt.getEpochSecond()), head, null);
+    });
+  }
+
+  private Digest32 nonce() {
+    var bytes = new byte[NONCE_BYTES];
+    random.nextBytes(bytes);
+    return Digest32.of(bytes);
+  }
+
+  /** Those that their wallets can pay beside all that is signed already, by balances that are final. The others wait, and say so. */
+  private List<RelayedPayment> funded(Chain chain, List<RelayedPayment> fresh, long block) throws ChainUnavailable {
+    record Account(UUID wallet, Address token) {}
+    var accounts = new LinkedHashMap<Account, List<RelayedPayment>>();
+    fresh.forEach(payment -> accounts.computeIfAbsent(
+        new Account(payment.wallet().walletId(), payment.order().token()), _ -> new ArrayList<>()).add(payment));
+    var signed = new HashMap<Address, Map<UUID, BigDecimal>>();
+    var funded = new ArrayList<RelayedPayment>();
+    for (var account : accounts.entrySet()) {
+      var token = account.getKey().token;
+      var taken = signed.computeIfAbsent(token, of -> store.signedFor(
+          accounts.keySet().stream().filter(key -> key.token.equals(of)).map(Account::wallet).toList(), of));
+      var balance = chain.balanceOf(token, account.getValue().getFirst().wallet().address(), block);
+      var left = balance.subtract(taken.getOrDefault(account.getKey().wallet, BigDecimal.ZERO).toBigIntegerExact());
+      for (var payment : account.getValue()) {
+        if (payment.order().amount().compareTo(left) <= 0) {
+          left = left.subtract(payment.order().amount());
+          funded.add(payment);
+        } else {
+          store.release(List.of(payment), patience(payment), shortOf(balance, left, payment.order().amount()));
+        }
+      }
+    }
+    return funded;
+  }
+
+  private static String shortOf(BigInteger balance, BigInteger left, BigInteger amount) {
+    return "the wallet holds " + balance + " base units of the asset, of which " + left.max(BigInteger.ZERO)
+        + " are not spoken for: fewer than the " + amount + " to be paid; fund it or cancel the spend";
+  }
+
+  private void sign(List<RelayedPayment> ready, ExecutorService threads) {
+    var signatures = new ConcurrentHashMap<RelayedPayment, Bytes>();
+    var asked = ready.stream().map(payment -> threads.submit(() -> {
+      var signature = signature(payment);
+      if (signature != null) {
+        signatures.put(payment, signature);
+      }
+    })).toList();
+    for (var answer : asked) {
+      try {
+        answer.get();
+      } catch (java.util.concurrent.ExecutionException failed) {
+        throw new IllegalStateException("an authorization could not be signed", failed);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return; // what is signed and not recorded is signed again, and says the same
+      }
+    }
+    store.sign(signatures);
+  }
+
+  private @Nullable Bytes signature(RelayedPayment payment) {
+    try {
+      var evidence = signer.evidence(payment.tenantId(), payment.spendId());
+      return switch (signer.sign(payment.intent(), payment.order().authorizationHash(), evidence)) {
+        case SignerReply.AuthorizationSigned(var signature, var _) -> signature;
+        case SignerReply.Refused(var reason, var message) -> {
+          boolean stop = reason.remedy() == Remedy.STOP;
+          var why = stop ? "the signer refuses (" + reason + "): " + message : "the signer will try again: " + message;
+          if (stop) {
+            payments.find(payment.key()).ifPresent(found -> payments.signerRefused(found, reason.name(), why));
+            alarms.raise(Alarm.SIGNER_REFUSED, Id.SPEND.text(payment.spendId()), why);
+          }
+          store.release(List.of(payment), patience(payment), why);
+          yield null;
+        }
+        case SignerReply other ->
+          throw new IllegalStateException("the signer answered another question: " + other.getClass());
+      };
+    } catch (LogUnavailable | SignerUnreachable e) {
+      store.release(List.of(payment), patience(payment), e.getMessage());
+      return null;
+    }
+  }
+
+  /** Ends what is over by the chain's final time: as paid if the token has seen it, and else with all given back. */
+  public void endOutlived(Chain chain) throws ChainUnavailable {
+    long last = chain.settled();
+    if (last < 0) {
+      return;
+    }
+    for (var payment : store.claimOutlived(chain.name(), Eip3009.time(chain, last), AT_ONCE)) {
+      if (!Eip3009.isSeen(chain, payment.authorization(), last)) {
+        store.end(payment, RelayStore.End.OUTLIVED);
+      } else if (!endSeen(chain, payment, last)) {
+        store.release(List.of(payment), PATIENCE_MAX,
+            "the token has seen the authorization, and shows no transfer for it");
+      }
+    }
+  }
+
+  /**
+   * Ends a payment whose authorization the token has seen by a final block, as its events say; whether they do. Anybody may have taken it
+   * to the chain, not only a relayer of ours: what counts is that it is paid.
+   */
+  boolean endSeen(Chain chain, RelayedPayment payment, long last) throws ChainUnavailable {
+    var authorization = payment.authorization();
+    Optional<Eip3009.Outcome> outcome = Eip3009.outcome(chain, authorization,
+        java.util.Objects.requireNonNull(payment.terms()).fromBlock(), last);
+    if (outcome.isEmpty()) {
+      return false;
+    }
+    switch (outcome.get()) {
+      case Eip3009.Outcome.Canceled() -> store.end(payment, RelayStore.End.CANCELED);
+      case Eip3009.Outcome.Used(var hash) -> {
+        var receipt = chain.receipt(hash);
+        if (receipt.isEmpty() || !Eip3009.isPaid(receipt.get(), authorization)) {
+          alarms.raise(Alarm.NO_TRANSFER_EVENT, Id.SPEND.text(payment.spendId()), "the transaction `0x" + hash
+              + "` used the authorization, but the token does not say that it moved the money");
+          return false;
+        }
+        store.confirm(List.of(payment), new Mined(hash, receipt.get().blockNumber(), receipt.get().blockHash()));
+      }
+    }
+    return true;
+  }
+
+  /** As long again as it has waited already: soon at first, then ever more seldom. */
+  private static Duration patience(RelayedPayment payment) {
+    var wanted = payment.age().dividedBy(2);
+    return wanted.compareTo(MOMENT) < 0 ? MOMENT : wanted.compareTo(PATIENCE_MAX) > 0 ? PATIENCE_MAX : wanted;
+  }
+}

@@ -1,0 +1,275 @@
+package io.bursar.api.relay;
+
+import java.math.BigInteger;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainUnavailable;
+import io.bursar.api.chain.Eip3009;
+import io.bursar.api.chain.Receipt;
+import io.bursar.api.chain.SendResult;
+import io.bursar.api.relay.RelayAlarms.Alarm;
+import io.bursar.api.signer.SignerUnreachable;
+import io.bursar.api.signer.TransferSigner;
+import io.bursar.permit.SignerReply;
+import io.bursar.permit.TransferIntent.Gas;
+import io.bursar.store.PaymentState.Attempt;
+import io.bursar.store.PaymentState.Mined;
+import io.bursar.store.RelayBatch;
+import io.bursar.store.RelayBatch.Relayer;
+import io.bursar.store.RelayBatches;
+import io.bursar.store.RelayedPayment;
+
+/**
+ * What is done with a relayer's transactions. A nonce is fixed to one batch for ever and recorded before it is signed; what is signed is
+ * recorded before it is sent. A batch that is lost, sent twice or mined late does no harm: the token takes each authorization once.
+ */
+public final class BatchSteps {
+  /**
+   * Pace.
+   *
+   * @param batch the most authorizations of a transaction, 1 to 100
+   * @param delay how long an authorization waits for others to share its transaction with
+   * @param openMax the most transactions of a relayer that are not settled
+   * @param resendAfter how long a transaction may be without a receipt before the same bytes are sent again
+   * @param replaceAfter how long the lowest one may be without a receipt before it is offered more
+   */
+  public record Settings(int batch, Duration delay, int openMax, Duration resendAfter, Duration replaceAfter) {
+    public static final Settings DEFAULT = new Settings(100, Duration.ofMillis(200), 16, Duration.ofSeconds(15),
+        Duration.ofSeconds(60));
+  }
+
+  /** Units of gas of a batch beside its authorizations, and the most that one of these can take with USDC, with room to spare. */
+  private static final long GAS_BASE = 60_000;
+  private static final long GAS_EACH = 130_000;
+  /** An authorization that is over so soon is not worth its gas. */
+  private static final long LAST_SECONDS = 15;
+  private static final Duration AFTER_REFUSAL = Duration.ofSeconds(15);
+  private static final Duration NODES_DISAGREE = Duration.ofSeconds(30);
+  /** A relayer that can pay for fewer full batches than this is low. */
+  private static final int BATCHES_LOW = 20;
+
+  private final RelayBatches batches;
+  private final AuthorizationSteps authorizations;
+  private final TransferSigner signer;
+  private final RelayAlarms alarms;
+  private final Settings settings;
+
+  public BatchSteps(RelayBatches batches, AuthorizationSteps authorizations, TransferSigner signer, RelayAlarms alarms,
+      Settings settings) {
+    this.batches = batches;
+    this.authorizations = authorizations;
+    this.signer = signer;
+    this.alarms = alarms;
+    this.settings = settings;
+  }
+
+  /**
+   * Takes every transaction of a relayer as far as it goes now, and begins others for what waits.
+   *
+   * @param by the lease under which the caller holds the relayer
+   * @return how many transactions were begun or settled
+   */
+  public int work(Chain chain, Relayer relayer, UUID by) throws ChainUnavailable {
+    var open = batches.open(relayer);
+    int done = 0;
+    boolean lowest = true;
+    for (var batch : open) {
+      done += advance(chain, batch, lowest) ? 1 : 0;
+      lowest = false;
+    }
+    for (int count = open.size(); count < settings.openMax; count++) {
+      if (!begin(chain, relayer, by)) {
+        break;
+      }
+      batches.open(relayer).stream().filter(batch -> batch.sent().isEmpty()).findFirst()
+          .ifPresent(batch -> signAndSend(chain, batch));
+      done++;
+    }
+    return done;
+  }
+
+  private boolean begin(Chain chain, Relayer relayer, UUID by) throws ChainUnavailable {
+    var waiting = batches.waiting(relayer.chain());
+    if (waiting.count() == 0
+        || (waiting.count() < settings.batch && waiting.oldest().compareTo(settings.delay) < 0)) {
+      return false;
+    }
+    var quote = chain.quote();
+    if (!quote.isEnough()) {
+      alarms.raise(Alarm.FEE_CAP, relayer.address().toString(),
+          "gas is at " + quote.baseFee() + " wei a unit, above the cap of " + chain.fees().maxFeeCap());
+      return false;
+    }
+    var full = quote.offer().gas(gasLimit(settings.batch)).maxCost();
+    var balance = chain.balance(relayer.address());
+    alarms.balance(relayer, balance);
+    if (balance.compareTo(full.multiply(BigInteger.valueOf(BATCHES_LOW))) < 0) {
+      alarms.raise(Alarm.BALANCE_LOW, relayer.address().toString(),
+          "the relayer holds " + balance + " wei, and a full batch may cost "
+              + full + "; send native coin to `" + relayer.address() + "`");
+    }
+    if (balance.compareTo(full) < 0) {
+      return false;
+    }
+    long now = Eip3009.time(chain, chain.head());
+    return batches.fix(relayer, by, settings.batch, now + LAST_SECONDS, count -> quote.offer().gas(gasLimit(count)))
+        .isPresent();
+  }
+
+  private static long gasLimit(int authorizations) {
+    return GAS_BASE + GAS_EACH * authorizations;
+  }
+
+  /** Whether it is settled now. */
+  private boolean advance(Chain chain, RelayBatch batch, boolean lowest) throws ChainUnavailable {
+    if (batch.sent().isEmpty()) {
+      signAndSend(chain, batch);
+      return false;
+    }
+    var mined = receipt(chain, batch);
+    if (mined.isPresent()) {
+      return settle(chain, batch, mined.get());
+    }
+    if (batch.next() != null) {
+      signAndSend(chain, batch);
+    } else {
+      urge(chain, batch, lowest);
+    }
+    return false;
+  }
+
+  private void signAndSend(Chain chain, RelayBatch batch) {
+    var gas = batch.next();
+    if (gas == null) {
+      return;
+    }
+    try {
+      switch (signer.sign(batch.intent(batches.members(batch), gas))) {
+        case SignerReply.Signed(var raw, var hash) -> {
+          batches.sign(batch, raw, hash);
+          send(chain, batch, new Attempt(batch.sent().size() + 1, gas, raw, hash, null, null));
+        }
+        case SignerReply.Refused(var reason, var message) -> {
+          batches.stuck(batch, "the signer refuses (" + reason + "): " + message);
+          if (reason.remedy() == io.bursar.permit.SignerRefusal.Remedy.STOP) {
+            alarms.raise(Alarm.SIGNER_REFUSED, batch.batchId().toString(),
+                "the signer refuses (" + reason + "): " + message);
+          }
+        }
+        case SignerReply other ->
+          throw new IllegalStateException("the signer answered another question: " + other.getClass());
+      }
+    } catch (SignerUnreachable e) {
+      batches.stuck(batch, String.valueOf(e.getMessage()));
+    }
+  }
+
+  private void send(Chain chain, RelayBatch batch, Attempt attempt) {
+    switch (chain.send(attempt.raw())) {
+      case SendResult.Accepted(),SendResult.AlreadyKnown() -> batches.sent(batch, attempt);
+      // Whether it is one of ours that has the nonce, the next look for a receipt shows.
+      case SendResult.NonceTooLow() -> batches.stuck(batch, "the node says that the nonce is used");
+      case SendResult.Underpriced(var message) -> batches.stuck(batch, message);
+      case SendResult.InsufficientFunds(var message) -> batches.stuck(batch, "the node says: " + message
+          + "; send native coin to `" + batch.relayer().address() + "`");
+      case SendResult.Rejected(var message) -> {
+        batches.stuck(batch, message);
+        alarms.raise(Alarm.NODE_REJECTED, batch.batchId().toString(), "the node refuses: " + message);
+      }
+      case SendResult.Unknown(var message) -> batches.stuck(batch, message);
+    }
+  }
+
+  private static Optional<Receipt> receipt(Chain chain, RelayBatch batch) throws ChainUnavailable {
+    for (var attempt : batch.sent().reversed()) {
+      var receipt = chain.receipt(attempt.hash());
+      if (receipt.isPresent()) {
+        return receipt;
+      }
+    }
+    return Optional.empty();
+  }
+
+  private void urge(Chain chain, RelayBatch batch, boolean lowest) throws ChainUnavailable {
+    var newest = batch.sent().getLast();
+    var last = newest.lastSentAt();
+    var first = newest.firstSentAt();
+    if (last == null || first == null) {
+      send(chain, batch, newest);
+      return;
+    }
+    if (Duration.between(last, batch.readAt()).compareTo(settings.resendAfter) < 0) {
+      return;
+    }
+    if (lowest && Duration.between(last, batch.readAt()).compareTo(NODES_DISAGREE) > 0
+        && chain.transactionCount(batch.relayer().address()) > batch.nonce()) {
+      alarms.raise(Alarm.FOREIGN_TRANSACTION, batch.relayer().address().toString(),
+          "the chain holds a transaction of nonce "
+              + batch.nonce() + " that is not one of ours; somebody else may have the relayer's key");
+    }
+    if (lowest && Duration.between(first, batch.readAt()).compareTo(settings.replaceAfter) >= 0
+        && replace(chain, batch, newest.gas())) {
+      return;
+    }
+    send(chain, batch, newest);
+  }
+
+  /** The same batch at the same nonce for at least an eighth more, as long as the caps allow it; whether they do. */
+  private boolean replace(Chain chain, RelayBatch batch, Gas last) throws ChainUnavailable {
+    var raised = chain.fees().raise(last, chain.quote().offer());
+    if (!chain.fees().allows(raised)) {
+      alarms.raise(Alarm.FEE_CAP, batch.relayer().address().toString(),
+          "a replacement would take " + raised.maxFeePerGas()
+              + " wei a unit, above the cap of " + chain.fees().maxFeeCap());
+      return false;
+    }
+    batches.replace(batch, raised.gas(last.limit()));
+    return true;
+  }
+
+  /** If the receipt is deep enough, believes what it says of each authorization, one by one. */
+  private boolean settle(Chain chain, RelayBatch batch, Receipt receipt) throws ChainUnavailable {
+    long last = chain.settled();
+    if (receipt.blockNumber() > last) {
+      return false;
+    }
+    var block = chain.block(receipt.blockNumber());
+    if (block.isEmpty() || !block.get().hash().equals(receipt.blockHash())) {
+      return false; // the chain has just changed under the receipt
+    }
+    var paid = new ArrayList<RelayedPayment>();
+    var waiting = new LinkedHashMap<RelayedPayment, String>();
+    for (var payment : batches.members(batch)) {
+      if (receipt.succeeded() && Eip3009.isPaid(receipt, payment.authorization())) {
+        paid.add(payment);
+      } else if (isOpen(payment)
+          && !(Eip3009.isSeen(chain, payment.authorization(), last) && authorizations.endSeen(chain, payment, last))) {
+        waiting.put(payment, why(chain, payment));
+      }
+    }
+    batches.settle(batch, new Mined(receipt.transactionHash(), receipt.blockNumber(), receipt.blockHash()),
+        receipt.gasUsed(), paid,
+        waiting, AFTER_REFUSAL);
+    alarms.settled(paid.size(), receipt.gasUsed());
+    return true;
+  }
+
+  private static boolean isOpen(RelayedPayment payment) {
+    return List.of("signed", "broadcast").contains(payment.state());
+  }
+
+  private static String why(Chain chain, RelayedPayment payment) throws ChainUnavailable {
+    var order = payment.order();
+    var balance = chain.balanceOf(order.token(), payment.wallet().address());
+    return balance.compareTo(order.amount()) < 0
+        ? "the wallet holds " + balance + " base units of the asset, fewer than the " + order.amount()
+            + " to be paid; fund it"
+        : "the token refused the transfer; it is tried again until its authorization is over";
+  }
+}

@@ -1,0 +1,81 @@
+package io.bursar.api.relay;
+
+import java.util.EnumMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import io.bursar.store.RelayBatch.Relayer;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+
+/**
+ * What can be seen of the relay from outside: {@code bursar.relay.alarms} by alarm, {@code bursar.relay.balance} by relayer, in the
+ * chain's native coin, {@code bursar.relay.payments} and {@code bursar.relay.gas} of each batch.
+ */
+public final class RelayAlarms {
+  /** What a person must look at. */
+  public enum Alarm {
+    /** A relayer cannot pay for many more batches: send native coin to it. */
+    BALANCE_LOW,
+    /** Gas is above the cap; batches wait until it falls. */
+    FEE_CAP,
+    /** The signer refuses for a reason that does not pass by itself. */
+    SIGNER_REFUSED,
+    /** The node refuses a batch for a reason that does not pass by itself. */
+    NODE_REJECTED,
+    /** The chain holds another transaction at a relayer's nonce: somebody else has its key. */
+    FOREIGN_TRANSACTION,
+    /** An authorization was used, but no event of the token says that the money moved as it says. */
+    NO_TRANSFER_EVENT
+  }
+
+  private static final Logger LOG = LoggerFactory.getLogger("io.bursar.relay");
+  private static final double WEI = 1e18;
+
+  private final Map<Alarm, Counter> alarms = new EnumMap<>(Alarm.class);
+  private final Map<Relayer, AtomicReference<Double>> balances = new ConcurrentHashMap<>();
+  private final MeterRegistry registry;
+  private final DistributionSummary payments;
+  private final DistributionSummary gas;
+
+  public RelayAlarms(MeterRegistry registry) {
+    this.registry = registry;
+    for (var alarm : Alarm.values()) {
+      alarms.put(alarm, Counter.builder("bursar.relay.alarms").tag("alarm", alarm.name().toLowerCase(Locale.ROOT))
+          .register(registry));
+    }
+    this.payments = DistributionSummary.builder("bursar.relay.payments").register(registry);
+    this.gas = DistributionSummary.builder("bursar.relay.gas").register(registry);
+  }
+
+  void raise(Alarm alarm, String about, String why) {
+    java.util.Objects.requireNonNull(alarms.get(alarm)).increment();
+    LOG.atError().addKeyValue("alarm", alarm.name().toLowerCase(Locale.ROOT)).addKeyValue("about", about).log(why);
+  }
+
+  void balance(Relayer relayer, java.math.BigInteger wei) {
+    balances.computeIfAbsent(relayer, of -> {
+      var known = new AtomicReference<>(0.0);
+      Gauge.builder("bursar.relay.balance", known, AtomicReference::get).tag("chain", of.chain())
+          .tag("relayer", of.address().toString()).register(registry);
+      return known;
+    }).set(wei.doubleValue() / WEI);
+  }
+
+  void settled(int paid, long gasUsed) {
+    payments.record(paid);
+    gas.record((double) gasUsed);
+  }
+
+  /** How often an alarm was raised since the start. */
+  public int count(Alarm alarm) {
+    return (int) java.util.Objects.requireNonNull(alarms.get(alarm)).count();
+  }
+}

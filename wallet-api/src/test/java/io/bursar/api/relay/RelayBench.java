@@ -1,0 +1,150 @@
+package io.bursar.api.relay;
+
+import java.math.BigInteger;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainUnavailable;
+import io.bursar.api.chain.Eip3009;
+import io.bursar.api.dev.DevChain;
+import io.bursar.api.settlement.Effects;
+import io.bursar.api.settlement.PaymentWorker;
+import io.bursar.api.testing.AnvilProcess;
+import io.bursar.api.testing.SettlementFixture;
+import io.bursar.api.testing.SettlementFixture.Wallet;
+import io.bursar.api.testing.SignerProcess;
+import io.bursar.money.Address;
+import io.bursar.permit.Digest32;
+import io.bursar.store.Fixture;
+import io.bursar.store.RelayBatches;
+import io.bursar.store.RelayStore;
+import io.bursar.store.RelayedPayment;
+import io.bursar.store.SettlementModes;
+
+/**
+ * How many authorized spends a second are settled in either mode, and what each takes in gas, on a chain with a block each second, with real
+ * USDC, PostgreSQL and a signer in a process of its own. Every payee has been paid before, as most are.
+ */
+public final class RelayBench {
+  private static final Address PAYEE = Fixture.address(0x7777);
+  private static final Duration LEASE = Duration.ofSeconds(4);
+  private static final Duration TOO_LONG = Duration.ofMinutes(10);
+
+  private final AnvilProcess anvil;
+  private final SignerProcess signer;
+  private final SettlementFixture fixture;
+  private final SettlementModes modes;
+
+  private RelayBench(AnvilProcess anvil, SignerProcess signer, SettlementFixture fixture) {
+    this.anvil = anvil;
+    this.signer = signer;
+    this.fixture = fixture;
+    this.modes = new SettlementModes(fixture.store.database, fixture.store.audit);
+  }
+
+  /** Arguments: how many spends, over how many wallets, by how many relayers. */
+  public static void main(String[] args) throws Exception {
+    int spends = Integer.parseInt(args[0]);
+    int wallets = Integer.parseInt(args[1]);
+    int relayers = Integer.parseInt(args[2]);
+    try (var anvil = AnvilProcess.startMiningAtOnce();
+        var signer = SignerProcess.start();
+        var fixture = new SettlementFixture(anvil, signer)) {
+      new RelayBench(anvil, signer, fixture).run(spends, wallets, relayers);
+    }
+  }
+
+  private void run(int spends, int wallets, int relayers) throws Exception {
+    DevChain.of(anvil.chain()).ensureMulticall();
+    var domain = Eip3009.domain(anvil.chain(), anvil.usdc()).orElseThrow();
+    modes.relay(fixture.store.tenant, fixture.usdc.id(), new RelayedPayment.Token(domain.name(), domain.version()),
+        "bench");
+    anvil.fund(PAYEE, BigInteger.ONE);
+    var all = new ArrayList<Wallet>();
+    for (int i = 0; i < wallets; i++) {
+      all.add(fixture.fundedWallet("100"));
+    }
+    anvil.rpc("evm_setAutomine", false);
+    anvil.rpc("evm_setIntervalMining", 1);
+    say(String.format(Locale.ROOT, "%d spends over %d wallets, a block each second", spends, wallets));
+    relayed(all, spends, relayers);
+    direct(all, spends);
+  }
+
+  private void relayed(List<Wallet> wallets, int spends, int relayers) throws Exception {
+    var store = new RelayStore(fixture.store.database, fixture.store.audit, fixture.store.reservations, LEASE);
+    var batches = new RelayBatches(fixture.store.database, fixture.store.audit, store, LEASE);
+    var alarms = new RelayAlarms(fixture.registry);
+    var transfers = signer.transfers(fixture.log);
+    var authorizations = new AuthorizationSteps(store, fixture.payments, transfers, alarms, Clock.systemUTC(),
+        Duration.ofHours(1));
+    var steps = new BatchSteps(batches, authorizations, transfers, alarms, BatchSteps.Settings.DEFAULT);
+    try (var chain = new Chain(anvil.settings(1));
+        var worker = new RelayWorker(chain, relayers, signer.client(), batches, authorizations, steps)) {
+      worker.topUpBy(relayer -> anvil.rpc("anvil_setBalance", relayer.address().toString(),
+          "0x" + BigInteger.TEN.pow(22).toString(16)));
+      worker.start();
+      settle("relayed, warm-up", wallets, Math.min(spends, 500));
+      settle("relayed", wallets, spends);
+    }
+    var gas = (Number) fixture.store
+        .value("SELECT round(avg(gas_used / n)) FROM (SELECT b.gas_used, count(*) AS n FROM relay_batch b"
+            + " JOIN relay_item i USING (batch_id) WHERE b.state = 'settled' GROUP BY b.batch_id HAVING count(*) = 100) full_ones");
+    say(String.format(Locale.ROOT, "relayed: %s gas a payment in batches of 100; %s transactions", gas,
+        fixture.store.value("SELECT count(*) FROM relay_batch")));
+  }
+
+  private void direct(List<Wallet> wallets, int spends) throws ChainUnavailable {
+    for (var wallet : wallets) {
+      modes.setWallet(fixture.store.tenant, wallet.id(), Optional.of(SettlementModes.Mode.DIRECT), "bench");
+      anvil.rpc("anvil_setBalance", wallet.address().toString(), "0x" + BigInteger.TEN.pow(19).toString(16));
+    }
+    try (var worker = new PaymentWorker(fixture.payments, fixture.steps(Effects.PLAIN), fixture.metrics,
+        PaymentWorker.Settings.DEFAULT)) {
+      worker.start();
+      settle("direct, warm-up", wallets, Math.min(spends, 500));
+      settle("direct", wallets, spends);
+    }
+    var hash = (byte[]) fixture.store.value(
+        "SELECT transaction_hash FROM payment WHERE mode = 'direct' AND state = 'confirmed' ORDER BY spend_id DESC LIMIT 1");
+    say(String.format(Locale.ROOT, "direct: %d gas a payment (a transfer of a wallet that has paid before)",
+        anvil.chain().receipt(Digest32.of(hash)).orElseThrow().gasUsed()));
+  }
+
+  private void settle(String name, List<Wallet> wallets, int spends) {
+    long before = confirmed();
+    for (int i = 0; i < wallets.size(); i++) {
+      int count = spends / wallets.size() + (i < spends % wallets.size() ? 1 : 0);
+      if (count > 0) {
+        fixture.spends(wallets.get(i), "0.01", PAYEE, count);
+      }
+    }
+    long start = System.nanoTime();
+    while (confirmed() < before + spends) {
+      if (System.nanoTime() - start > TOO_LONG.toNanos()) {
+        throw new IllegalStateException(name + ": only " + (confirmed() - before) + " of " + spends + " are settled");
+      }
+      try {
+        Thread.sleep(20);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+    double seconds = (System.nanoTime() - start) / 1e9;
+    say(String.format(Locale.ROOT, "%s: %d confirmed in %.2f s, %.0f/s", name, spends, seconds, spends / seconds));
+  }
+
+  private long confirmed() {
+    return ((Number) fixture.store.value("SELECT count(*) FROM payment WHERE state = 'confirmed'")).longValue();
+  }
+
+  private static void say(String line) {
+    System.out.println(line);
+  }
+}

@@ -1,0 +1,56 @@
+package io.bursar.store;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+
+import io.bursar.money.Address;
+import io.bursar.money.Asset;
+import io.bursar.permit.RelayIntent;
+import io.bursar.permit.TransferIntent.Gas;
+import io.bursar.permit.TransferIntent.NonceSlot;
+import io.bursar.store.PaymentState.Attempt;
+
+/**
+ * A relayer's transaction that is not settled yet, as it was read.
+ *
+ * @param relayer whose it is
+ * @param nonce of the relayer's account
+ * @param sent every transaction that was signed for it, the oldest first
+ * @param next what the transaction that is to be signed next may cost; null if none is
+ * @param since how long it had been in its state when it was read
+ * @param readAt when, by the database's clock
+ */
+public record RelayBatch(UUID batchId, Relayer relayer, long nonce, List<Attempt> sent,
+    @Nullable Gas next, Duration since, Instant readAt) {
+
+  /**
+   * An account of the operator that pays gas.
+   *
+   * @param chain CAIP-2 name
+   * @param keyId its key in the signer
+   */
+  public record Relayer(String chain, UUID keyId, Address address) {}
+
+  public RelayBatch {
+    sent = List.copyOf(sent);
+  }
+
+  /** Whether a node has taken any of its transactions. */
+  public boolean isSent() {
+    return sent.stream().anyMatch(Attempt::isSent);
+  }
+
+  /**
+   * The request to sign it at a price.
+   *
+   * @param payments whose authorizations it holds, in its order
+   */
+  public RelayIntent intent(List<RelayedPayment> payments, Gas gas) {
+    return new RelayIntent(batchId, new NonceSlot(Asset.chainId(relayer.chain), relayer.keyId, nonce), relayer.address,
+        payments.stream().map(RelayedPayment::item).toList(), gas);
+  }
+}

@@ -1,0 +1,323 @@
+package io.bursar.store;
+
+import java.math.BigDecimal;
+import java.time.Duration;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+import io.bursar.money.Address;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.Digest32;
+import io.bursar.permit.TransferIntent.Gas;
+import io.bursar.store.PaymentState.Attempt;
+import io.bursar.store.PaymentState.Mined;
+import io.bursar.store.RelayBatch.Relayer;
+
+/**
+ * The pool of relayers and their transactions. A relayer is worked on by one process at a time, under a lease; its nonces come from
+ * its row and never from a node, and what a nonce is for is fixed in the transaction that takes it.
+ */
+public final class RelayBatches {
+  private final Database database;
+  private final AuditEntries audit;
+  private final RelayStore payments;
+  private final Duration lease;
+
+  public RelayBatches(Database database, AuditEntries audit, RelayStore payments, Duration lease) {
+    this.database = database;
+    this.audit = audit;
+    this.payments = payments;
+    this.lease = lease;
+  }
+
+  /**
+   * Makes an account part of the pool; again, it changes nothing.
+   *
+   * @param used how many transactions of it the chain holds already, as after a new start with an old signer
+   */
+  public void enroll(Relayer relayer, long used) {
+    sql("""
+        INSERT INTO relayer (chain, key_id, address, next_nonce, created_at) VALUES (:chain, :key, :address, :used, now())
+        ON CONFLICT DO NOTHING
+        """).param("used", used).param("chain", relayer.chain()).param("key", relayer.keyId())
+        .param("address", relayer.address().bytes()).update();
+  }
+
+  /**
+   * A relayer and what is to be known of it.
+   *
+   * @param nextNonce its next nonce
+   * @param open how many of its transactions are not settled
+   */
+  public record Standing(Relayer relayer, long nextNonce, int open) {}
+
+  /** The pool, in a stable order. */
+  public List<Standing> pool() {
+    return sql("""
+        SELECT r.*, (SELECT count(*) FROM relay_batch b WHERE b.chain = r.chain AND b.key_id = r.key_id AND b.state <> 'settled') AS open
+        FROM relayer r ORDER BY r.chain, r.key_id
+        """).query((row, n) -> new Standing(new Relayer(row.getString("chain"), Directory.uuid(row, "key_id"),
+        Address.of(row.getBytes("address"))), row.getLong("next_nonce"), row.getInt("open"))).list();
+  }
+
+  /** Takes a relayer, or keeps it. Whether it is the caller's until the lease is over. */
+  public boolean take(Relayer relayer, UUID by) {
+    return sql("""
+        UPDATE relayer SET lease = :by, lease_until = now() + :length * interval '1 millisecond'
+        WHERE chain = :chain AND key_id = :key AND (lease = :by OR lease_until < now())
+        """).param("by", by).param("length", lease.toMillis()).param("chain", relayer.chain())
+        .param("key", relayer.keyId())
+        .update() == 1;
+  }
+
+  /** Lets a relayer go. */
+  public void release(Relayer relayer, UUID by) {
+    sql("UPDATE relayer SET lease_until = '-infinity' WHERE chain = :chain AND key_id = :key AND lease = :by")
+        .param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by).update();
+  }
+
+  /** How many signed authorizations wait for a transaction on a chain, and since when the oldest does. */
+  public record Waiting(int count, Duration oldest) {}
+
+  public Waiting waiting(String chain) {
+    return sql("""
+        SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(updated_at)) * 1000, 0)::bigint AS oldest FROM (
+          SELECT p.updated_at FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
+          WHERE p.mode = 'relayed' AND p.state = 'signed' AND p.due_at <= now() AND p.lease_until < now() AND w.chain = :chain
+            AND EXISTS (SELECT FROM payment_authorization z
+              WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.batch_id IS NULL) LIMIT 10000) q
+        """).param("chain", chain)
+        .query((row, n) -> new Waiting(row.getInt("count"), Duration.ofMillis(row.getLong("oldest")))).single();
+  }
+
+  /**
+   * Fixes the relayer's next transaction: its nonce, its price, and the authorizations in it, all of one token.
+   *
+   * @param most how many authorizations at most, up to {@link io.bursar.permit.RelayIntent#ITEMS_MAX}
+   * @param notAfter authorizations that are over at this time or before, in seconds since 1970, are left out
+   * @param price of a batch of so many
+   * @return its identifier; empty if nothing waits, or the relayer is not the caller's any more
+   */
+  public Optional<UUID> fix(Relayer relayer, UUID by, int most, long notAfter,
+      java.util.function.IntFunction<Gas> price) {
+    return database.inTransaction(() -> {
+      var nonce = sql("""
+          SELECT next_nonce FROM relayer WHERE chain = :chain AND key_id = :key AND lease = :by AND lease_until >= now() FOR UPDATE
+          """).param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by).query(Long.class)
+          .optional();
+      if (nonce.isEmpty()) {
+        return Optional.empty();
+      }
+      var members = candidates(relayer.chain(), most, notAfter);
+      if (members.isEmpty()) {
+        return Optional.empty();
+      }
+      var id = UUID.randomUUID();
+      var gas = price.apply(members.size());
+      sql("""
+          INSERT INTO relay_batch (batch_id, chain, key_id, nonce, state, gas_limit, attempts, created_at, updated_at)
+          VALUES (:id, :chain, :key, :nonce, 'prepared', :gas, 1, now(), now())
+          """).param("id", id).param("chain", relayer.chain()).param("key", relayer.keyId()).param("nonce", nonce.get())
+          .param("gas", gas.limit()).update();
+      insertAttempt(id, 1, gas);
+      sql("""
+          INSERT INTO relay_item (batch_id, position, tenant_id, spend_id)
+          SELECT :id, u.n - 1, u.tenant, u.spend FROM unnest(:tenants::uuid[], :spends::uuid[]) WITH ORDINALITY AS u (tenant, spend, n)
+          """).param("id", id).param("tenants", members.stream().map(Payment.Key::tenantId).toArray(UUID[]::new))
+          .param("spends", members.stream().map(Payment.Key::spendId).toArray(UUID[]::new)).update();
+      sql("""
+          UPDATE payment_authorization SET batch_id = :id WHERE (tenant_id, spend_id) IN (
+            SELECT tenant_id, spend_id FROM relay_item WHERE batch_id = :id)
+          """).param("id", id).update();
+      sql("UPDATE relayer SET next_nonce = next_nonce + 1 WHERE chain = :chain AND key_id = :key")
+          .param("chain", relayer.chain()).param("key", relayer.keyId()).update();
+      return Optional.of(id);
+    });
+  }
+
+  private List<Payment.Key> candidates(String chain, int most, long notAfter) {
+    record Member(Payment.Key key, Bytes token) {}
+    var due = sql("""
+        SELECT p.tenant_id, p.spend_id, x.contract FROM payment p
+        JOIN payment_authorization z USING (tenant_id, spend_id)
+        JOIN spend s USING (tenant_id, spend_id)
+        JOIN asset x ON x.tenant_id = p.tenant_id AND x.asset_id = s.asset_id
+        WHERE p.mode = 'relayed' AND p.state = 'signed' AND p.due_at <= now() AND p.lease_until < now() AND x.chain = :chain
+          AND z.batch_id IS NULL AND z.signature IS NOT NULL AND z.valid_before > :after
+        ORDER BY p.due_at, p.spend_id LIMIT :most FOR UPDATE OF z, p SKIP LOCKED
+        """).param("chain", chain).param("after", notAfter).param("most", most)
+        .query(
+            (row, n) -> new Member(new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id")),
+                Bytes.of(row.getBytes("contract"))))
+        .list();
+    // One token a batch: the others are next.
+    return due.stream().filter(member -> member.token.equals(due.getFirst().token)).map(Member::key).toList();
+  }
+
+  private void insertAttempt(UUID batch, int number, Gas gas) {
+    sql("INSERT INTO relay_attempt (batch_id, attempt, max_fee, priority_fee) VALUES (:batch, :attempt, :max, :priority)")
+        .param("batch", batch).param("attempt", number).param("max", new BigDecimal(gas.maxFeePerGas()))
+        .param("priority", new BigDecimal(gas.maxPriorityFeePerGas())).update();
+  }
+
+  /** The relayer's transactions that are not settled, by nonce. */
+  public List<RelayBatch> open(Relayer relayer) {
+    record Row(UUID id, long nonce, long gasLimit, Duration since, java.time.Instant readAt) {}
+    var rows = sql("""
+        SELECT batch_id, nonce, gas_limit, (extract(epoch FROM now() - updated_at) * 1000)::bigint AS since, now() AS read_at
+        FROM relay_batch WHERE chain = :chain AND key_id = :key AND state <> 'settled' ORDER BY nonce
+        """).param("chain", relayer.chain()).param("key", relayer.keyId())
+        .query((row, n) -> new Row(Directory.uuid(row, "batch_id"), row.getLong("nonce"), row.getLong("gas_limit"),
+            Duration.ofMillis(row.getLong("since")), Directory.instant(row, "read_at")))
+        .list();
+    var batches = new ArrayList<RelayBatch>();
+    for (var row : rows) {
+      var sent = new ArrayList<Attempt>();
+      var next = new ArrayList<Gas>();
+      sql("SELECT * FROM relay_attempt WHERE batch_id = :batch ORDER BY attempt").param("batch", row.id)
+          .query((org.springframework.jdbc.core.RowCallbackHandler) of -> {
+            var gas = new Gas(row.gasLimit, of.getBigDecimal("max_fee").toBigIntegerExact(),
+                of.getBigDecimal("priority_fee").toBigIntegerExact());
+            byte @Nullable [] raw = of.getBytes("raw_transaction");
+            if (raw == null) {
+              next.add(gas);
+            } else {
+              sent.add(
+                  new Attempt(of.getInt("attempt"), gas, Bytes.of(raw), Digest32.of(of.getBytes("transaction_hash")),
+                      time(of.getObject("first_sent_at", OffsetDateTime.class)),
+                      time(of.getObject("last_sent_at", OffsetDateTime.class))));
+            }
+          });
+      batches.add(new RelayBatch(row.id, relayer, row.nonce, sent, next.isEmpty() ? null : next.getFirst(),
+          row.since, row.readAt));
+    }
+    return batches;
+  }
+
+  /** The payments whose authorizations a batch holds, in its order. */
+  public List<RelayedPayment> members(RelayBatch of) {
+    var batch = of.batchId();
+    var keys = sql("SELECT tenant_id, spend_id FROM relay_item WHERE batch_id = :batch ORDER BY position")
+        .param("batch", batch)
+        .query((row, n) -> new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id"))).list();
+    var byKey = new HashMap<Payment.Key, RelayedPayment>();
+    payments.read(keys).forEach(payment -> byKey.put(payment.key(), payment));
+    return keys.stream().map(key -> java.util.Objects.requireNonNull(byKey.get(key))).toList();
+  }
+
+  private static java.time.@Nullable Instant time(@Nullable OffsetDateTime time) {
+    return time == null ? null : time.toInstant();
+  }
+
+  /** Records the signed transaction, before it is sent. */
+  public void sign(RelayBatch batch, Bytes raw, Digest32 hash) {
+    database.inTransaction(() -> {
+      sql("""
+          UPDATE relay_attempt SET raw_transaction = :raw, transaction_hash = :hash
+          WHERE batch_id = :batch AND attempt = :attempt AND raw_transaction IS NULL
+          """).param("raw", raw.toByteArray()).param("hash", hash.bytes()).param("batch", batch.batchId())
+          .param("attempt", batch.sent().size() + 1).update();
+      sql("""
+          UPDATE relay_batch SET state = CASE state WHEN 'prepared' THEN 'signed' ELSE state END, transaction_hash = :hash,
+            failure = NULL, updated_at = CASE state WHEN 'prepared' THEN now() ELSE updated_at END
+          WHERE batch_id = :batch AND state <> 'settled'
+          """).param("hash", hash.bytes()).param("batch", batch.batchId()).update();
+    });
+  }
+
+  /** Fixes a higher price for the same transaction; it is to be signed next. */
+  public void replace(RelayBatch batch, Gas gas) {
+    database.inTransaction(() -> {
+      insertAttempt(batch.batchId(), batch.sent().size() + 1, gas);
+      sql("UPDATE relay_batch SET attempts = attempts + 1 WHERE batch_id = :batch").param("batch", batch.batchId())
+          .update();
+    });
+  }
+
+  /** Records that a node has the newest transaction; the first time it is an event of every payment in it. */
+  public void sent(RelayBatch batch, Attempt attempt) {
+    var members = batch.isSent()
+        ? List.<RelayedPayment>of()
+        : members(batch).stream().filter(payment -> payment.state().equals("signed")).toList();
+    for (var group : RelayStore.byTenant(members).entrySet()) {
+      database.inTransaction(() -> {
+        audit.lock(group.getKey());
+        var changed = sql("""
+            UPDATE payment p SET state = 'broadcast', transaction_hash = :hash, failure = NULL, updated_at = clock_timestamp()
+            FROM payment_authorization z
+            WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.mode = 'relayed' AND p.state = 'signed'
+              AND z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.batch_id = :batch RETURNING p.spend_id
+            """).param("hash", attempt.hash().bytes()).param("tenant", group.getKey())
+            .param("spends", RelayStore.spends(group.getValue())).param("batch", batch.batchId()).query(UUID.class)
+            .list();
+        audit.writeAll(group.getKey(), "payment.broadcast", "settlement", group.getValue().stream()
+            .filter(payment -> changed.contains(payment.spendId()))
+            .map(payment -> new AuditEntries.Line(payment.spendId(),
+                RelayStore.entry(payment).put("transactionHash", "0x" + attempt.hash()).build()))
+            .toList());
+      });
+    }
+    sql("""
+        UPDATE relay_attempt SET first_sent_at = coalesce(first_sent_at, now()), last_sent_at = now()
+        WHERE batch_id = :batch AND attempt = :attempt
+        """).param("batch", batch.batchId()).param("attempt", attempt.number()).update();
+    sql("UPDATE relay_batch SET state = 'broadcast', updated_at = now() WHERE batch_id = :batch AND state = 'signed'")
+        .param("batch", batch.batchId()).update();
+  }
+
+  /** Notes why a batch does not go on. */
+  public void stuck(RelayBatch batch, String why) {
+    sql("UPDATE relay_batch SET failure = :why WHERE batch_id = :batch AND failure IS DISTINCT FROM :why")
+        .param("why", why)
+        .param("batch", batch.batchId()).update();
+  }
+
+  /**
+   * Ends a batch whose transaction is final: those of its payments that it paid are confirmed, and the others wait for another one. Safe to
+   * do again: a payment is confirmed once, and the batch is settled last.
+   *
+   * @param paid the payments that the transaction's events show as paid
+   * @param waiting why each of the others was not, and how long it waits
+   */
+  public void settle(RelayBatch batch, Mined mined, long gasUsed, List<RelayedPayment> paid,
+      Map<RelayedPayment, String> waiting,
+      Duration delay) {
+    payments.confirm(paid, mined);
+    for (var group : RelayStore.byTenant(waiting.keySet()).entrySet()) {
+      database.inTransaction(() -> {
+        audit.lock(group.getKey());
+        var back = group.getValue().stream().filter(payment -> sql("""
+            UPDATE payment p SET state = 'signed', failure = :why, due_at = now() + :delay * interval '1 millisecond',
+              updated_at = clock_timestamp() FROM payment_authorization z
+            WHERE p.tenant_id = :tenant AND p.spend_id = :spend AND p.mode = 'relayed' AND p.state IN ('signed', 'broadcast')
+              AND z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.batch_id = :batch
+            """).param("why", waiting.get(payment)).param("delay", delay.toMillis()).param("tenant", payment.tenantId())
+            .param("spend", payment.spendId()).param("batch", batch.batchId()).update() == 1).toList();
+        sql("UPDATE payment_authorization SET batch_id = NULL WHERE tenant_id = :tenant AND spend_id = ANY (:spends::uuid[]) AND batch_id = :batch")
+            .param("tenant", group.getKey()).param("spends", RelayStore.spends(back)).param("batch", batch.batchId())
+            .update();
+        audit.writeAll(group.getKey(), "payment.not_relayed", "settlement", back.stream()
+            .map(payment -> new AuditEntries.Line(payment.spendId(), RelayStore.entry(payment)
+                .put("transactionHash", "0x" + mined.transactionHash()).put("why", waiting.get(payment)).build()))
+            .toList());
+      });
+    }
+    sql("""
+        UPDATE relay_batch SET state = 'settled', transaction_hash = :hash, block_number = :block, block_hash = :blockHash,
+          gas_used = :gas, failure = NULL, updated_at = now() WHERE batch_id = :batch AND state <> 'settled'
+        """).param("hash", mined.transactionHash().bytes()).param("block", mined.blockNumber())
+        .param("blockHash", mined.blockHash().bytes()).param("gas", gasUsed).param("batch", batch.batchId()).update();
+  }
+
+  private JdbcClient.StatementSpec sql(String text) {
+    return database.sql().sql(text);
+  }
+}

@@ -1,0 +1,322 @@
+package io.bursar.store;
+
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Types;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.function.Function;
+
+import org.jspecify.annotations.Nullable;
+import org.springframework.jdbc.core.simple.JdbcClient;
+
+import io.bursar.json.Json;
+import io.bursar.money.Address;
+import io.bursar.permit.Bytes;
+import io.bursar.permit.Digest32;
+import io.bursar.spend.Id;
+import io.bursar.store.PaymentState.Mined;
+import io.bursar.store.RelayedPayment.Terms;
+
+/**
+ * Payments that go by authorization, moved many at a time: each move of a tenant's payments is one transaction with an entry in the
+ * record for each of them. Work is taken by a short lease; a row changes only from the state and the lease under which it was read.
+ */
+public final class RelayStore {
+  private static final String ACTOR = "settlement";
+  private static final String SELECT = """
+      SELECT p.tenant_id, p.spend_id, p.wallet_id, p.state, p.request_expires_at,
+        (extract(epoch FROM now() - p.updated_at) * 1000)::bigint AS age, w.chain, w.address, s.amount, s.payee,
+        x.contract, x.eip712_name, x.eip712_version, e.leaf_hash, z.nonce AS terms_nonce, z.valid_before, z.from_block, z.signature,
+        CASE WHEN w.status = 'frozen' THEN 'the wallet is frozen' WHEN a.status = 'suspended' THEN 'the agent is suspended'
+          WHEN p.not_before > now() THEN 'its delay after the approval is not over' END AS hold
+      FROM payment p
+      JOIN spend s USING (tenant_id, spend_id)
+      JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
+      JOIN agent a ON a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id
+      JOIN asset x ON x.tenant_id = p.tenant_id AND x.asset_id = s.asset_id
+      JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
+      LEFT JOIN payment_authorization z ON z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id
+      """;
+
+  private final Database database;
+  private final AuditEntries audit;
+  private final Reservations reservations;
+  private final Duration lease;
+
+  /**
+   * A store.
+   *
+   * @param lease how long payments stay with the one that took them
+   */
+  public RelayStore(Database database, AuditEntries audit, Reservations reservations, Duration lease) {
+    this.database = database;
+    this.audit = audit;
+    this.reservations = reservations;
+    this.lease = lease;
+  }
+
+  /** Takes payments of a chain that have no signature yet, those that wait longest first. */
+  public List<RelayedPayment> claimUnsigned(String chain, int most) {
+    return claim(chain, "p.state IN ('authorized', 'prepared')", 0, most);
+  }
+
+  /**
+   * Takes signed payments of a chain whose authorization is over, by the time of a block that is final, and that are in no transaction
+   * which could still be mined.
+   *
+   * @param time of the block, in seconds since 1970
+   */
+  public List<RelayedPayment> claimOutlived(String chain, long time, int most) {
+    return claim(chain, """
+        p.state IN ('prepared', 'signed', 'broadcast') AND EXISTS (SELECT FROM payment_authorization z
+          WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.valid_before <= :time)""", time, most);
+  }
+
+  private List<RelayedPayment> claim(String chain, String which, long time, int most) {
+    return database.inTransaction(() -> {
+      var keys = sql("""
+          UPDATE payment SET lease = :lease, lease_until = now() + :length * interval '1 millisecond'
+          WHERE (tenant_id, spend_id) IN (
+            SELECT p.tenant_id, p.spend_id FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
+            WHERE p.mode = 'relayed' AND p.due_at <= now() AND p.lease_until < now() AND w.chain = :chain AND %s
+            ORDER BY p.due_at, p.spend_id LIMIT :most FOR UPDATE OF p SKIP LOCKED)
+          RETURNING tenant_id, spend_id
+          """.formatted(which)).param("lease", UUID.randomUUID()).param("length", lease.toMillis())
+          .param("chain", chain)
+          .param("time", time).param("most", most)
+          .query((row, n) -> new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id"))).list();
+      return read(keys);
+    });
+  }
+
+  /** The payments of these keys that exist. */
+  public List<RelayedPayment> read(Collection<Payment.Key> keys) {
+    return sql(SELECT + """
+        WHERE (p.tenant_id, p.spend_id) IN (SELECT * FROM unnest(:tenants::uuid[], :spends::uuid[])) ORDER BY p.spend_id
+        """).param("tenants", keys.stream().map(Payment.Key::tenantId).toArray(UUID[]::new))
+        .param("spends", keys.stream().map(Payment.Key::spendId).toArray(UUID[]::new)).query((row, n) -> payment(row))
+        .list();
+  }
+
+  /** What is signed for a wallet and not over yet, in base units of a token: it may leave the wallet at any moment. */
+  public Map<UUID, java.math.BigDecimal> signedFor(Collection<UUID> wallets, Address token) {
+    var amounts = new LinkedHashMap<UUID, java.math.BigDecimal>();
+    sql("""
+        SELECT p.wallet_id, sum(s.amount) AS amount FROM payment p JOIN spend s USING (tenant_id, spend_id)
+        JOIN asset x ON x.tenant_id = p.tenant_id AND x.asset_id = s.asset_id
+        WHERE p.mode = 'relayed' AND p.state IN ('prepared', 'signed', 'broadcast') AND p.wallet_id = ANY (:wallets::uuid[])
+          AND x.contract = :token GROUP BY p.wallet_id
+        """).param("wallets", wallets.toArray(UUID[]::new)).param("token", token.bytes())
+        .query((org.springframework.jdbc.core.RowCallbackHandler) row -> amounts.put(Directory.uuid(row, "wallet_id"),
+            row.getBigDecimal("amount")));
+    return amounts;
+  }
+
+  /** Fixes the terms of authorizations, before anything is signed. Those that could not be moved are left out. */
+  public List<RelayedPayment> prepare(List<RelayedPayment> payments, Function<RelayedPayment, Terms> terms) {
+    var prepared = new LinkedHashMap<RelayedPayment, RelayedPayment>();
+    payments.forEach(payment -> prepared.put(payment, payment.with("prepared", terms.apply(payment))));
+    return move(payments, "payment.prepared", "authorized", "prepared",
+        payment -> entry(prepared(prepared, payment)).build(),
+        moved -> {
+          var fixed = moved.stream().map(payment -> fixed(prepared(prepared, payment))).toList();
+          sql("""
+              INSERT INTO payment_authorization (tenant_id, spend_id, nonce, valid_before, from_block)
+              SELECT * FROM unnest(:tenants::uuid[], :spends::uuid[], :nonces::bytea[], :until::bigint[], :blocks::bigint[])
+              """).param("tenants", tenants(moved)).param("spends", spends(moved))
+              .param("nonces", fixed.stream().map(of -> of.nonce().bytes()).toArray(byte[][]::new))
+              .param("until", fixed.stream().map(Terms::validBefore).toArray(Long[]::new))
+              .param("blocks", fixed.stream().map(Terms::fromBlock).toArray(Long[]::new)).update();
+        }).stream().map(payment -> prepared(prepared, payment)).toList();
+  }
+
+  private static RelayedPayment prepared(Map<RelayedPayment, RelayedPayment> by, RelayedPayment payment) {
+    return java.util.Objects.requireNonNull(by.get(payment));
+  }
+
+  /** Records signatures. */
+  public void sign(Map<RelayedPayment, Bytes> signatures) {
+    var _ = move(List.copyOf(signatures.keySet()), "payment.signed", "prepared", "signed",
+        payment -> entry(payment).build(), moved -> {
+          sql("""
+          UPDATE payment_authorization z SET signature = u.signature
+          FROM unnest(:tenants::uuid[], :spends::uuid[], :signatures::bytea[]) AS u (tenant_id, spend_id, signature)
+          WHERE z.tenant_id = u.tenant_id AND z.spend_id = u.spend_id
+          """).param("tenants", tenants(moved)).param("spends", spends(moved)).param("signatures", moved.stream()
+              .map(payment -> java.util.Objects.requireNonNull(signatures.get(payment)).toByteArray())
+              .toArray(byte[][]::new))
+              .update();
+          release(moved, Duration.ZERO, null);
+        });
+  }
+
+  /** Records that payments are paid by a transaction that is final. Those that are over already stay as they are. */
+  public void confirm(List<RelayedPayment> paid, Mined mined) {
+    for (var group : byTenant(paid).entrySet()) {
+      database.inTransaction(() -> {
+        var at = audit.lock(group.getKey());
+        Set<UUID> changed = new HashSet<>(sql("""
+            UPDATE payment SET state = 'confirmed', failure = NULL, transaction_hash = :hash, block_number = :block,
+              block_hash = :blockHash, lease_until = '-infinity', updated_at = :at
+            WHERE tenant_id = :tenant AND spend_id = ANY (:spends::uuid[]) AND mode = 'relayed'
+              AND state IN ('prepared', 'signed', 'broadcast')
+            RETURNING spend_id
+            """).param("hash", mined.transactionHash().bytes()).param("block", mined.blockNumber())
+            .param("blockHash", mined.blockHash().bytes()).param("at", utc(at)).param("tenant", group.getKey())
+            .param("spends", spends(group.getValue())).query(UUID.class).list());
+        audit.writeAll(group.getKey(), "payment.confirmed", ACTOR,
+            group.getValue().stream().filter(payment -> changed.contains(payment.spendId()))
+                .map(payment -> new AuditEntries.Line(payment.spendId(),
+                    entry(payment).put("transactionHash", "0x" + mined.transactionHash())
+                        .put("block", mined.blockNumber())
+                        .put("blockHash", "0x" + mined.blockHash()).build()))
+                .toList());
+      });
+    }
+  }
+
+  /** Ends a payment that was not paid and never can be, and gives back all that it holds. */
+  public void end(RelayedPayment payment, End end) {
+    database.inTransaction(() -> {
+      audit.lock(payment.tenantId());
+      int changed = sql("""
+          UPDATE payment SET state = :to, failure = NULL, lease_until = '-infinity', updated_at = clock_timestamp()
+          WHERE tenant_id = :tenant AND spend_id = :spend AND mode = 'relayed' AND state = :from
+          """).param("to", end.state).param("tenant", payment.tenantId()).param("spend", payment.spendId())
+          .param("from", payment.state()).update();
+      if (changed == 1) {
+        var slot = audit.nextChanging(payment.tenantId(), true, false);
+        reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.ALL);
+        audit.write(slot, "payment." + end.state, payment.spendId(), ACTOR, entry(payment).put("why", end.why).build());
+      }
+    });
+  }
+
+  /** How a payment ends without having been paid. */
+  public enum End {
+    /** Its time was over before anything was signed. */
+    UNSIGNED("expired", "its time was over before it was signed"),
+    /** The chain's final time is past its authorization's, and the token has not seen it. */
+    OUTLIVED("expired", "its authorization is over by the chain's final time, and was not used"),
+    /** The token says that the authorization was canceled. */
+    CANCELED("canceled", "its authorization was canceled on the chain");
+
+    private final String state;
+    private final String why;
+
+    End(String state, String why) {
+      this.state = state;
+      this.why = why;
+    }
+  }
+
+  /** Gives leases back; the payments are due again after the delay, and show why. */
+  public void release(Collection<RelayedPayment> payments, Duration delay, @Nullable String failure) {
+    sql("""
+        UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity', failure = :failure
+        WHERE (tenant_id, spend_id) IN (SELECT * FROM unnest(:tenants::uuid[], :spends::uuid[])) AND mode = 'relayed'
+          AND state IN ('authorized', 'prepared', 'signed', 'broadcast')
+        """).param("delay", delay.toMillis()).param("failure", failure, Types.VARCHAR)
+        .param("tenants", tenants(payments))
+        .param("spends", spends(payments)).update();
+  }
+
+  private interface Also {
+    void with(List<RelayedPayment> moved);
+  }
+
+  private List<RelayedPayment> move(List<RelayedPayment> payments, String kind, String from, String to,
+      Function<RelayedPayment, Json.Obj> entry, Also also) {
+    var all = new ArrayList<RelayedPayment>();
+    for (var group : byTenant(payments).entrySet()) {
+      all.addAll(database.inTransaction(() -> {
+        var at = audit.lock(group.getKey());
+        Set<UUID> changed = new HashSet<>(sql("""
+            UPDATE payment p SET state = :to, failure = NULL, updated_at = :at FROM wallet w, agent a
+            WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.mode = 'relayed' AND p.state = :from
+              AND w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id AND a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id
+              AND (:to <> 'prepared' OR w.status = 'active' AND a.status = 'active' AND coalesce(p.not_before <= now(), true))
+            RETURNING p.spend_id
+            """).param("to", to).param("at", utc(at)).param("tenant", group.getKey())
+            .param("spends", spends(group.getValue()))
+            .param("from", from).query(UUID.class).list());
+        var moved = group.getValue().stream().filter(payment -> changed.contains(payment.spendId())).toList();
+        audit.writeAll(group.getKey(), kind, ACTOR,
+            moved.stream().map(payment -> new AuditEntries.Line(payment.spendId(), entry.apply(payment))).toList());
+        also.with(moved);
+        return moved;
+      }));
+    }
+    return all;
+  }
+
+  /** What every entry of such a payment says: which authorization. */
+  static Json.Builder entry(RelayedPayment payment) {
+    var entry = Json.object().put("spend", Id.SPEND.text(payment.spendId())).put("mode", "relayed");
+    var terms = payment.terms();
+    return terms == null
+        ? entry
+        : entry.put("authorizationNonce", "0x" + terms.nonce()).put("validBefore", terms.validBefore());
+  }
+
+  static Map<UUID, List<RelayedPayment>> byTenant(Collection<RelayedPayment> payments) {
+    var groups = new java.util.TreeMap<UUID, List<RelayedPayment>>();
+    payments.forEach(payment -> groups.computeIfAbsent(payment.tenantId(), _ -> new ArrayList<>()).add(payment));
+    return groups;
+  }
+
+  private static Terms fixed(RelayedPayment payment) {
+    return java.util.Objects.requireNonNull(payment.terms());
+  }
+
+  static UUID[] tenants(Collection<RelayedPayment> payments) {
+    return payments.stream().map(RelayedPayment::tenantId).toArray(UUID[]::new);
+  }
+
+  static UUID[] spends(Collection<RelayedPayment> payments) {
+    return payments.stream().map(RelayedPayment::spendId).toArray(UUID[]::new);
+  }
+
+  private static RelayedPayment payment(ResultSet row) throws SQLException {
+    var order = new Payment.Order(Address.of(row.getBytes("contract")), Address.of(row.getBytes("payee")),
+        SpendStore.units(row, "amount"), Digest32.of(row.getBytes("leaf_hash")), expiry(row));
+    byte @Nullable [] nonce = row.getBytes("terms_nonce");
+    byte @Nullable [] signature = row.getBytes("signature");
+    var terms = nonce == null
+        ? null
+        : new Terms(Digest32.of(nonce), row.getLong("valid_before"), row.getLong("from_block"),
+            signature == null ? null : Bytes.of(signature));
+    return new RelayedPayment(new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id")),
+        new Payment.Wallet(Directory.uuid(row, "wallet_id"), row.getString("chain"),
+            Address.of(row.getBytes("address"))),
+        order,
+        new RelayedPayment.Token(row.getString("eip712_name"), row.getString("eip712_version")), row.getString("state"),
+        terms,
+        row.getString("hold"), Duration.ofMillis(row.getLong("age")));
+  }
+
+  private static @Nullable Instant expiry(ResultSet row) throws SQLException {
+    @Nullable
+    OffsetDateTime time = row.getObject("request_expires_at", OffsetDateTime.class);
+    return time == null ? null : time.toInstant();
+  }
+
+  private static OffsetDateTime utc(Instant at) {
+    return at.atOffset(ZoneOffset.UTC);
+  }
+
+  private JdbcClient.StatementSpec sql(String text) {
+    return database.sql().sql(text);
+  }
+}
