@@ -81,7 +81,11 @@ final class BackupCommands {
         throw new IOException("the order does not stand: " + refused.get());
       }
       if (!journalIsThere) {
-        Journal.open(home.journal(), Instant.now()).close();
+        // The order has accepted the loss, so what the anchor says of the lost one counts no more.
+        try (var journal = JournalFile.open(home.journal(), SafeFiles.open(home.journal()), (content, offset) -> {});
+            var anchor = JournalAnchor.open(home.anchor())) {
+          anchor.accept(journal, Instant.now());
+        }
       }
       var restored = backup.restoreInto(store);
       LogKeyFile.restore(home.logKey(), ring, backup.logKey().origin(), backup.logKey().seed());
