@@ -176,7 +176,7 @@ class FencesTest {
     var random = new Random(seed);
     var tasks = new ArrayList<Callable<Long>>();
     for (int i = 0; i < 200; i++) {
-      long amount = 1 + random.nextInt(5_000_000);
+      long amount = 1 + random.nextLong(5_000_000);
       var request = transfer(KEY, Fixtures.TENANT, address, amount);
       tasks.add(() -> ask(request) instanceof Signed ? amount : 0L);
     }
@@ -272,7 +272,7 @@ class FencesTest {
     signer = new Signer(Fixtures.permits(clock),
         Keystore.open(directory.resolve("keys"), Fixtures.keks(), new BouncyCastleSecp256k1()), fences,
         Fixtures.log(directory, false), Fixtures.HEALTHY);
-    channel.fail(FaultyChannel.Fault.values()[0]);
+    channel.fail(FaultyChannel.Fault.DISK_FULL);
     assertRefused(ask(new Freeze(new FreezeScope.All(), "now")), SignerRefusal.UNAVAILABLE);
     channel.heal();
     assertRefused(pay(1), SignerRefusal.KEY_FROZEN);
