@@ -272,7 +272,7 @@ class FencesTest {
     signer = new Signer(Fixtures.permits(clock),
         Keystore.open(directory.resolve("keys"), Fixtures.keks(), new BouncyCastleSecp256k1()), fences,
         Fixtures.log(directory, false), Fixtures.HEALTHY);
-    channel.fail(FaultyChannel.Fault.DISK_FULL);
+    channel.fail(FaultyChannel.Fault.FULL);
     assertRefused(ask(new Freeze(new FreezeScope.All(), "now")), SignerRefusal.UNAVAILABLE);
     channel.heal();
     assertRefused(pay(1), SignerRefusal.KEY_FROZEN);

@@ -33,13 +33,13 @@ class JournalLossTest {
 
   @BeforeEach
   void initialize() {
-    assertThat(main("init", "--home", home.resolve("h").toString(), "--permit-key", home.resolve("p").toString()))
+    assertThat(run("init", "--home", home.resolve("h").toString(), "--permit-key", home.resolve("p").toString()))
         .contains("the signer's home is");
     path = home.resolve("h").resolve("journal");
     anchor = home.resolve("h").resolve("anchor");
   }
 
-  private static String main(String... args) {
+  private static String run(String... args) {
     var out = new ByteArrayOutputStream();
     try (var stream = new PrintStream(out, true, StandardCharsets.UTF_8)) {
       SignerMain.run(args, Map.of(), stream, stream);
@@ -84,7 +84,7 @@ class JournalLossTest {
     Files.write(path, whole);
     open().close();
     Files.write(path, older);
-    assertThat(main("accept-journal", "--home", home.resolve("h").toString())).contains("is accepted");
+    assertThat(run("accept-journal", "--home", home.resolve("h").toString())).contains("is accepted");
     try (var journal = open()) {
       assertThat(journal.records()).isEqualTo(2);
       assertThat(record(journal, 2)).isInstanceOf(Outcome.Recorded.class);
@@ -148,7 +148,7 @@ class JournalLossTest {
       assertThat(record(journal, 8)).isInstanceOf(Outcome.Rewound.class);
     }
     assertThatThrownBy(this::open).as("also after a restart").isInstanceOf(JournalAnchor.LostException.class);
-    assertThat(main("accept-journal", "--home", home.resolve("h").toString())).contains("is accepted");
+    assertThat(run("accept-journal", "--home", home.resolve("h").toString())).contains("is accepted");
     try (var journal = open()) {
       assertThat(journal.holds(mark)).as("looked at by a person").isTrue();
       assertThat(record(journal, 8)).isInstanceOf(Outcome.Recorded.class);

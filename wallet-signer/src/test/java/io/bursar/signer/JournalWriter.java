@@ -20,7 +20,11 @@ public final class JournalWriter {
 
   private JournalWriter() {}
 
-  /** @param args journal, anchor, first nonce, seed */
+  /**
+   * Writes until it is killed.
+   *
+   * @param args journal, anchor, first nonce, seed
+   */
   public static void main(String[] args) throws Exception {
     var out = new PrintStream(System.out, false, StandardCharsets.US_ASCII);
     var journal = Journal.open(Path.of(args[0]), Optional.of(JournalAnchor.open(Path.of(args[1]))), Ceilings.NONE,
