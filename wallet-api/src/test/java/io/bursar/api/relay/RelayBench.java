@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.Optional;
 
 import io.bursar.api.chain.Chain;
@@ -113,7 +114,7 @@ public final class RelayBench {
     var hash = (byte[]) fixture.store.value(
         "SELECT transaction_hash FROM payment WHERE mode = 'direct' AND state = 'confirmed' ORDER BY spend_id DESC LIMIT 1");
     say(String.format(Locale.ROOT, "direct: %d gas a payment (a transfer of a wallet that has paid before)",
-        anvil.chain().receipt(Digest32.of(hash)).orElseThrow().gasUsed()));
+        anvil.chain().receipt(Digest32.of(Objects.requireNonNull(hash))).orElseThrow().gasUsed()));
   }
 
   private void settle(String name, List<Wallet> wallets, int spends) {
@@ -141,7 +142,8 @@ public final class RelayBench {
   }
 
   private long confirmed() {
-    return ((Number) fixture.store.value("SELECT count(*) FROM payment WHERE state = 'confirmed'")).longValue();
+    return ((Number) Objects.requireNonNull(
+        fixture.store.value("SELECT count(*) FROM payment WHERE state = 'confirmed'"))).longValue();
   }
 
   private static void say(String line) {
