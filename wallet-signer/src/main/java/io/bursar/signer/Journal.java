@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
 
@@ -149,6 +150,11 @@ final class Journal implements AutoCloseable {
     synchronized (memory) {
       return memory.hasCeilings();
     }
+  }
+
+  /** Whether a freeze holds this key of this tenant. */
+  boolean isFrozen(UUID tenantId, UUID keyId) {
+    return frozen().keySet().stream().anyMatch(scope -> scope.holds(tenantId, keyId));
   }
 
   /** What is frozen, and why. */

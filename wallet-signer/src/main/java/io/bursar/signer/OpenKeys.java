@@ -92,12 +92,19 @@ final class OpenKeys {
     }
   }
 
-  /** Does so each second from now on, as long as the process lives. */
-  void startClosingIdle() {
-    Thread.ofPlatform().daemon().name("idle-keys").start(() -> {
+  /**
+   * From now on, as long as the process lives, keeps no key that this holds of, and each second erases those and what was not
+   * used for long enough.
+   *
+   * @param frozen of a tenant's id and a key's id, asked each time
+   */
+  void startClosing(BiPredicate<UUID, UUID> frozen) {
+    close(frozen);
+    Thread.ofPlatform().daemon().name("closing-keys").start(() -> {
       try {
         while (true) {
           Thread.sleep(1_000);
+          close(frozen);
           closeIdle();
         }
       } catch (InterruptedException ended) {

@@ -217,7 +217,6 @@ public final class SignerMain {
     try (var _ = home.lock(); var curve = curve(options.getOrDefault("--backend", "auto"), home)) {
       var keks = home.keks().open();
       var keystore = Keystore.open(home.keys(), keks, curve);
-      keystore.openKeys().startClosingIdle();
       var logKey = LogKeyFile.read(home.logKey());
       var seed = logKey.unwrap(keks);
       var log = LogSigner.open(logKey.origin(), seed, home.heads(), logProof); // which has a copy of its own
@@ -230,6 +229,7 @@ public final class SignerMain {
       try (var fences = Fences.open(home, logKey.origin(), anchor, bounds(options), production)) {
         fences.alsoObey(quorum -> new KeyOrders(home, keks, keystore, quorum).deeds());
         var journal = fences.journal();
+        keystore.openKeys().startClosing(journal::isFrozen);
         if (journal.cutBytes() > 0) {
           log().log(Level.WARNING, "cut an unfinished write of " + journal.cutBytes() + " bytes off the journal");
         }

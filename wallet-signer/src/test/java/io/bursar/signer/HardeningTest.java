@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.UUID;
 
@@ -18,10 +19,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
+import io.bursar.permit.FreezeScope;
+import io.bursar.permit.SignerReply.Frozen;
 import io.bursar.permit.SignerReply.Healthy;
 import io.bursar.permit.SignerReply.KeyCreated;
 import io.bursar.permit.SignerReply.Signed;
 import io.bursar.permit.SignerRequest.CreateKey;
+import io.bursar.permit.SignerRequest.Freeze;
 import io.bursar.permit.SignerRequest.Health;
 
 /** On Linux: what the hardening keeps out is tried, from outside and from inside. */
@@ -49,7 +53,8 @@ class HardeningTest {
       assertThat(Files.readString(Path.of("/proc/" + signer.process().pid() + "/limits")))
           .containsPattern("Max core file size\\s+0\\s+0");
       assertNobodyAttaches(signer);
-      assertKeyIsInLockedPagesOnly(signer, client);
+      var key = assertKeyIsInLockedPagesOnly(signer, client);
+      assertErasedByAFreeze(signer, client, key);
     }
   }
 
@@ -104,7 +109,7 @@ class HardeningTest {
     assertThat(signer.process().isAlive()).isTrue();
   }
 
-  private static void assertKeyIsInLockedPagesOnly(SignerProcess signer, TestClient client) throws Exception {
+  private static byte[] assertKeyIsInLockedPagesOnly(SignerProcess signer, TestClient client) throws Exception {
     var address = ((KeyCreated) client.ask(new CreateKey(Fixtures.TENANT, KEY))).address();
     var permitKey = signer.permitKey();
     for (int i = 0; i < 50; i++) {
@@ -113,8 +118,20 @@ class HardeningTest {
       client.ask(request); // the permit again: refused
     }
     try (var keks = new SignerHome(signer.home(), false).keks().open()) {
-      assertLocked(signer.process().pid(),
-          key(Keystore.open(signer.home().resolve("keys"), keks, new BouncyCastleSecp256k1()), KEY));
+      var key = key(Keystore.open(signer.home().resolve("keys"), keks, new BouncyCastleSecp256k1()), KEY);
+      assertLocked(signer.process().pid(), key);
+      return key;
+    }
+  }
+
+  private static void assertErasedByAFreeze(SignerProcess signer, TestClient client, byte[] key) throws Exception {
+    assertThat(client.ask(new Freeze(new FreezeScope.Key(KEY), "stolen"))).isInstanceOf(Frozen.class);
+    if (isRoot()) {
+      long until = System.nanoTime() + Duration.ofSeconds(20).toNanos(); // one second, on a machine that is not busy
+      while (!ProcessMemory.find(signer.process().pid(), key).isEmpty() && System.nanoTime() < until) {
+        Thread.sleep(100);
+      }
+      assertThat(ProcessMemory.find(signer.process().pid(), key)).isEmpty();
     }
   }
 
