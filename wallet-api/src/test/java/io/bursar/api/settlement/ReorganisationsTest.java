@@ -142,6 +142,7 @@ class ReorganisationsTest extends ChainAndSigner {
   @Test
   void aReorganisationDeeperThanTheDepthIsAnAlarmAndThePaymentIsOnItsWayAgainAndPaidOnce() throws Exception {
     var wallet = fixture.fundedWallet("5");
+    anvil.rpc("anvil_mine", "0x2"); // so that the money stays where it is
     try (var chain = chain(new Confirmation.Depth(1));
         var reconciler = fixture.reconciler(chain)) {
       var steps = fixture.steps(Effects.PLAIN, chain, HASTE);
