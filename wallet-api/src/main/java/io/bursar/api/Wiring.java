@@ -124,12 +124,6 @@ public class Wiring {
   }
 
   @Bean
-  Rotations rotations(Database database, AuditEntries audit, Directory directory, PolicyStore policies,
-      Reservations reservations) {
-    return new Rotations(database, audit, directory, policies, reservations);
-  }
-
-  @Bean
   Approvers approvers(Database database, AuditEntries audit) {
     return new Approvers(database, audit);
   }

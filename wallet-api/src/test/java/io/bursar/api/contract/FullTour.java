@@ -46,7 +46,6 @@ final class FullTour {
         "{\"walletId\": \"" + service.wallet + "\", \"asset\": \"USDC\", \"amount\": \"1000\"}");
     policies();
     spends();
-    new RotationTour(service).play();
     rehearsals();
     approvals();
     authorizations();
