@@ -53,11 +53,11 @@ final class FullTour {
     lane();
     changes();
     rehearsedChange();
-    events();
+    new EventsTour(service).play();
     leave();
   }
 
-  private Service.Reply expect(int status, Service.Reply reply) {
+  static Service.Reply expect(int status, Service.Reply reply) {
     assertThat(reply.status()).as("%s", reply.text()).isEqualTo(status);
     return reply;
   }
@@ -573,35 +573,6 @@ final class FullTour {
         .put("to", chain.usdc().toString()).put("data", "0xa9059cbb" + "0".repeat(24) + PAYEE.substring(2)
             + "0".repeat(63) + "1"));
     return wallet.text("/id");
-  }
-
-  private void diagnosis() {
-    expect(200, service.call("POST", "/v1/tenants/" + service.tenant + "/lane/stop", "operator",
-        "{\"reason\": \"to be found\"}"));
-    assertThat(expect(200, service.get("/v1/diagnosis", "operator")).text()).contains("lane.stopped", "to be found");
-    expect(200, service.call("POST", "/v1/tenants/" + service.tenant + "/lane/resume", "operator",
-        "{\"reason\": \"it was\"}"));
-  }
-
-  private void events() {
-    diagnosis();
-    var page = expect(200, service.get("/v1/events?limit=1", "agent"));
-    expect(200, service.get("/v1/events?types=spend.*&cursor=" + page.text("/nextCursor"), "auditor"));
-    var made = expect(201, service.call("POST", "/v1/webhooks", "admin",
-        """
-        {"url": "https://10.0.0.1/bursar", "events": ["*"], "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"""));
-    var webhook = "/v1/webhooks/" + made.text("/id");
-    var first = expect(200, service.get("/v1/events?limit=1", "admin")).text("/data/0/id");
-    expect(200, service.call("POST", webhook + "/replay", "admin", "{\"from\": \"" + first + "\"}"));
-    expect(200, service.call("POST", webhook + "/replay", "admin",
-        "{\"from\": \"" + first + "\", \"to\": \"" + first + "\"}"));
-    Awaitility.await().atMost(Duration.ofSeconds(20)).untilAsserted(() -> assertThat(
-        expect(200, service.get(webhook + "/deliveries?state=pending", "admin")).text())
-        .contains("not of the public Internet"));
-    expect(200, service.call("POST", webhook + "/enable", "admin", null));
-    assertThat(expect(200, service.get(webhook, "admin")).json().path("pending").asInt()).isPositive();
-    expect(200, service.get("/v1/webhooks", "admin"));
-    expect(204, service.call("DELETE", webhook, "admin", null));
   }
 
   /** So that whatever other tests spend from the wallet is denied. */
