@@ -55,7 +55,6 @@ import io.bursar.store.Recount;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
 import io.bursar.store.Reservations;
-import io.bursar.store.Rotations;
 import io.bursar.store.SettlementModes;
 import io.bursar.store.SignerMarks;
 import io.bursar.store.SpendStore;
