@@ -99,6 +99,15 @@ class RelayTest extends ChainAndSigner {
       authorizations.signDue(anvil.chain(), threads);
     }
 
+    /** Until all are signed: money counts once its block is final. */
+    void signAll(List<Payment.Key> spends) {
+      await().atMost(Duration.ofSeconds(10)).pollInterval(Duration.ofMillis(20)).until(() -> {
+        sign();
+        return spends.stream()
+            .allMatch(spend -> fixture.state(spend).equals(new PaymentState.Relayed("signed")));
+      });
+    }
+
     void relay() {
       try {
         steps.work(anvil.chain(), relayer, lease);
@@ -138,9 +147,10 @@ class RelayTest extends ChainAndSigner {
       wallets.add(walletWithoutCoin("10"));
       spends.add(fixture.spends(wallets.getLast(), "0.5", payee, 20));
     }
+    var all = spends.stream().flatMap(List::stream).toList();
     var started = new Started();
-    started.sign();
-    started.settle(spends.stream().flatMap(List::stream).toList());
+    started.signAll(all);
+    started.settle(all);
     assertThat(fixture.paid(payee)).isEqualTo(Fixture.units("40"));
     for (int i = 0; i < 4; i++) {
       assertPaidOnce(wallets.get(i), spends.get(i), "wallet " + i);
@@ -170,8 +180,7 @@ class RelayTest extends ChainAndSigner {
     var wallet = walletWithoutCoin("10");
     var spend = fixture.spend(wallet, "1", payee);
     var started = new Started(Duration.ofSeconds(10));
-    started.sign();
-    assertThat(fixture.state(spend)).isEqualTo(new PaymentState.Relayed("signed"));
+    started.signAll(List.of(spend));
     started.relay();
     assertThat(anvil.transactionCount(relayer.address())).as("over too soon to be worth its gas").isZero();
     started.authorizations.endOutlived(anvil.chain());
@@ -193,14 +202,14 @@ class RelayTest extends ChainAndSigner {
       relayer = newRelayer();
       var wallet = walletWithoutCoin("10");
       var spends = fixture.spends(wallet, "1", payee, 3);
-      cutShort(cut);
+      cutShort(cut, spends);
       new Started().settle(spends);
       assertPaidOnce(wallet, spends, "cut " + cut);
     }
   }
 
   /** Leaves the world as a process that was killed there would. */
-  private void cutShort(int cut) throws Exception {
+  private void cutShort(int cut, List<Payment.Key> spends) throws Exception {
     var started = new Started();
     var transfers = signer.transfers(fixture.log);
     if (cut == 0) { // signed, and the answer never recorded
@@ -218,7 +227,7 @@ class RelayTest extends ChainAndSigner {
       }
       return;
     }
-    started.sign();
+    started.signAll(spends);
     var gas = anvil.chain().quote().offer().gas(600_000);
     var _ = batches.fix(relayer, started.lease, 100, 0, count -> gas).orElseThrow(); // a nonce is taken, nothing is signed
     var batch = batches.open(relayer).getFirst();
