@@ -15,6 +15,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -52,6 +53,7 @@ class LimitsUnderFireTest {
       PaymentStore.Settings.DEFAULT);
   private final UUID approver = fixture.approvers.create(fixture.tenant, "Ada", null, "test").orElseThrow().id();
   private final List<UUID> made = java.util.Collections.synchronizedList(new ArrayList<>());
+  private final AtomicReference<UUID> newestThatWaits = new AtomicReference<>(new UUID(0, 0));
   private final ConcurrentHashMap<String, AtomicLong> done = new ConcurrentHashMap<>();
   private volatile long began;
 
@@ -133,6 +135,9 @@ class LimitsUnderFireTest {
         if (!spend.status().equals("denied")) {
           made.add(spend.id());
         }
+        if (spend.status().equals("awaiting_approval")) {
+          newestThatWaits.set(spend.id());
+        }
       }
     }
   }
@@ -154,7 +159,9 @@ class LimitsUnderFireTest {
   }
 
   private void speak(Random random, Verdict verdict, String name) {
-    var word = new Approvals.Word(fixture.tenant, any(random), approver, verdict, null, null, null);
+    // Of all that were made few wait, and those not for long: every second word goes to one that probably does.
+    var spend = random.nextBoolean() ? newestThatWaits.get() : any(random);
+    var word = new Approvals.Word(fixture.tenant, spend, approver, verdict, null, null, null);
     if (fixture.approvals.speak(word, "test") instanceof Approvals.Result.Taken) {
       count(name);
     }
