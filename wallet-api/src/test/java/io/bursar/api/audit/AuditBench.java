@@ -18,6 +18,7 @@ import java.util.concurrent.ThreadLocalRandom;
 import io.bursar.api.testing.ApiProcess;
 import io.bursar.policy.Policy;
 import io.bursar.policy.Replay;
+import io.bursar.spend.Id;
 import io.bursar.store.ApiKeys;
 import io.bursar.store.AuthorizationQuery;
 import io.bursar.store.AuthorizationQuery.Filter;
@@ -54,7 +55,7 @@ final class AuditBench {
     if (what.contains("replay")) {
       replay();
     }
-    if (what.contains("query") || what.contains("export")) {
+    if (what.contains("query") || what.contains("export") || what.contains("backtest")) {
       var wallets = new ArrayList<UUID>();
       for (int i = 0; i < AGENTS; i++) {
         agents.add(fixture.directory.createAgent(fixture.tenant, "agent " + i, "bench").id());
@@ -71,6 +72,9 @@ final class AuditBench {
     }
     if (what.contains("export")) {
       export(rows);
+    }
+    if (what.contains("backtest")) {
+      backtest(rows);
     }
   }
 
@@ -132,6 +136,39 @@ final class AuditBench {
         long took = System.nanoTime() - began;
         System.out.printf(Locale.ROOT, "export %s: %,d rows/s, %,d MB/s, heap of the service at most 256 MB%n", format,
             rows * 1_000_000_000L / took, bytes * 1_000L / took);
+      }
+    }
+  }
+
+  /** Over HTTP, from a service whose heap is limited to 256 MB: half of what an agent may spend, over everything that is recorded. */
+  private void backtest(int rows) throws Exception {
+    var key = new ApiKeys(fixture.database, fixture.audit)
+        .issue(fixture.tenant, ApiKeys.Role.AUDITOR, "auditor", null, null, "bench").secret().value();
+    var policy = fixture.policies.list(fixture.tenant, new Page.Request(Optional.empty(), 50)).items().getFirst();
+    var question = """
+        {"target": {"kind": "tenant", "id": "%s"}, "from": "%s", "document": {"name": "candidate", "rules": [
+          {"id": "any", "kind": "permit"},
+          {"id": "daily", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "400", "window": {"rolling": "PT24H"}, "per": ["wallet"]},
+          {"id": "pace", "kind": "limit", "maxCount": 100000, "window": {"rolling": "PT1M"}, "per": ["wallet"]},
+          {"id": "all", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "100000000", "window": {"rolling": "PT24H"}}]}}
+        """.formatted(Id.TENANT.text(fixture.tenant), Instant.now().minusSeconds(rows + 60L));
+    try (var api = ApiProcess.on(fixture.test.settings()).start()) {
+      for (int round = 1; round <= 2; round++) {
+        long began = System.nanoTime();
+        var answer = HttpClient.newHttpClient().send(
+            HttpRequest.newBuilder(api.uri().resolve("/v1/policies/" + Id.POLICY.text(policy.policyId()) + "/backtest"))
+                .header("Authorization", "Bearer " + key).header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(question)).build(),
+            HttpResponse.BodyHandlers.ofString());
+        long took = System.nanoTime() - began;
+        var lines = answer.body().lines().toList();
+        if (answer.statusCode() != 200 || !lines.getLast().contains("\"type\":\"report\"")) {
+          throw new IllegalStateException("no report: " + answer.statusCode() + " " + lines.getLast());
+        }
+        System.out.printf(Locale.ROOT,
+            "backtest, round %d: %,d requests in %.1f s, %d lines of progress, heap of the service at most 256 MB%n  %s%n",
+            round, rows, took / 1e9, lines.size() - 1,
+            lines.getLast().replaceFirst("\"changes\":.*", "\"changes\": …"));
       }
     }
   }
