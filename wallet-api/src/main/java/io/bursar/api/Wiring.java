@@ -55,6 +55,7 @@ import io.bursar.store.Recount;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
 import io.bursar.store.Reservations;
+import io.bursar.store.Rotations;
 import io.bursar.store.SettlementModes;
 import io.bursar.store.SignerMarks;
 import io.bursar.store.SpendStore;
@@ -120,6 +121,12 @@ public class Wiring {
   @Bean
   Reservations reservations(Database database) {
     return new Reservations(database);
+  }
+
+  @Bean
+  Rotations rotations(Database database, AuditEntries audit, Directory directory, PolicyStore policies,
+      Reservations reservations) {
+    return new Rotations(database, audit, directory, policies, reservations);
   }
 
   @Bean

@@ -244,12 +244,13 @@ public final class Directory {
             .list(), page.limit(), RegisteredAsset::id);
   }
 
+  /** All of them, oldest first. */
   public List<RegisteredAsset> assets(UUID tenantId) {
     return database.sql()
-        .sql(
-            """
-                SELECT asset_id, chain, contract, symbol, decimals, currency, created_at FROM asset WHERE tenant_id = :tenant
-                """)
+        .sql("""
+            SELECT asset_id, chain, contract, symbol, decimals, currency, created_at FROM asset
+            WHERE tenant_id = :tenant ORDER BY asset_id
+            """)
         .param("tenant", tenantId).query((row, n) -> asset(row)).list();
   }
 

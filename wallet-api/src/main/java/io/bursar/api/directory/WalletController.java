@@ -35,6 +35,7 @@ import io.bursar.spend.Id;
 import io.bursar.store.Directory;
 import io.bursar.store.Ids;
 import io.bursar.store.Reservations;
+import io.bursar.store.Rotations;
 import jakarta.servlet.http.HttpServletRequest;
 
 /** {@code /v1/wallets}: accounts whose keys the signer makes and keeps. */
@@ -42,17 +43,22 @@ import jakarta.servlet.http.HttpServletRequest;
 public final class WalletController {
   private final Directory directory;
   private final Reservations reservations;
+  private final Rotations rotations;
   private final SignerClient signer;
   private final Chains chains;
 
-  WalletController(Directory directory, Reservations reservations, SignerClient signer, Chains chains) {
+  WalletController(Directory directory, Reservations reservations, Rotations rotations, SignerClient signer,
+      Chains chains) {
     this.directory = directory;
     this.reservations = reservations;
+    this.rotations = rotations;
     this.signer = signer;
     this.chains = chains;
   }
 
-  private record Wanted(@Nullable UUID agentId, @Nullable String chain, @Nullable String name) {}
+  /** @param keyId of a key that the signer took in, with its address; both or neither */
+  private record Wanted(@Nullable UUID agentId, @Nullable String chain, @Nullable String name, @Nullable UUID keyId,
+      @Nullable Address address) {}
 
   @PostMapping("/v1/wallets")
   ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
@@ -62,8 +68,16 @@ public final class WalletController {
       throw Problem.notFound("agent");
     }
     // The key comes first: a wallet without a key must never be seen, a key without a wallet does nothing.
-    var walletId = Ids.next(Instant.now());
+    var keyId = wanted.keyId();
+    var walletId = keyId == null ? Ids.next(Instant.now()) : keyId;
+    if (keyId != null && directory.wallet(caller.tenantId(), keyId).isPresent()) {
+      throw Problem.of(ProblemCode.CONFLICT, "the key `" + keyId + "` has a wallet already, " + Id.WALLET.text(keyId));
+    }
     var address = makeKey(caller.tenantId(), walletId);
+    if (wanted.address() != null && !address.equals(wanted.address())) {
+      throw Problem.of(ProblemCode.KEY_NOT_IMPORTED, "the signer's key `" + keyId + "` has the address `" + address
+          + "`; take the key into the signer before its wallet is made");
+    }
     return Bodies.created(
         view(directory.createWallet(caller.tenantId(), walletId, agentId, Objects.requireNonNull(wanted.chain()),
             address, Objects.requireNonNull(wanted.name()), caller.actor())));
@@ -74,7 +88,21 @@ public final class WalletController {
         text -> Id.AGENT.parse(text)
             .orElseThrow(() -> new IllegalArgumentException("is not the identifier of an agent")));
     var chain = reader.requiredParsed("chain", 32, this::chain);
-    return new Wanted(agentId, chain, reader.requiredText("name", Names.LENGTH_MAX));
+    var name = reader.requiredText("name", Names.LENGTH_MAX);
+    var keyId = reader.parsed("keyId", 36, WalletController::keyId);
+    var address = reader.parsed("address", 42, Address::parse);
+    if (reader.has("keyId") != reader.has("address")) {
+      reader.fault(reader.has("keyId") ? "address" : "keyId", "is required beside the other of `keyId` and `address`");
+    }
+    return new Wanted(agentId, chain, name, keyId, address);
+  }
+
+  private static UUID keyId(String text) {
+    var id = UUID.fromString(text);
+    if (!id.toString().equals(text)) {
+      throw new IllegalArgumentException("must be a key's id as the ceremony printed it");
+    }
+    return id;
   }
 
   private String chain(String name) {
@@ -122,6 +150,12 @@ public final class WalletController {
 
   @PostMapping("/v1/wallets/{id}/unfreeze")
   ResponseEntity<byte[]> unfreeze(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
+    if (rotations.find(caller.tenantId(), find(caller, id).id()).filter(rotation -> rotation.archivedAt() != null)
+        .isPresent()) {
+      throw Problem.of(ProblemCode.WALLET_ARCHIVED,
+          "the wallet was replaced by another and stays frozen; what has arrived at its address since is moved by "
+              + "`POST /v1/wallets/{id}/rotation/sweep`");
+    }
     return freeze(caller, id, false);
   }
 

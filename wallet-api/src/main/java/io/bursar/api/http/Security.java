@@ -92,6 +92,10 @@ public class Security {
                 "/v1/webhooks/{id}/replay", "/v1/webhooks/{id}/deliveries")
             .hasRole(ADMIN)
             .requestMatchers(GET, "/v1/relayers").hasRole(OPERATOR)
+            .requestMatchers(GET, "/v1/wallets/{id}/rotation").hasAnyRole(ADMIN, AUDITOR)
+            .requestMatchers(POST, "/v1/wallets/{id}/rotation", "/v1/wallets/{id}/rotation/sweep",
+                "/v1/wallets/{id}/rotation/archive")
+            .hasRole(ADMIN)
             .requestMatchers(POST, "/v1/policies/validate", "/v1/policies/{id}/backtest", "/v1/policies/{id}/analysis",
                 "/v1/replay")
             .hasAnyRole(ADMIN, AUDITOR)

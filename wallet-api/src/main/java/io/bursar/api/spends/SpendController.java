@@ -31,12 +31,10 @@ import io.bursar.json.JsonReader.Fault;
 import io.bursar.money.Address;
 import io.bursar.spend.Id;
 import io.bursar.store.Lane.Outcome;
-import io.bursar.store.LaneStop;
 import io.bursar.store.PaymentMove;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.Spend;
 import io.bursar.store.SpendStore;
-import io.bursar.store.log.Log;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 
@@ -50,20 +48,20 @@ public final class SpendController {
   private static final Duration LOOK_EVERY = Duration.ofMillis(100);
 
   private final SpendBody bodies;
+  private final SpendDesk desk;
   private final LaneQueue queue;
   private final SpendStore spends;
   private final PaymentStore payments;
   private final SpendView view;
-  private final Log log;
 
-  SpendController(SpendBody bodies, LaneQueue queue, SpendStore spends, PaymentStore payments,
-      SpendView view, Log log) {
+  SpendController(SpendBody bodies, SpendDesk desk, LaneQueue queue, SpendStore spends, PaymentStore payments,
+      SpendView view) {
     this.bodies = bodies;
+    this.desk = desk;
     this.queue = queue;
     this.spends = spends;
     this.payments = payments;
     this.view = view;
-    this.log = log;
   }
 
   @PostMapping("/v1/spends")
@@ -71,7 +69,7 @@ public final class SpendController {
       throws IOException, InterruptedException {
     var key = SpendBody.requireKey(request.getHeader("Idempotency-Key"));
     var prefer = request.getHeader("Prefer");
-    switch (decide(caller, List.of(parse(Bodies.read(request), key, caller))).getFirst()) {
+    switch (desk.decide(caller.tenantId(), List.of(parse(Bodies.read(request), key, caller))).getFirst()) {
       case Outcome.Decided(var spend) -> Bodies.write(response, 201, view.of(waited(spend, prefer), caller));
       case Outcome.Replayed(var id) -> {
         response.setHeader("Idempotent-Replayed", "true");
@@ -90,10 +88,9 @@ public final class SpendController {
 
   /** Up to {@value #BATCH_MAX} requests, each decided by itself and in their order; each answer is what it would have got alone. */
   @PostMapping("/v1/spends/batch")
-  ResponseEntity<byte[]> createBatch(@AuthenticationPrincipal Caller caller, HttpServletRequest request)
-      throws SQLException {
+  ResponseEntity<byte[]> createBatch(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var requests = parseBatch(Bodies.read(request, BATCH_BYTES_MAX), caller);
-    var outcomes = decide(caller, requests);
+    var outcomes = desk.decide(caller.tenantId(), requests);
     var answers = new ArrayList<Json>();
     for (int i = 0; i < outcomes.size(); i++) {
       answers.add(switch (outcomes.get(i)) {
@@ -141,24 +138,6 @@ public final class SpendController {
     var members = new LinkedHashMap<>(object.members());
     members.remove("idempotencyKey");
     return new Json.Obj(members);
-  }
-
-  private List<Outcome> decide(Caller caller, List<Spend.Request> requests) {
-    if (log.isStopped(caller.tenantId())) {
-      throw Problem.retryAfter(ProblemCode.LOG_STOPPED,
-          "nothing may be spent until an administrator has put the log right and resumed it", 60);
-    }
-    try {
-      return queue.decide(caller.tenantId(), requests);
-    } catch (LaneQueue.Unavailable e) {
-      if (e.getCause() instanceof LaneStop.LaneStopped stopped) {
-        throw stopped;
-      }
-      throw e.isOverloaded()
-          ? Problem.retryAfter(ProblemCode.OVERLOADED, "nothing was done; send the same request again later", 1)
-          : Problem.retryAfter(ProblemCode.DATABASE_UNAVAILABLE,
-              "nothing is certain to have been done; send the same request again with the same key", 1);
-    }
   }
 
   private static Problem reused(String key, UUID spendId) {

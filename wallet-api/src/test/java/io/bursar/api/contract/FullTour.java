@@ -46,6 +46,7 @@ final class FullTour {
         "{\"walletId\": \"" + service.wallet + "\", \"asset\": \"USDC\", \"amount\": \"1000\"}");
     policies();
     spends();
+    new RotationTour(service).play();
     rehearsals();
     approvals();
     authorizations();
