@@ -523,6 +523,9 @@ final class FullTour {
     expect(200, service.get("/v1/audit/policy-changes?limit=1&cursor="
         + expect(200, service.get("/v1/audit/policy-changes?limit=1", "auditor")).text("/nextCursor"), "auditor"));
     var robbed = rob();
+    Awaitility.await("the robbery is final").atMost(Duration.ofSeconds(20))
+        .until(() -> service.get("/v1/audit/unauthorized-transactions", "auditor").text()
+            .contains("\"transfersWithoutAuthorization\":[\"0x"));
     for (var wallet : expect(200, service.get("/v1/audit/unauthorized-transactions", "auditor")).json().path("data")) {
       boolean isRobbed = wallet.path("walletId").asString().equals(robbed);
       assertThat(wallet.path("noncesWithoutPayment").size()).isEqualTo(isRobbed ? 1 : 0);
