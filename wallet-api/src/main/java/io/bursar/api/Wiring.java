@@ -21,6 +21,7 @@ import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.dev.Development;
 import io.bursar.api.http.Authentication;
 import io.bursar.api.http.RequestTimes;
+import io.bursar.api.http.SignedRequests;
 import io.bursar.api.policies.NamedPolicies;
 import io.bursar.api.relay.RelayAlarms;
 import io.bursar.api.settlement.PaymentSteps;
@@ -60,6 +61,7 @@ import io.bursar.store.SettlementModes;
 import io.bursar.store.SignerMarks;
 import io.bursar.store.SpendStore;
 import io.bursar.store.Tally;
+import io.bursar.store.UsedSignatures;
 import io.bursar.store.ValueSets;
 import io.bursar.store.log.Log;
 import io.micrometer.core.instrument.MeterRegistry;
@@ -214,8 +216,14 @@ public class Wiring {
   }
 
   @Bean
-  Authentication authentication(ApiKeys keys, Directory directory, Tally tally, Settings settings) {
-    return new Authentication(keys, directory, settings.adminKey(), tally, settings.requestsPerSecond());
+  SignedRequests signedRequests(Database database, Clock clock) {
+    return new SignedRequests(new UsedSignatures(database, clock), clock);
+  }
+
+  @Bean
+  Authentication authentication(ApiKeys keys, Directory directory, SignedRequests signed, Tally tally,
+      Settings settings) {
+    return new Authentication(keys, directory, settings.adminKey(), signed, tally, settings.requestsPerSecond());
   }
 
   /** The filter belongs to the security chain alone; Spring Boot would otherwise also put it before everything. */

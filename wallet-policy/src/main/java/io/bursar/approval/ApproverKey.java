@@ -28,7 +28,7 @@ import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 
 /**
- * The public key of an approver: a point that was checked to be on its curve (and, for Ed25519, of the large prime order),
+ * The public key of an approver, or of a program that signs its requests: a point that was checked to be on its curve (and, for Ed25519, of the large prime order),
  * so that no key verifies what nobody signed.
  *
  * @param x the encoded point of Ed25519 (RFC 8032), or the first coordinate on P-256, 32 bytes

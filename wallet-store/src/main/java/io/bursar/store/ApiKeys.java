@@ -15,6 +15,7 @@ import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.approval.ApproverKey;
 import io.bursar.json.Json;
 import io.bursar.spend.Id;
 
@@ -49,10 +50,16 @@ public final class ApiKeys {
    * @param agentId the agent that the key acts for; only and always for {@link Role#AGENT}
    * @param approverId the approver that the key acts for, always for {@link Role#APPROVER}; for {@link Role#ADMIN} the approver
    *     who holds it, where that was said
+   * @param publicKey whose private half must have signed each request that changes something, besides the secret; null for a
+   *     key that is a secret and nothing more
    */
   public record ApiKey(UUID id, UUID tenantId, Role role, String name, @Nullable UUID agentId,
-      @Nullable UUID approverId,
+      @Nullable UUID approverId, @Nullable ApproverKey publicKey,
       Instant createdAt, @Nullable Instant revokedAt) {}
+
+  /** What is asked for: see {@link ApiKey}. */
+  public record NewKey(Role role, String name, @Nullable UUID agentId, @Nullable UUID approverId,
+      @Nullable ApproverKey publicKey) {}
 
   /** A new key with the only sight of its secret. */
   public record Issued(ApiKey key, Database.Secret secret) {}
@@ -68,28 +75,40 @@ public final class ApiKeys {
     this.audit = audit;
   }
 
-  /** Issues a key. Who holds the key that issues one for an agent is a principal of the agent from then on. */
+  /** Issues a key that is a secret and nothing more. */
   public Issued issue(UUID tenantId, Role role, String name, @Nullable UUID agentId, @Nullable UUID approverId,
       String actor) {
+    return issue(tenantId, new NewKey(role, name, agentId, approverId, null), actor);
+  }
+
+  /** Issues a key. Who holds the key that issues one for an agent is a principal of the agent from then on. */
+  public Issued issue(UUID tenantId, NewKey wanted, String actor) {
     var random = new byte[32];
     RANDOM.nextBytes(random);
     var secret = PREFIX + Base64.getUrlEncoder().withoutPadding().encodeToString(random);
     return database.inTransaction(() -> {
       var slot = audit.next(tenantId);
-      var key = new ApiKey(Ids.next(slot.at()), tenantId, role, name, agentId, approverId, slot.at(), null);
+      var agentId = wanted.agentId();
+      var approverId = wanted.approverId();
+      var publicKey = wanted.publicKey();
+      var key = new ApiKey(Ids.next(slot.at()), tenantId, wanted.role(), wanted.name(), agentId, approverId, publicKey,
+          slot.at(), null);
       database.sql().sql("""
-          INSERT INTO api_key (tenant_id, key_id, role, name, agent_id, approver_id, hash, created_at)
-          VALUES (:tenant, :id, :role, :name, :agent, :approver, :hash, :at)
-          """).param("tenant", tenantId).param("id", key.id()).param("role", role.text())
-          .param("name", name)
+          INSERT INTO api_key (tenant_id, key_id, role, name, agent_id, approver_id, public_key, hash, created_at)
+          VALUES (:tenant, :id, :role, :name, :agent, :approver, :publicKey, :hash, :at)
+          """).param("tenant", tenantId).param("id", key.id()).param("role", key.role().text())
+          .param("name", key.name())
           .param("agent", agentId, java.sql.Types.OTHER).param("approver", approverId, java.sql.Types.OTHER)
+          .param("publicKey", publicKey == null ? null : publicKey.jwk(), java.sql.Types.VARCHAR)
           .param("hash", hash(secret)).param("at", Directory.utc(slot.at())).update();
       if (agentId != null) {
         Principals.add(database, tenantId, agentId, List.of(), actor);
       }
       audit.write(slot, "api_key.issued", key.id(), actor, Json.object().put("key", Id.API_KEY.text(key.id()))
-          .put("role", role.text()).put("name", name).put("agent", agentId == null ? null : Id.AGENT.text(agentId))
-          .put("approver", approverId == null ? null : Id.APPROVER.text(approverId)).build());
+          .put("role", key.role().text()).put("name", key.name())
+          .put("agent", agentId == null ? null : Id.AGENT.text(agentId))
+          .put("approver", approverId == null ? null : Id.APPROVER.text(approverId))
+          .put("publicKey", publicKey == null ? null : publicKey.toJson()).build());
       return new Issued(key, new Database.Secret(secret));
     });
   }
@@ -125,14 +144,18 @@ public final class ApiKeys {
   }
 
   private static final String SELECT = """
-      SELECT key_id, tenant_id, role, name, agent_id, approver_id, created_at, revoked_at FROM api_key""";
+      SELECT key_id, tenant_id, role, name, agent_id, approver_id, public_key, created_at, revoked_at FROM api_key""";
 
   private static ApiKey key(ResultSet row) throws SQLException {
     return new ApiKey(Directory.uuid(row, "key_id"), Directory.uuid(row, "tenant_id"),
         Role.parse(row.getString("role")),
         row.getString("name"), row.getObject("agent_id", UUID.class), row.getObject("approver_id", UUID.class),
-        Directory.instant(row, "created_at"),
+        publicKey(row.getString("public_key")), Directory.instant(row, "created_at"),
         row.getObject("revoked_at") == null ? null : Directory.instant(row, "revoked_at"));
+  }
+
+  private static @Nullable ApproverKey publicKey(@Nullable String jwk) {
+    return jwk == null ? null : ApproverKey.parse(jwk);
   }
 
   /** What is kept of a secret. */

@@ -63,9 +63,9 @@ public final class Tally implements AutoCloseable {
     this.clock = clock;
   }
 
-  /** A request came with a key that was revoked. */
-  public void failedLogin(ApiKeys.ApiKey revoked) {
-    count(new Kept(revoked.tenantId(), FAILED_LOGINS), Id.API_KEY.text(revoked.id()), revoked.role().text());
+  /** A request came with a key that was revoked, or without the signature of the key pair that the key is bound to. */
+  public void failedLogin(ApiKeys.ApiKey key) {
+    count(new Kept(key.tenantId(), FAILED_LOGINS), Id.API_KEY.text(key.id()), key.role().text());
   }
 
   /** A request came with a key that nobody has or had. It is nobody's tenant's, so it goes into the operator's record. */

@@ -16,6 +16,7 @@ import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
 import io.bursar.api.http.Query;
+import io.bursar.approval.ApproverKey;
 import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
 import io.bursar.spend.Id;
@@ -39,9 +40,6 @@ public final class ApiKeyController {
     this.authentication = authentication;
   }
 
-  private record Wanted(ApiKeys.@Nullable Role role, @Nullable String name, @Nullable UUID agentId,
-      @Nullable UUID approverId) {}
-
   @PostMapping("/v1/api-keys")
   ResponseEntity<byte[]> create(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var wanted = Bodies.parse(Bodies.read(request), ApiKeyController::read);
@@ -51,19 +49,17 @@ public final class ApiKeyController {
     if (wanted.approverId() != null && approvers.find(caller.tenantId(), wanted.approverId()).isEmpty()) {
       throw Problem.notFound("approver");
     }
-    var issued = keys.issue(caller.tenantId(), java.util.Objects.requireNonNull(wanted.role()),
-        java.util.Objects.requireNonNull(wanted.name()), wanted.agentId(), wanted.approverId(), caller.actor());
+    var issued = keys.issue(caller.tenantId(), wanted, caller.actor());
     return Bodies.created(view(issued.key()).put("secret", issued.secret().value()).build());
   }
 
-  private static Wanted read(JsonReader reader) {
+  private static ApiKeys.@Nullable NewKey read(JsonReader reader) {
     var role = reader.requiredParsed("role", 16, ApiKeys.Role::parse);
     var name = reader.requiredText("name", Names.LENGTH_MAX);
     var agentId = reader.parsed("agentId", 64, text -> id(Id.AGENT, text));
     var approverId = reader.parsed("approverId", 64, text -> id(Id.APPROVER, text));
-    if (reader.has("publicKey")) {
-      reader.fault("publicKey", "is not supported yet: keys are bearer keys");
-    }
+    var jwk = reader.object("publicKey");
+    var publicKey = jwk == null ? null : ApproverKey.read(jwk);
     if (role != null && (role == ApiKeys.Role.AGENT) != reader.has("agentId")) {
       reader.fault("agentId", "is required for the role `agent`, and for no other");
     }
@@ -74,7 +70,7 @@ public final class ApiKeyController {
       reader.fault("approverId",
           "is required for the role `approver`, may say who holds a key for `admin`, and is for no other");
     }
-    return new Wanted(role, name, agentId, approverId);
+    return role == null || name == null ? null : new ApiKeys.NewKey(role, name, agentId, approverId, publicKey);
   }
 
   private static UUID id(Id kind, String text) {
@@ -103,6 +99,7 @@ public final class ApiKeyController {
     return Json.object().put("id", Id.API_KEY.text(key.id())).put("role", key.role().text()).put("name", key.name())
         .put("agentId", key.agentId() == null ? null : Id.AGENT.text(key.agentId()))
         .put("approverId", key.approverId() == null ? null : Id.APPROVER.text(key.approverId()))
+        .put("publicKey", key.publicKey() == null ? null : key.publicKey().toJson())
         .put("createdAt", key.createdAt().toString())
         .put("revokedAt", key.revokedAt() == null ? null : key.revokedAt().toString());
   }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
+import org.jspecify.annotations.Nullable;
 import org.springframework.dao.DataAccessException;
 import org.springframework.security.authentication.AbstractAuthenticationToken;
 import org.springframework.security.core.GrantedAuthority;
@@ -29,6 +30,7 @@ import jakarta.servlet.http.HttpServletResponse;
 /**
  * Finds out who calls, by {@code Authorization: Bearer <key>}. A key that was good is believed for {@link #BELIEVED} without
  * asking the database again, so a revoked key dies within that time in every process, and at once in the one that revoked it.
+ * What a key that is bound to a key pair asks for must be signed besides ({@link SignedRequests}).
  */
 public final class Authentication extends HttpFilter {
   static final Duration BELIEVED = Duration.ofSeconds(1);
@@ -37,20 +39,25 @@ public final class Authentication extends HttpFilter {
   private static final int SECRET_LENGTH_MAX = 512;
   private static final int KNOWN_MAX = 100_000;
 
-  private record Known(CallerToken token, RequestRate rate, long untilNanos) {}
+  /** Whose key it is; {@code bound} is the key where a key pair must have signed its requests, and null otherwise. */
+  private record Identified(Caller caller, ApiKeys.@Nullable ApiKey bound) {}
+
+  private record Known(CallerToken token, ApiKeys.@Nullable ApiKey bound, RequestRate rate, long untilNanos) {}
 
   private final ApiKeys keys;
   private final Directory directory;
   private final byte[] operatorHash;
+  private final transient SignedRequests signed;
   private final Tally tally;
   private final int requestsPerSecond;
   private final transient ConcurrentHashMap<String, Known> known = new ConcurrentHashMap<>();
 
-  public Authentication(ApiKeys keys, Directory directory, Database.Secret operatorKey, Tally tally,
-      int requestsPerSecond) {
+  public Authentication(ApiKeys keys, Directory directory, Database.Secret operatorKey, SignedRequests signed,
+      Tally tally, int requestsPerSecond) {
     this.keys = keys;
     this.directory = directory;
     this.operatorHash = ApiKeys.hash(operatorKey.value());
+    this.signed = signed;
     this.tally = tally;
     this.requestsPerSecond = requestsPerSecond;
   }
@@ -92,6 +99,7 @@ public final class Authentication extends HttpFilter {
     response.setHeader("X-Content-Type-Options", "nosniff");
     response.setHeader("Cache-Control", "no-store");
     var header = request.getHeader("Authorization");
+    var accepted = request;
     if (header != null && header.startsWith(BEARER) && header.length() <= SECRET_LENGTH_MAX) {
       try {
         var caller = caller(header.substring(BEARER.length()));
@@ -103,17 +111,39 @@ public final class Authentication extends HttpFilter {
                     "a key may make " + requestsPerSecond + " requests a second", wait));
             return;
           }
+          var bound = caller.get().bound();
+          if (bound != null) {
+            accepted = signed(request, bound);
+          }
           var context = SecurityContextHolder.createEmptyContext();
           context.setAuthentication(caller.get().token());
           SecurityContextHolder.setContext(context);
         }
+      } catch (Problem refused) {
+        if (refused.code().status() == 401) {
+          response.setHeader("WWW-Authenticate", "Bearer");
+        }
+        Problems.write(response, refused);
+        return;
       } catch (DataAccessException | TransactionException e) {
         Problems.write(response, Problem.retryAfter(ProblemCode.DATABASE_UNAVAILABLE,
             "the key cannot be checked now; send the same request again", 1));
         return;
       }
     }
-    chain.doFilter(request, response);
+    chain.doFilter(accepted, response);
+  }
+
+  /** Whoever has the secret and not the private key is, most likely, not who the key was given to: that is counted. */
+  private HttpServletRequest signed(HttpServletRequest request, ApiKeys.ApiKey bound) {
+    try {
+      return signed.letThrough(request, bound);
+    } catch (Problem refused) {
+      if (refused.code().status() == 401) {
+        tally.failedLogin(bound);
+      }
+      throw refused;
+    }
   }
 
   private Optional<Known> caller(String secret) {
@@ -123,7 +153,7 @@ public final class Authentication extends HttpFilter {
     if (remembered != null && remembered.untilNanos() - System.nanoTime() > 0) {
       return Optional.of(remembered);
     }
-    var found = MessageDigest.isEqual(hash, operatorHash) ? operator() : issued(secret).map(Authentication::caller);
+    var found = MessageDigest.isEqual(hash, operatorHash) ? operator() : issued(secret).map(Authentication::identified);
     if (found.isEmpty()) {
       known.remove(name);
       return Optional.empty();
@@ -132,7 +162,8 @@ public final class Authentication extends HttpFilter {
       known.clear();
     }
     var rate = remembered == null ? new RequestRate(requestsPerSecond) : remembered.rate();
-    var believed = new Known(new CallerToken(found.get()), rate, System.nanoTime() + BELIEVED.toNanos());
+    var believed = new Known(new CallerToken(found.get().caller()), found.get().bound(), rate,
+        System.nanoTime() + BELIEVED.toNanos());
     known.put(name, believed);
     return Optional.of(believed);
   }
@@ -152,19 +183,20 @@ public final class Authentication extends HttpFilter {
     return issued.filter(key -> key.revokedAt() == null);
   }
 
-  private Optional<Caller> operator() {
+  private Optional<Identified> operator() {
     return directory.tenantNamed(Directory.DEFAULT_TENANT)
-        .map(tenant -> new Caller(Caller.Role.OPERATOR, tenant.id(), null, null, "operator"));
+        .map(tenant -> new Identified(new Caller(Caller.Role.OPERATOR, tenant.id(), null, null, "operator"), null));
   }
 
-  private static Caller caller(ApiKeys.ApiKey key) {
+  private static Identified identified(ApiKeys.ApiKey key) {
     var role = switch (key.role()) {
       case ADMIN -> Caller.Role.ADMIN;
       case AGENT -> Caller.Role.AGENT;
       case APPROVER -> Caller.Role.APPROVER;
       case AUDITOR -> Caller.Role.AUDITOR;
     };
-    return new Caller(role, key.tenantId(), key.agentId(), key.approverId(), Id.API_KEY.text(key.id()));
+    return new Identified(new Caller(role, key.tenantId(), key.agentId(), key.approverId(), Id.API_KEY.text(key.id())),
+        key.publicKey() == null ? null : key);
   }
 
   /** A key was revoked in this process: it must be asked for again. */

@@ -43,6 +43,15 @@ public final class Bodies {
       throw Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "send `Content-Type: application/json`");
     }
     try {
+      return JsonText.parse(bytes(request, bytesMax));
+    } catch (JsonText.Malformed e) {
+      throw Problem.of(ProblemCode.MALFORMED_JSON, List.of(new JsonReader.Fault("", String.valueOf(e.getMessage()))));
+    }
+  }
+
+  /** The body as it came. @throws Problem if it is larger than {@code bytesMax} */
+  static byte[] bytes(HttpServletRequest request, int bytesMax) {
+    try {
       long announced = request.getContentLengthLong();
       if (announced > bytesMax) {
         throw tooLarge(bytesMax);
@@ -52,9 +61,7 @@ public final class Bodies {
       if (bytes.length > bytesMax) {
         throw tooLarge(bytesMax);
       }
-      return JsonText.parse(bytes);
-    } catch (JsonText.Malformed e) {
-      throw Problem.of(ProblemCode.MALFORMED_JSON, List.of(new JsonReader.Fault("", String.valueOf(e.getMessage()))));
+      return bytes;
     } catch (IOException e) {
       throw Problem.of(ProblemCode.INVALID_REQUEST, "the body ended before its announced length");
     }

@@ -261,6 +261,12 @@ final class BadInputTest {
             "/agentId"),
         post("/v1/api-keys", "admin", "{\"role\": \"approver\", \"name\": \"x\", \"approverId\": \"apr_1\"}",
             "/approverId"),
+        post("/v1/api-keys", "admin", "{\"role\": \"admin\", \"name\": \"x\", \"publicKey\": \"key\"}", "/publicKey",
+            "/publicKey/kty", "/publicKey/crv"),
+        post("/v1/api-keys", "admin", "{\"role\": \"admin\", \"name\": \"x\", \"publicKey\": {\"kty\": \"OKP\","
+            + " \"crv\": \"Ed25519\", \"x\": \"" + "A".repeat(43) + "\", \"d\": \"AA\"}}", "/publicKey/d"),
+        post("/v1/api-keys", "admin", "{\"role\": \"admin\", \"name\": \"x\", \"publicKey\": {\"kty\": \"OKP\","
+            + " \"crv\": \"Ed25519\", \"x\": \"" + "A".repeat(43) + "\"}}", "/publicKey/x"),
         post("/v1/wallets", "admin", "{\"agentId\": \"agt_1\", \"chain\": \"eip155:1\"}", "/agentId", "/chain",
             "/name"),
         post("/v1/wallets", "admin",

@@ -84,7 +84,8 @@ final class FullTour {
     var key = expect(201, service.call("POST", "/v1/api-keys", "admin", """
         {"role": "approver", "name": "short-lived", "approverId": "%s"}""".formatted(service.approver))).text("/id");
     expect(201, service.call("POST", "/v1/api-keys", "admin", """
-        {"role": "agent", "name": "second", "agentId": "%s"}""".formatted(agent)));
+        {"role": "agent", "name": "second", "agentId": "%s", "publicKey": %s}""".formatted(agent,
+        ApproverKeyFile.generate(ApproverKey.Curve.P256).publicKey().jwk())));
     expect(204, service.call("DELETE", "/v1/api-keys/" + key, "admin", null));
     service.keys.put("held", service.key("admin", "admin", ", \"approverId\": \"" + service.approver + "\""));
     assertThat(expect(201, service.call("POST", "/v1/agents", "held", "{\"name\": \"held\"}")).json().path("principals")
