@@ -28,6 +28,7 @@ import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.Reconciler;
 import io.bursar.api.settlement.SettlementMetrics;
+import io.bursar.api.signer.KeyFreezer;
 import io.bursar.api.signer.MarkKeeper;
 import io.bursar.api.signer.PermitIssuer;
 import io.bursar.api.signer.SignerClient;
@@ -45,6 +46,7 @@ import io.bursar.store.ChangeControl;
 import io.bursar.store.CounterKeeping;
 import io.bursar.store.Database;
 import io.bursar.store.Directory;
+import io.bursar.store.KeyFreezes;
 import io.bursar.store.LaneStop;
 import io.bursar.store.Lanes;
 import io.bursar.store.LimitsAsOf;
@@ -266,6 +268,16 @@ public class Wiring {
   @Bean
   MarkKeeper markKeeper(SignerClient signer, Database database, MeterRegistry registry) {
     return new MarkKeeper(signer, new SignerMarks(database), registry);
+  }
+
+  @Bean
+  KeyFreezes keyFreezes(Database database, AuditEntries audit, Directory directory) {
+    return new KeyFreezes(database, audit, directory);
+  }
+
+  @Bean
+  KeyFreezer keyFreezer(SignerClient signer, KeyFreezes freezes) {
+    return new KeyFreezer(signer, freezes);
   }
 
   @Bean

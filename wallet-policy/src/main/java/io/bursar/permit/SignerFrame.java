@@ -22,6 +22,7 @@ import io.bursar.permit.SignerRequest.CreateKey;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.SignerRequest.Freeze;
 import io.bursar.permit.SignerRequest.Health;
+import io.bursar.permit.SignerRequest.IsFrozen;
 import io.bursar.permit.SignerRequest.Lift;
 import io.bursar.permit.SignerRequest.LogKey;
 import io.bursar.permit.SignerRequest.Mark;
@@ -49,6 +50,7 @@ import io.bursar.permit.SignerRequest.SignHead;
  *         18 freeze       scope (1): 1 key, 2 tenant, 3 all; its id, zero for all (16); why (2 + n)
  *         19 lift         scope (1), id (16), operator's key (32)
  *         20 mark         known (1): 0 no, 1 yes; if so at (8), length (8), checksum (16)
+ *         21 is frozen    tenant (16), key (16)
  * reply  129 healthy      version (2 + n), backend (2 + n), count (1), that many facts (2 + n)
  *        130 key created  key (16), address (20)
  *        131 signed       raw transaction (2 + n), hash (32)
@@ -84,6 +86,7 @@ public final class SignerFrame {
   private static final int FREEZE = 18;
   private static final int LIFT = 19;
   private static final int MARK = 20;
+  private static final int IS_FROZEN = 21;
   private static final int HEALTHY = 129;
   private static final int KEY_CREATED = 130;
   private static final int SIGNED = 131;
@@ -149,6 +152,7 @@ public final class SignerFrame {
         ApprovedWire.write(out.u8(OBEY), order).shortBytes(content.toByteArray());
       case Freeze(var scope, var why) -> FenceWire.write(out.u8(FREEZE), scope).text(why);
       case Lift(var scope, var key) -> FenceWire.write(out.u8(LIFT), scope).bytes(key.toByteArray());
+      case IsFrozen(var tenantId, var keyId) -> out.u8(IS_FROZEN).uuid(tenantId).uuid(keyId);
       case Mark(var known) -> {
         out.u8(MARK).u8(known.isPresent() ? 1 : 0);
         known.ifPresent(mark -> FenceWire.write(out, mark));
@@ -202,6 +206,7 @@ public final class SignerFrame {
               Optional.of(ApprovedWire.approved(in)))));
       case FREEZE -> new Freeze(FenceWire.scope(in), in.text());
       case LIFT -> new Lift(FenceWire.scope(in), Bytes.of(in.bytes(Lift.KEY_BYTES)));
+      case IS_FROZEN -> new IsFrozen(in.uuid(), in.uuid());
       case MARK -> new Mark(FenceWire.flag(in) ? Optional.of(FenceWire.mark(in)) : Optional.empty());
       case OBEY -> new Obey(ApprovedWire.order(in), Bytes.of(in.shortBytes()));
       case SIGN_HEAD -> new SignHead(in.uuid(), in.i64(), in.digest(), in.i64(), proof(in));

@@ -64,9 +64,9 @@ public sealed interface SignerReply {
   record Obeyed(long number) implements SignerReply {}
 
   /**
-   * Whether the scope is frozen now, as it was asked to be or not to be.
+   * Whether the scope is frozen now.
    *
-   * @param scope what was asked
+   * @param scope what was asked; or, of a key that a wider freeze holds, that freeze
    */
   record Frozen(FreezeScope scope, boolean frozen) implements SignerReply {}
 

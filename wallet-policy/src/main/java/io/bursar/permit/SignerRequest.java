@@ -144,6 +144,9 @@ public sealed interface SignerRequest {
     }
   }
 
+  /** Does a freeze hold this key of this tenant? */
+  record IsFrozen(UUID tenantId, UUID keyId) implements SignerRequest {}
+
   /**
    * Does the journal still hold this? How far has it come?
    *

@@ -22,6 +22,7 @@ import io.bursar.permit.SignerReply.Frozen;
 import io.bursar.permit.SignerReply.MarkIs;
 import io.bursar.permit.SignerReply.Refused;
 import io.bursar.permit.SignerRequest.Freeze;
+import io.bursar.permit.SignerRequest.IsFrozen;
 import io.bursar.permit.SignerRequest.Lift;
 import io.bursar.permit.SignerRequest.Mark;
 import io.bursar.permit.SignerRequest.Obey;
@@ -144,6 +145,12 @@ final class Fences implements AutoCloseable {
     LOG.log(Level.WARNING, "frozen scope=" + scope + ": " + why
         + failure.map(cause -> " (and not durable: " + cause.getMessage() + ")").orElse(""));
     return failure;
+  }
+
+  /** Whether a freeze holds a key, and which. */
+  SignerReply frozen(IsFrozen request) {
+    return journal.freezeOf(request.tenantId(), request.keyId()).map(scope -> new Frozen(scope, true))
+        .orElse(new Frozen(new FreezeScope.Key(request.keyId()), false));
   }
 
   /** Lifts a freeze for the operator, where there is no root set. */

@@ -154,7 +154,14 @@ final class Journal implements AutoCloseable {
 
   /** Whether a freeze holds this key of this tenant. */
   boolean isFrozen(UUID tenantId, UUID keyId) {
-    return frozen().keySet().stream().anyMatch(scope -> scope.holds(tenantId, keyId));
+    return freezeOf(tenantId, keyId).isPresent();
+  }
+
+  /** The freeze that holds this key of this tenant, if any does. */
+  Optional<FreezeScope> freezeOf(UUID tenantId, UUID keyId) {
+    synchronized (memory) {
+      return memory.freezeOf(tenantId, keyId);
+    }
   }
 
   /** What is frozen, and why. */

@@ -98,6 +98,11 @@ final class JournalMemory {
     return Map.copyOf(frozen);
   }
 
+  /** The freeze that holds a key, if any does. */
+  Optional<FreezeScope> freezeOf(UUID tenantId, UUID keyId) {
+    return frozen.keySet().stream().filter(scope -> scope.holds(tenantId, keyId)).findFirst();
+  }
+
   Judgement judge(Instant now, Permit permit, Intent intent, SpendApprovals.Result.Counted approved, Reader reader)
       throws IOException {
     var refused = refusal(permit, intent);

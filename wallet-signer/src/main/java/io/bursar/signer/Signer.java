@@ -32,6 +32,7 @@ import io.bursar.permit.SignerRequest;
 import io.bursar.permit.SignerRequest.CreateKey;
 import io.bursar.permit.SignerRequest.Freeze;
 import io.bursar.permit.SignerRequest.Health;
+import io.bursar.permit.SignerRequest.IsFrozen;
 import io.bursar.permit.SignerRequest.Lift;
 import io.bursar.permit.SignerRequest.LogKey;
 import io.bursar.permit.SignerRequest.Mark;
@@ -91,6 +92,7 @@ final class Signer {
         case Obey obey -> noted(fences.obey(obey, clock.instant()), "order");
         case Freeze freeze -> noted(freeze(freeze), "freeze");
         case Lift lift -> noted(fences.lift(lift, clock.instant()), "lift");
+        case IsFrozen key -> fences.frozen(key);
         case Mark mark -> noted(fences.mark(mark, clock.instant()), "mark");
       };
     } catch (Keystore.UnreadableKeyException damaged) {
@@ -237,7 +239,13 @@ final class Signer {
         LOG.log(Level.ERROR, "the journal cannot be written: " + cause);
         yield refuse(SignerRefusal.UNAVAILABLE, "the journal cannot be written", permit);
       }
-      case Journal.Outcome.Recorded() -> signRecorded(key, intent);
+      case Journal.Outcome.Recorded() -> {
+        var signed = signRecorded(key, intent);
+        // A freeze may have come, and been answered, since this was agreed to: then it is not given out.
+        yield fences.journal().isFrozen(intent.tenantId(), intent.keyId())
+            ? refuse(SignerRefusal.KEY_FROZEN, "frozen while it was being signed", permit)
+            : signed;
+      }
     };
   }
 

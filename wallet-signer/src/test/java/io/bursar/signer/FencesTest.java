@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 import io.bursar.money.Address;
@@ -39,6 +40,7 @@ import io.bursar.permit.SignerRequest;
 import io.bursar.permit.SignerRequest.CreateKey;
 import io.bursar.permit.SignerRequest.Freeze;
 import io.bursar.permit.SignerRequest.Health;
+import io.bursar.permit.SignerRequest.IsFrozen;
 import io.bursar.permit.SignerRequest.Lift;
 import io.bursar.permit.SignerRequest.Sign;
 import io.bursar.permit.TransferIntent;
@@ -220,6 +222,7 @@ class FencesTest {
       var before = transfer(KEY, Fixtures.TENANT, address, 1);
       assertThat(ask(new Freeze(scope, "a\nreason"))).isEqualTo(new Frozen(scope, true));
       for (int round = 0; round < 2; round++) {
+        assertThat(ask(new IsFrozen(Fixtures.TENANT, KEY))).isEqualTo(new Frozen(scope, true));
         assertRefused(ask(before), SignerRefusal.KEY_FROZEN);
         assertRefused(pay(1), SignerRefusal.KEY_FROZEN);
         assertThat(ask(transfer(SECOND, Fixtures.TENANT, second, 1)) instanceof Signed)
@@ -232,6 +235,7 @@ class FencesTest {
       assertThat(ask(new Lift(scope, Bytes.of(Fixtures.OPERATOR_KEY)))).isEqualTo(new Frozen(scope, false));
       restart();
     }
+    assertThat(ask(new IsFrozen(Fixtures.TENANT, KEY))).isEqualTo(new Frozen(new FreezeScope.Key(KEY), false));
     assertRefused(ask(new Freeze(new FreezeScope.Key(UUID.randomUUID()), "")), SignerRefusal.UNKNOWN_KEY);
   }
 
@@ -265,13 +269,32 @@ class FencesTest {
   }
 
   @Test
+  @Timeout(20)
+  void whatAFreezeOvertakesOnItsWayToTheDiskIsNotGivenOut() throws Exception {
+    var channel = onFaultyDisk();
+    var gate = channel.hold();
+    try (var threads = Executors.newFixedThreadPool(2)) {
+      try {
+        var payment = threads.submit(() -> pay(1));
+        while (channel.held() == 0) {
+          Thread.sleep(1);
+        }
+        var freeze = threads.submit(() -> ask(new Freeze(new FreezeScope.Key(KEY), "now")));
+        while (ask(new IsFrozen(Fixtures.TENANT, KEY)).equals(new Frozen(new FreezeScope.Key(KEY), false))) {
+          Thread.sleep(1);
+        }
+        gate.release(2);
+        assertRefused(payment.get(), SignerRefusal.KEY_FROZEN);
+        assertThat(freeze.get()).isInstanceOf(Frozen.class);
+      } finally {
+        gate.release(10);
+      }
+    }
+  }
+
+  @Test
   void aFreezeHoldsAlsoWhereTheDiskIsFull() throws Exception {
-    stop();
-    var channel = new FaultyChannel(SafeFiles.open(directory.resolve("journal")));
-    fences = Fixtures.fences(directory, Fixtures.journal(directory.resolve("journal"), channel, clock.instant()));
-    signer = new Signer(Fixtures.permits(clock),
-        Keystore.open(directory.resolve("keys"), Fixtures.keks(), new BouncyCastleSecp256k1()), fences,
-        Fixtures.log(directory, false), Fixtures.HEALTHY);
+    var channel = onFaultyDisk();
     channel.fail(FaultyChannel.Fault.FULL);
     assertRefused(ask(new Freeze(new FreezeScope.All(), "now")), SignerRefusal.UNAVAILABLE);
     channel.heal();
@@ -279,5 +302,16 @@ class FencesTest {
     assertThat(ask(new Freeze(new FreezeScope.All(), "now"))).isInstanceOf(Frozen.class);
     restart();
     assertRefused(pay(1), SignerRefusal.KEY_FROZEN);
+  }
+
+  /** The same signer, on a disk that can be told what to do. */
+  private FaultyChannel onFaultyDisk() throws Exception {
+    stop();
+    var channel = new FaultyChannel(SafeFiles.open(directory.resolve("journal")));
+    fences = Fixtures.fences(directory, Fixtures.journal(directory.resolve("journal"), channel, clock.instant()));
+    signer = new Signer(Fixtures.permits(clock),
+        Keystore.open(directory.resolve("keys"), Fixtures.keks(), new BouncyCastleSecp256k1()), fences,
+        Fixtures.log(directory, false), Fixtures.HEALTHY);
+    return channel;
   }
 }

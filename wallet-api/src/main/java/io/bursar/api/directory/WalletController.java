@@ -5,6 +5,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
@@ -34,8 +35,9 @@ import io.bursar.permit.SignerRequest;
 import io.bursar.spend.Id;
 import io.bursar.store.Directory;
 import io.bursar.store.Ids;
+import io.bursar.store.KeyFreezes;
+import io.bursar.store.KeyFreezes.KeyFreeze;
 import io.bursar.store.Reservations;
-import io.bursar.store.Rotations;
 import jakarta.servlet.http.HttpServletRequest;
 
 /** {@code /v1/wallets}: accounts whose keys the signer makes and keeps. */
@@ -43,15 +45,15 @@ import jakarta.servlet.http.HttpServletRequest;
 public final class WalletController {
   private final Directory directory;
   private final Reservations reservations;
-  private final Rotations rotations;
+  private final KeyFreezes freezes;
   private final SignerClient signer;
   private final Chains chains;
 
-  WalletController(Directory directory, Reservations reservations, Rotations rotations, SignerClient signer,
+  WalletController(Directory directory, Reservations reservations, KeyFreezes freezes, SignerClient signer,
       Chains chains) {
     this.directory = directory;
     this.reservations = reservations;
-    this.rotations = rotations;
+    this.freezes = freezes;
     this.signer = signer;
     this.chains = chains;
   }
@@ -80,7 +82,7 @@ public final class WalletController {
     }
     return Bodies.created(
         view(directory.createWallet(caller.tenantId(), walletId, agentId, Objects.requireNonNull(wanted.chain()),
-            address, Objects.requireNonNull(wanted.name()), caller.actor())));
+            address, Objects.requireNonNull(wanted.name()), caller.actor()), Optional.empty()));
   }
 
   private Wanted read(JsonReader reader) {
@@ -134,34 +136,16 @@ public final class WalletController {
     var agent = query.id("agentId", Id.AGENT);
     var page = query.page();
     query.refuseFaults();
-    return Bodies.ok(Query.list(directory.wallets(caller.tenantId(), caller.onlyAgent().or(() -> agent), page),
-        WalletController::view));
+    var wallets = directory.wallets(caller.tenantId(), caller.onlyAgent().or(() -> agent), page);
+    var frozen = freezes.of(caller.tenantId(), wallets.items().stream().map(Directory.Wallet::id).toList());
+    return Bodies
+        .ok(Query.list(wallets, wallet -> view(wallet, Optional.ofNullable(frozen.get(wallet.id())))));
   }
 
   @GetMapping("/v1/wallets/{id}")
   ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    return Bodies.ok(view(find(caller, id)));
-  }
-
-  @PostMapping("/v1/wallets/{id}/freeze")
-  ResponseEntity<byte[]> freeze(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    return freeze(caller, id, true);
-  }
-
-  @PostMapping("/v1/wallets/{id}/unfreeze")
-  ResponseEntity<byte[]> unfreeze(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    if (rotations.find(caller.tenantId(), find(caller, id).id()).filter(rotation -> rotation.archivedAt() != null)
-        .isPresent()) {
-      throw Problem.of(ProblemCode.WALLET_ARCHIVED,
-          "the wallet was replaced by another and stays frozen; what has arrived at its address since is moved by "
-              + "`POST /v1/wallets/{id}/rotation/sweep`");
-    }
-    return freeze(caller, id, false);
-  }
-
-  private ResponseEntity<byte[]> freeze(Caller caller, String id, boolean frozen) {
-    return Bodies.ok(view(directory.freeze(caller.tenantId(), find(caller, id).id(), frozen, caller.actor())
-        .orElseThrow(() -> Problem.notFound("wallet"))));
+    var wallet = find(caller, id);
+    return Bodies.ok(view(wallet, freezes.find(caller.tenantId(), wallet.id())));
   }
 
   /** What the wallet holds on its chain of each asset registered there, and how much of it is spoken for. */
@@ -197,9 +181,12 @@ public final class WalletController {
         .orElseThrow(() -> Problem.notFound("wallet"));
   }
 
-  private static Json view(Directory.Wallet wallet) {
+  /** @param freeze of the key, where the wallet was frozen by a call */
+  static Json view(Directory.Wallet wallet, Optional<KeyFreeze> freeze) {
+    var key = freeze.map(asked -> asked.heldAt() == null ? "freezing" : "frozen").orElse("active");
     return Json.object().put("id", Id.WALLET.text(wallet.id())).put("agentId", Id.AGENT.text(wallet.agentId()))
         .put("address", wallet.address().toString()).put("chain", wallet.chain()).put("name", wallet.name())
-        .put("status", wallet.frozen() ? "frozen" : "active").put("createdAt", wallet.createdAt().toString()).build();
+        .put("status", wallet.frozen() ? "frozen" : "active").put("key", key)
+        .put("createdAt", wallet.createdAt().toString()).build();
   }
 }

@@ -101,6 +101,10 @@ public final class Bodies {
     return answer(201, body);
   }
 
+  public static ResponseEntity<byte[]> accepted(Json body) {
+    return answer(202, body);
+  }
+
   public static ResponseEntity<byte[]> noContent() {
     return ResponseEntity.noContent().build();
   }

@@ -51,6 +51,7 @@ public enum ProblemCode {
   KEY_NOT_IMPORTED(409, "The signer has not this key"),
   WALLET_NOT_ROTATED(409, "The wallet has no successor"),
   WALLET_NOT_EMPTY(409, "The wallet is not empty"),
+  KEY_FROZEN(409, "The signer keeps the key frozen"),
   WALLET_ARCHIVED(409, "The wallet was replaced and put away"),
   UNSUPPORTED_MEDIA_TYPE(415,
       "The body must be JSON"),

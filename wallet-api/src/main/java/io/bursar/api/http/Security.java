@@ -91,6 +91,7 @@ public class Security {
             .requestMatchers("/v1/webhooks", "/v1/webhooks/{id}", "/v1/webhooks/{id}/enable",
                 "/v1/webhooks/{id}/replay", "/v1/webhooks/{id}/deliveries")
             .hasRole(ADMIN)
+            .requestMatchers(POST, "/v1/wallets/{id}/freeze").hasAnyRole(ADMIN, APPROVER)
             .requestMatchers(GET, "/v1/relayers").hasRole(OPERATOR)
             .requestMatchers(GET, "/v1/wallets/{id}/rotation").hasAnyRole(ADMIN, AUDITOR)
             .requestMatchers(POST, "/v1/wallets/{id}/rotation", "/v1/wallets/{id}/rotation/sweep",
@@ -116,7 +117,7 @@ public class Security {
             .requestMatchers(GET, "/v1/api-keys").hasRole(ADMIN)
             .requestMatchers(POST, "/v1/agents", "/v1/agents/{id}/suspend", "/v1/agents/{id}/resume", "/v1/api-keys",
                 "/v1/wallets",
-                "/v1/wallets/{id}/freeze", "/v1/wallets/{id}/unfreeze", "/v1/assets", "/v1/policies",
+                "/v1/wallets/{id}/unfreeze", "/v1/assets", "/v1/policies",
                 "/v1/policies/{id}/versions",
                 "/v1/policies/{id}/publish", "/v1/approvers", "/v1/approver-groups", "/v1/value-sets",
                 "/v1/value-sets/{name}/versions", "/v1/dev/faucet")

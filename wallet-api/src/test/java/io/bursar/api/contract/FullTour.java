@@ -92,9 +92,7 @@ final class FullTour {
         .path(0).asString()).isEqualTo(service.approver);
     approvers();
     var wallet = "/v1/wallets/" + service.wallet;
-    assertThat(expect(200, service.call("POST", wallet + "/freeze", "admin", null)).text("/status"))
-        .isEqualTo("frozen");
-    expect(200, service.call("POST", wallet + "/unfreeze", "admin", null));
+    new FreezeTour(service).play();
     expect(200, service.get(wallet, "agent"));
     expect(200, service.get(wallet + "/balances", "agent"));
     var asset = """
