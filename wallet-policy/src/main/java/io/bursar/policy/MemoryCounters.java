@@ -22,7 +22,7 @@ import io.bursar.spend.SpendFacts;
  */
 public final class MemoryCounters implements Counters {
   /** After how many charges what nobody can ask for any more is looked for. */
-  private static final int SWEEP_EVERY = 1 << 16;
+  static final int SWEEP_EVERY = 1 << 16;
 
   private record Key(String counterId, long key) {}
 
@@ -91,6 +91,11 @@ public final class MemoryCounters implements Counters {
     return sumMax.signum() < 0 || countMax < 0
         ? Optional.empty()
         : held(counter, key, window).fitsAt(now, sumMax, countMax);
+  }
+
+  /** How many keys of counters are held. */
+  int size() {
+    return held.size();
   }
 
   private Held held(Counter counter, long key, Window window) {

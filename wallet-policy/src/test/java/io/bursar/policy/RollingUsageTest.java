@@ -220,6 +220,32 @@ class RollingUsageTest {
   }
 
   @Test
+  void takesOnlyWhatItAskedForFromASourceThatAnswersMore() {
+    var window = new Window.Rolling(Duration.ofHours(24));
+    long oldest = RollingUsage.oldestSlot(window, START, window.fineSeconds());
+    var usage = new RollingUsage(window, range -> range.slotSeconds() == window.fineSeconds()
+        ? List.of(new Slot(oldest - 1, BigInteger.ONE, 1), new Slot(range.from(), BigInteger.TWO, 1),
+            new Slot(range.to(), BigInteger.TEN, 1))
+        : List.of());
+
+    assertThat(usage.at(START)).isEqualTo(new Counters.Usage(BigInteger.TWO, 1));
+  }
+
+  @Test
+  void isLateButNeverEarlyWhereTheFineSlotsDoNotAddUpToTheCoarseOne() {
+    for (var length : List.of(Duration.ofHours(24), Duration.ofDays(30))) {
+      var window = new Window.Rolling(length);
+      long coarse = RollingUsage.slot(START, window.coarseSeconds());
+      var usage = new RollingUsage(window, range -> range.slotSeconds() == window.coarseSeconds()
+          ? List.of(new Slot(coarse, BigInteger.TEN, 2))
+          : List.of());
+
+      assertThat(usage.fitsAt(START, BigInteger.ONE, 1)).as("%s", length)
+          .contains(Instant.ofEpochSecond((coarse + 1) * window.coarseSeconds() + window.seconds()));
+    }
+  }
+
+  @Test
   void refusesTimeThatGoesBack() {
     var usage = new RollingUsage(new Window.Rolling(Duration.ofHours(1)), new Store());
     usage.at(START);

@@ -185,7 +185,15 @@ class TimeSpanTest {
   }
 
   @Test
+  void followsSeventeenStretchesThatTouchAndNoMore() {
+    assertThat(span("* * * * *", "PT1M", "UTC").nextBoundary(at("2026-11-23T10:00:00Z")))
+        .isEqualTo("2026-11-23T10:17:00Z");
+  }
+
+  @Test
   void refusesDurationsOutOfBounds() {
+    assertThat(span("0 0 1 1 *", "PT1M", "UTC").duration()).isEqualTo(TimeSpan.DURATION_MIN);
+    assertThat(span("0 0 1 1 *", "P7D", "UTC").duration()).isEqualTo(TimeSpan.DURATION_MAX);
     assertThatThrownBy(() -> span("* * * * *", "PT59S", "UTC")).isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> span("* * * * *", "P7DT1S", "UTC")).isInstanceOf(IllegalArgumentException.class);
   }
