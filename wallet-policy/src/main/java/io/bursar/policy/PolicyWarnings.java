@@ -30,7 +30,42 @@ final class PolicyWarnings {
     }
     idleLimits(rules, warnings);
     tiers(rules, context, warnings);
+    tooMany(rules, context, warnings);
     return warnings;
+  }
+
+  /** Rules that may all look at one spend, and say more of it than an entry of the record has room for. */
+  private static void tooMany(List<Rule> rules, PolicyContext context, List<Warning> warnings) {
+    for (var asset : context.assets()) {
+      long everybody = 0;
+      Map<Object, Long> byPayee = new HashMap<>();
+      for (var rule : rules) {
+        if (looksAt(rule.match(), asset)) {
+          long most = EntryBound.most(rule);
+          var payees = rule.match().payees();
+          if (payees == null || !payees.listed()) {
+            everybody += most;
+          } else if (payees.set() != null) {
+            byPayee.merge(payees.set(), most, Long::sum);
+          } else {
+            payees.addresses().forEach(payee -> byPayee.merge(payee, most, Long::sum));
+          }
+        }
+      }
+      long most = everybody + byPayee.values().stream().mapToLong(bytes -> bytes).max().orElse(0);
+      if (most > EntryBound.BYTES_MAX) {
+        warnings.add(new Warning("/rules", "so many of these rules may look at one spend of " + asset.symbol()
+            + " that the record of its decision may have up to " + most + " bytes; beyond " + EntryBound.BYTES_MAX
+            + " the spend is denied (EVALUATION_ERROR)"));
+        return;
+      }
+    }
+  }
+
+  private static boolean looksAt(Match match, Asset asset) {
+    return (match.assets() == null || match.assets().contains(asset.symbol()))
+        && (match.currency() == null || match.currency().equals(asset.currency()))
+        && (match.chains() == null || match.chains().contains(asset.chain()));
   }
 
   /** An approval rule for a range of amounts. */
@@ -101,9 +136,7 @@ final class PolicyWarnings {
   /** The smallest step between amounts of the finest asset that a match takes in. */
   private static BigDecimal unit(Match match, PolicyContext context) {
     int decimals = context.assets().stream()
-        .filter(asset -> (match.assets() == null || match.assets().contains(asset.symbol()))
-            && (match.currency() == null || match.currency().equals(asset.currency()))
-            && (match.chains() == null || match.chains().contains(asset.chain())))
+        .filter(asset -> looksAt(match, asset))
         .mapToInt(Asset::decimals).max().orElse(Asset.DECIMALS_MAX);
     return BigDecimal.ONE.movePointLeft(decimals);
   }

@@ -20,6 +20,9 @@ final class Reasons {
   static final String UNKNOWN_SET = "names a set that is not known, and so does not let the spend through";
   static final String LACKING = "looks at a host or category, which the request does not name";
 
+  static final String TOO_MANY = "more rules look at this spend than an entry of the record has room for, and so it is not let through;"
+      + " attach fewer";
+
   private Reasons() {}
 
   static Reason of(Code code, String message) {

@@ -16,6 +16,7 @@ import io.bursar.json.Json;
 import io.bursar.json.JsonText;
 import io.bursar.policy.Policy.InForce;
 import io.bursar.spend.Id;
+import io.bursar.spend.SpendFacts;
 
 /**
  * Decides recorded authorizations again, from nothing but the record and the policies that it names, and compares byte for
@@ -140,8 +141,11 @@ public final class Replay {
     for (var version : DecisionJson.policies(recorded)) {
       inForceThen.add(inForce(version));
     }
-    var counters = RecordedCounters.of(inForceThen, facts,
-        DecisionJson.readings(DecisionJson.array(entry, "readings")), DecisionJson.conditions(entry.get("conditions")));
+    var readings = DecisionJson.readings(DecisionJson.array(entry, "readings"));
+    if (EntryBound.keptNothing(recorded, readings) && EntryBound.mayPass(inForceThen, facts)) {
+      return with(entry, facts, EntryBound.denial(inForceThen), Advice.NONE);
+    }
+    var counters = RecordedCounters.of(inForceThen, facts, readings, DecisionJson.conditions(entry.get("conditions")));
     var decision = PolicyEngine.decide(inForceThen, facts, counters, now);
     // The first decision of a spend shares its identifier; only it is an answer to the agent, and comes with advice.
     boolean first = Id.SPEND.parse(DecisionJson.text(entry, "spend"))
@@ -149,6 +153,10 @@ public final class Replay {
     var advice = first && decision.effect() != Decision.Effect.ALLOW
         ? Advice.of(inForceThen, facts, counters, now)
         : Advice.NONE;
+    return EntryBound.record(decision, advice, (of, with) -> with(entry, facts, of, with)).entry();
+  }
+
+  private static Json.Obj with(Json.Obj entry, SpendFacts facts, Decision decision, Advice advice) {
     var again = Json.object();
     entry.members().forEach(again::put);
     return again.put("facts", DecisionJson.facts(facts)).put("decision", DecisionJson.decision(decision, advice))

@@ -15,6 +15,7 @@ import io.bursar.permit.Digest32;
 import io.bursar.policy.Advice;
 import io.bursar.policy.Decision;
 import io.bursar.policy.DecisionJson;
+import io.bursar.policy.EntryBound;
 import io.bursar.spend.Id;
 import io.bursar.spend.SpendFacts;
 
@@ -29,7 +30,7 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
     byte[] payload, byte[] leafHash, byte @Nullable [] salt, @Nullable Instant expiresAt) {
 
   /**
-   * Writes down a decision.
+   * Writes down a decision, or the denial that takes its place if its entry would be too large.
    *
    * @param position in its batch, so that identifiers sort in the order of deciding
    */
@@ -38,14 +39,13 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
     var id = Id.version7(ChronoUnit.MICROS.between(Instant.EPOCH, now), position,
         ThreadLocalRandom.current().nextLong());
     var salt = request.text().isEmpty() ? null : random(16);
-    var expiresAt = expiresAt(request, decision, now);
-    var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(id), id, facts, decision, advice,
-        salt == null ? null : commitment(salt, request.text()), null);
+    var text = salt == null ? null : commitment(salt, request.text());
     var slot = new AuditEntries.Slot(tenantId, 0, now);
-    var entry = AuditEntries.entry(slot, AuthorizationEntry.KIND, Id.AGENT.text(request.agentId()), body);
-    var payload = JsonText.canonical(entry);
-    return new DecidedSpend(id, tenantId, request, decision, now, entry, payload, AuditEntries.leafHash(payload), salt,
-        expiresAt);
+    var recorded = EntryBound.record(decision, advice,
+        (of, with) -> AuditEntries.entry(slot, AuthorizationEntry.KIND, Id.AGENT.text(request.agentId()),
+            AuthorizationEntry.body(Id.AUTHORIZATION.text(id), id, facts, of, with, text, null)));
+    return new DecidedSpend(id, tenantId, request, recorded.decision(), now, recorded.entry(), recorded.payload(),
+        AuditEntries.leafHash(recorded.payload()), salt, expiresAt(request, recorded.decision(), now));
   }
 
   private static @Nullable Instant expiresAt(Spend.Request request, Decision decision, Instant now) {

@@ -14,6 +14,7 @@ import io.bursar.json.Json;
 import io.bursar.policy.Advice;
 import io.bursar.policy.Decision;
 import io.bursar.policy.DecisionJson;
+import io.bursar.policy.EntryBound;
 import io.bursar.policy.PolicyEngine;
 import io.bursar.spend.Id;
 
@@ -46,8 +47,14 @@ final class Redecisions {
     var now = slot.at().truncatedTo(ChronoUnit.MICROS);
     var read = new LaneCounters(spend.tenantId());
     read.beginBatch(reservations.connection(), now);
-    var decision = PolicyEngine.decide(standing.policies(), facts, read, now);
+    var whole = PolicyEngine.decide(standing.policies(), facts, read, now);
     read.refuseIfBroken();
+    var authorizationId = Ids.next(now);
+    var recorded = EntryBound.record(whole, Advice.NONE,
+        (of, advice) -> AuditEntries.entry(slot, AuthorizationEntry.KIND, actor,
+            AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, of, advice, null,
+                approvedBy(of, approvals))));
+    var decision = recorded.decision();
     var needed = decision.approval();
     boolean approved = needed != null && needed.groups().stream()
         .allMatch(group -> approvals.getOrDefault(group.group(), 0) >= group.threshold());
@@ -60,11 +67,10 @@ final class Redecisions {
       decision.charges().forEach(charge -> read.charge(charge.counter(), charge.key(), charge.counter().weight(facts)));
       counters.add(spend.tenantId(), read.batchBuckets());
     }
-    var authorizationId = Ids.next(now);
     insert(slot, spend, authorizationId, decision, now);
-    var body = AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, decision,
-        Advice.NONE, null, approvedBy(decision, approvals));
-    audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor, body);
+    audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor,
+        AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, decision, recorded.advice(),
+            null, approvedBy(decision, approvals)));
     move(slot, spend, state, decision, now);
     return state;
   }
