@@ -8,6 +8,7 @@ final class FenceWire {
   private static final int KEY = 1;
   private static final int TENANT = 2;
   private static final int ALL = 3;
+  private static final int HOLD = 4;
   private static final UUID NONE = new UUID(0, 0);
 
   private FenceWire() {}
@@ -16,6 +17,7 @@ final class FenceWire {
     return switch (scope) {
       case FreezeScope.Key(var id) -> out.u8(KEY).uuid(id);
       case FreezeScope.Tenant(var id) -> out.u8(TENANT).uuid(id);
+      case FreezeScope.Hold(var id) -> out.u8(HOLD).uuid(id);
       case FreezeScope.All() -> out.u8(ALL).uuid(NONE);
     };
   }
@@ -29,6 +31,7 @@ final class FenceWire {
     return switch (kind) {
       case KEY -> new FreezeScope.Key(id);
       case TENANT -> new FreezeScope.Tenant(id);
+      case HOLD -> new FreezeScope.Hold(id);
       default -> throw new IllegalArgumentException("no freeze has the scope " + kind + " of " + id);
     };
   }

@@ -131,7 +131,7 @@ public sealed interface SignerRequest {
   /**
    * Lift a freeze, where there is no root set; with one it takes an order.
    *
-   * @param operatorKey 32 bytes that only the signer's operator can read
+   * @param operatorKey 32 bytes that only the signer's operator can read; for a hold any
    */
   record Lift(FreezeScope scope, Bytes operatorKey) implements SignerRequest {
     /** Length of the operator's key. */

@@ -153,13 +153,14 @@ final class Fences implements AutoCloseable {
         .orElse(new Frozen(new FreezeScope.Key(request.keyId()), false));
   }
 
-  /** Lifts a freeze for the operator, where there is no root set. */
+  /** Lifts a freeze for the operator, where there is no root set; a hold of the service also for the service. */
   SignerReply lift(Lift request, Instant now) {
     if (quorum.isThere()) {
       return new Refused(SignerRefusal.NOT_LIFTED, "it takes an order `unfreeze` of " + quorum.threshold()
           + " root keys to lift a freeze of this signer");
     }
-    if (!MessageDigest.isEqual(operatorKey, request.operatorKey().toByteArray())) {
+    if (!(request.scope() instanceof FreezeScope.Hold)
+        && !MessageDigest.isEqual(operatorKey, request.operatorKey().toByteArray())) {
       return new Refused(SignerRefusal.NOT_LIFTED, "this is not the key of the signer's operator");
     }
     if (journal.lift(request.scope(), now).isPresent()) {

@@ -131,7 +131,12 @@ final class Signer {
   }
 
   private SignerReply freeze(Freeze request) throws IOException, Keystore.UnreadableKeyException {
-    return request.scope() instanceof FreezeScope.Key(var keyId) && keystore.find(keyId).isEmpty()
+    var keyId = switch (request.scope()) {
+      case FreezeScope.Key(var id) -> id;
+      case FreezeScope.Hold(var id) -> id;
+      case FreezeScope.Tenant _,FreezeScope.All _ -> null;
+    };
+    return keyId != null && keystore.find(keyId).isEmpty()
         ? new Refused(SignerRefusal.UNKNOWN_KEY, "there is no key `" + keyId + "`")
         : fences.freeze(request, clock.instant());
   }

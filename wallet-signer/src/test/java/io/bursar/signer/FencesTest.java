@@ -240,6 +240,22 @@ class FencesTest {
   }
 
   @Test
+  void aHoldOfTheServiceIsTakenBackByTheServiceAndLeavesTheFreezeOfTheOperator() throws Exception {
+    var hold = new FreezeScope.Hold(KEY);
+    var key = new FreezeScope.Key(KEY);
+    assertThat(ask(new Freeze(hold, "an admin"))).isEqualTo(new Frozen(hold, true));
+    restart();
+    assertRefused(pay(1), SignerRefusal.KEY_FROZEN);
+    assertThat(ask(new Freeze(key, "the operator"))).isEqualTo(new Frozen(key, true));
+    assertThat(ask(new Lift(hold, Bytes.of(new byte[32])))).isEqualTo(new Frozen(hold, false));
+    restart();
+    assertRefused(pay(1), SignerRefusal.KEY_FROZEN);
+    assertThat(ask(new Lift(key, Bytes.of(Fixtures.OPERATOR_KEY)))).isEqualTo(new Frozen(key, false));
+    assertThat(pay(1)).isInstanceOf(Signed.class);
+    assertRefused(ask(new Freeze(new FreezeScope.Hold(UUID.randomUUID()), "")), SignerRefusal.UNKNOWN_KEY);
+  }
+
+  @Test
   void aFloodOfRequestsFreezesItsKeyAndNoOther() throws Exception {
     bounds = new RateAlarm.Bounds(20, 1_000_000);
     restart();

@@ -62,18 +62,22 @@ public final class FreezeController {
       throw Problem.of(ProblemCode.KEY_FROZEN,
           "the freeze is still on its way to the signer; once it has arrived, the signer has to lift it first");
     }
-    refuseWhileHeld(caller.tenantId(), walletId);
+    release(caller.tenantId(), walletId);
     if (!freezes.unfreeze(caller.tenantId(), walletId, seen, caller.actor())) {
       throw Problem.of(ProblemCode.CONFLICT, "the wallet was frozen again at the same time; try again");
     }
     return Bodies.ok(view(caller, walletId));
   }
 
-  private void refuseWhileHeld(UUID tenantId, UUID walletId) {
+  /** Takes back what a freeze over HTTP has asked of the signer, as far as it lets us; refuses where any freeze still holds. */
+  private void release(UUID tenantId, UUID walletId) {
     try {
+      if (keys.holding(tenantId, walletId).filter(FreezeScope.Hold.class::isInstance).isPresent()) {
+        boolean _ = keys.release(walletId);
+      }
       keys.holding(tenantId, walletId).ifPresent(scope -> {
         var frozen = switch (scope) {
-          case FreezeScope.Key _ -> "this key";
+          case FreezeScope.Key _,FreezeScope.Hold _ -> "this key";
           case FreezeScope.Tenant _ -> "all keys of this tenant";
           case FreezeScope.All _ -> "all keys";
         };

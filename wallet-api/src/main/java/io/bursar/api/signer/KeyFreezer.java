@@ -14,6 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
 
+import io.bursar.permit.Bytes;
 import io.bursar.permit.FreezeScope;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
@@ -71,9 +72,20 @@ public final class KeyFreezer implements SmartLifecycle {
     };
   }
 
+  /** Takes back the hold that a freeze of this wallet has put on its key; the signer refuses that where it has a root set. */
+  public boolean release(UUID walletId) throws SignerUnreachable {
+    var lift = new SignerRequest.Lift(new FreezeScope.Hold(walletId), Bytes.of(new byte[SignerRequest.Lift.KEY_BYTES]));
+    return switch (signer.ask(lift)) {
+      case SignerReply.Frozen(_, var frozen) -> !frozen;
+      case SignerReply.Refused(var reason, _) when reason == SignerRefusal.NOT_LIFTED -> false;
+      case SignerReply other -> throw new SignerUnreachable("the signer does not say whether it lifts a hold",
+          new IllegalStateException(other.toString()));
+    };
+  }
+
   private void ask(KeyFreeze asked) {
     try {
-      switch (signer.ask(new SignerRequest.Freeze(new FreezeScope.Key(asked.walletId()),
+      switch (signer.ask(new SignerRequest.Freeze(new FreezeScope.Hold(asked.walletId()),
           "the wallet was frozen by " + asked.askedBy()))) {
         case SignerReply.Frozen _ -> freezes.held(asked, ACTOR);
         // A key that is not there signs nothing.

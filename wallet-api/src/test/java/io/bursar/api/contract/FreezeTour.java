@@ -17,7 +17,7 @@ import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
 import io.bursar.spend.Id;
 
-/** A wallet is frozen by who may approve, down to its key, and comes back by more than one word. Part of {@link FullTour}. */
+/** A wallet is frozen by who may approve, down to its key, and comes back unless the signer's operator holds it too. Part of {@link FullTour}. */
 final class FreezeTour {
   private final Service service;
 
@@ -31,6 +31,9 @@ final class FreezeTour {
     assertThat(frozen.text("/status")).isEqualTo("frozen");
     assertThat(frozen.text("/key")).isEqualTo("frozen");
     expect(200, service.call("POST", wallet + "/freeze", "admin", null));
+    assertThat(expect(200, service.call("POST", wallet + "/unfreeze", "admin", null)).text("/key")).isEqualTo("active");
+    expect(200, service.call("POST", wallet + "/freeze", "admin", null));
+    freezeAsOperator();
     var refused = expect(409, service.call("POST", wallet + "/unfreeze", "admin", null));
     assertThat(refused.text("/code")).isEqualTo("KEY_FROZEN");
     assertThat(refused.text("/detail")).contains("deploy/bursar unfreeze " + service.wallet);
@@ -39,6 +42,15 @@ final class FreezeTour {
     var open = expect(200, service.call("POST", wallet + "/unfreeze", "admin", null));
     assertThat(open.text("/status")).isEqualTo("active");
     assertThat(open.text("/key")).isEqualTo("active");
+  }
+
+  private void freezeAsOperator() {
+    var scope = new FreezeScope.Key(Id.WALLET.parse(service.wallet).orElseThrow());
+    try (var signer = new SignerClient(service.signer.socket(), 1, Duration.ofSeconds(10))) {
+      assertThat(signer.ask(new SignerRequest.Freeze(scope, "a drill"))).isEqualTo(new SignerReply.Frozen(scope, true));
+    } catch (SignerUnreachable gone) {
+      throw new AssertionError(gone);
+    }
   }
 
   /** As the signer's operator does, who can read its home. */

@@ -84,7 +84,7 @@ final class KeyFreezeTest extends ChainAndSigner {
     assertThat(answer.get().heldAt()).isNotNull();
     assertThat(fixture.state(spend).text()).isEqualTo("prepared");
     assertThat(anvil.transactionCount(wallet.address())).isZero();
-    assertThat(holding(wallet)).contains(new FreezeScope.Key(wallet.id()));
+    assertThat(holding(wallet)).contains(new FreezeScope.Hold(wallet.id()));
     assertThat(holding(fixture.emptyWallet())).as("another key").isEmpty();
     assertThat(entries(wallet)).isEqualTo(1L);
   }
