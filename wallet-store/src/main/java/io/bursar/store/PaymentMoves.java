@@ -137,8 +137,10 @@ final class PaymentMoves {
     return results;
   }
 
-  private Payment record(Payment payment, PaymentEvent event, AuditEntries.Together entries, Set<UUID> awake) {
+  private Payment record(Payment payment, PaymentEvent wish, AuditEntries.Together entries, Set<UUID> awake) {
     var at = entries.at();
+    // Where the clock was set back, the record's time is later than what it shows; it is the record's that counts, and never goes back.
+    var event = wish instanceof PaymentEvent.Prepare && isOver(payment, at) ? new PaymentEvent.Expire() : wish;
     long nonce = event instanceof PaymentEvent.Prepare ? nextNonce(payment, at) : 0;
     var next = PaymentTransition.after(payment.state(), event, nonce, at);
     update(payment, next, PaymentTransition.fixesTransaction(event), at);
@@ -165,6 +167,11 @@ final class PaymentMoves {
         new Payment.Reading(at, at, payment.reading().lease()));
   }
 
+  private static boolean isOver(Payment payment, Instant at) {
+    var expiresAt = payment.order().expiresAt();
+    return expiresAt != null && !at.isBefore(expiresAt);
+  }
+
   private void giveBack(Payment payment, AuditEntries.Together entries, Reservations.GiveBack what) {
     entries.changesMoney();
     reservations.giveBack(entries.next(), payment.spendId(), what);
@@ -172,10 +179,6 @@ final class PaymentMoves {
 
   /** The wallet's next nonce that no payment has, if the payment may have it: one at a time is prepared, so that a refusal leaves no gap behind. */
   private long nextNonce(Payment payment, Instant now) {
-    var expiresAt = payment.order().expiresAt();
-    if (expiresAt != null && !now.isBefore(expiresAt)) {
-      throw new NotMoved(new Held("the request has expired"));
-    }
     record Account(boolean frozen, boolean suspended, boolean delayed, long nextNonce, int inFlight,
         boolean prepared) {}
     var account = sql(

@@ -140,7 +140,8 @@ public final class PaymentStore {
   }
 
   /**
-   * Records that something happened to a payment, and its entry in the record with it. The lease is renewed.
+   * Records that something happened to a payment, and its entry in the record with it. The lease is renewed. One that is to be
+   * prepared when its request is over by the record's time expires instead.
    *
    * @throws IllegalStateException if the event cannot happen in the payment's state
    */

@@ -111,6 +111,21 @@ class PaymentStoreTest {
   }
 
   @Test
+  void expiresWhatIsOverByTheRecordWhereTheClockWasSetBackSince() throws Exception {
+    authorize(fixture.wallet, 2);
+    fixture.test.asAdministrator("UPDATE lane SET last_at = now() + interval '1 hour'");
+    fixture.test.asAdministrator("""
+        UPDATE payment SET request_expires_at = now() + interval '10 minutes'
+        WHERE spend_id = (SELECT min(spend_id::text)::uuid FROM spend)""");
+    var over = claimOne();
+    assertThat(moved(over, PREPARE).state()).isInstanceOf(PaymentState.Expired.class);
+    assertThat(fixture.counters.differences(fixture.tenant)).isEmpty();
+    forgetLeases();
+    assertThat(moved(claimOne(), PREPARE).state()).as("the wallet's next goes on, at the first nonce")
+        .isInstanceOfSatisfying(PaymentState.Prepared.class, prepared -> assertThat(prepared.nonce()).isZero());
+  }
+
+  @Test
   void aMoveFromAStateThatIsNoLongerSoChangesNothing() throws Exception {
     authorize(fixture.wallet, 1);
     var authorized = claimOne();
