@@ -28,7 +28,8 @@ record Relays(Settings.Relay settings, RelayStore store, RelayBatches batches, P
         Duration.ofMinutes(settings.validMinutes()));
     var pace = BatchSteps.Settings.DEFAULT;
     var steps = new BatchSteps(batches, authorizations, transfers, alarms, new BatchSteps.Settings(settings.batch(),
-        Duration.ofMillis(settings.delayMillis()), pace.openMax(), pace.resendAfter(), pace.replaceAfter()));
+        Duration.ofMillis(settings.delayMillis()), pace.openMax(), pace.resendAfter(), pace.replaceAfter(),
+        pace.stuckAfter()));
     return chains.all().values().stream()
         .map(chain -> new RelayWorker(chain, settings.relayers(), signer, batches, authorizations, steps)).toList();
   }

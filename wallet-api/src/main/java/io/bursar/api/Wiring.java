@@ -319,8 +319,13 @@ public class Wiring {
 
   @Bean
   Relays relays(Settings settings, RelayStore store, RelayBatches batches, PaymentStore payments,
-      MeterRegistry registry) {
-    return new Relays(settings.relay(), store, batches, payments, new RelayAlarms(registry));
+      RelayAlarms alarms) {
+    return new Relays(settings.relay(), store, batches, payments, alarms);
+  }
+
+  @Bean
+  RelayAlarms relayAlarms(MeterRegistry registry, Alarms alarms, Directory directory) {
+    return new RelayAlarms(registry, alarms, directory);
   }
 
   /** Told when something may have been authorized, so that it is paid at once and not at the worker's next look. */

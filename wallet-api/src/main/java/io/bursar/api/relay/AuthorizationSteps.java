@@ -28,7 +28,6 @@ import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.SignerRefusal.Remedy;
 import io.bursar.permit.SignerReply;
-import io.bursar.spend.Id;
 import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.RelayStore;
@@ -186,7 +185,7 @@ public final class AuthorizationSteps {
           var why = stop ? "the signer refuses (" + reason + "): " + message : "the signer will try again: " + message;
           if (stop) {
             payments.find(payment.key()).ifPresent(found -> payments.signerRefused(found, reason.name(), why));
-            alarms.raise(Alarm.SIGNER_REFUSED, Id.SPEND.text(payment.spendId()), why);
+            alarms.raise(Alarm.SIGNER_REFUSED, payment, why);
           }
           store.release(List.of(payment), patience(payment), why);
           yield null;
@@ -232,7 +231,7 @@ public final class AuthorizationSteps {
       case Eip3009.Outcome.Used(var hash) -> {
         var receipt = chain.receipt(hash);
         if (receipt.isEmpty() || !Eip3009.isPaid(receipt.get(), authorization)) {
-          alarms.raise(Alarm.NO_TRANSFER_EVENT, Id.SPEND.text(payment.spendId()), "the transaction `0x" + hash
+          alarms.raise(Alarm.NO_TRANSFER_EVENT, payment, "the transaction `0x" + hash
               + "` used the authorization, but the token does not say that it moved the money");
           return false;
         }

@@ -38,11 +38,16 @@ public final class BatchSteps {
    * @param openMax the most transactions of a relayer that are not settled
    * @param resendAfter how long a transaction may be without a receipt before the same bytes are sent again
    * @param replaceAfter how long the lowest one may be without a receipt before it is offered more
+   * @param stuckAfter how long anything may wait before it is an alarm
    */
-  public record Settings(int batch, Duration delay, int openMax, Duration resendAfter, Duration replaceAfter) {
+  public record Settings(int batch, Duration delay, int openMax, Duration resendAfter, Duration replaceAfter,
+      Duration stuckAfter) {
     public static final Settings DEFAULT = new Settings(100, Duration.ofMillis(200), 16, Duration.ofSeconds(15),
-        Duration.ofSeconds(60));
+        Duration.ofSeconds(60), Duration.ofMinutes(5));
   }
+
+  /** How often a relayer is to be watched: more often than an alarm ends that is not raised again. */
+  public static final Duration WATCH_EVERY = Duration.ofSeconds(30);
 
   /** Units of gas of a batch beside its authorizations, and the most that one of these can take with USDC, with room to spare. */
   private static final long GAS_BASE = 60_000;
@@ -94,6 +99,34 @@ public final class BatchSteps {
     return done;
   }
 
+  /**
+   * Looks whether a person must see to a relayer: whether it can pay for what may come, also while nothing waits; whether its lowest
+   * transaction comes through; and whether what waits for a transaction gets one. To be called every {@link #WATCH_EVERY}.
+   */
+  public void watch(Chain chain, Relayer relayer) throws ChainUnavailable {
+    var balance = chain.balance(relayer.address());
+    alarms.balance(relayer, balance);
+    var full = chain.quote().offer().gas(gasLimit(settings.batch)).maxCost();
+    if (balance.compareTo(full.multiply(BigInteger.valueOf(BATCHES_LOW))) < 0) {
+      alarms.raise(Alarm.BALANCE_LOW, relayer,
+          "the relayer holds " + balance + " wei, and a full batch may cost " + full
+              + "; send native coin to `" + relayer.address() + "`");
+    }
+    for (var batch : batches.open(relayer).stream().limit(1).toList()) {
+      if (batch.since().compareTo(settings.stuckAfter) > 0 && receipt(chain, batch).isEmpty()) {
+        alarms.raise(Alarm.BATCH_STUCK, relayer,
+            "the transaction of nonce " + batch.nonce() + " has not come through for "
+                + batch.since().toSeconds() + " s");
+      }
+    }
+    var waiting = batches.waiting(relayer.chain());
+    if (waiting.count() > 0 && waiting.oldest().compareTo(settings.stuckAfter) > 0) {
+      alarms.raise(Alarm.POOL_BEHIND, relayer,
+          waiting.count() + " authorizations wait for a transaction, the oldest for "
+              + waiting.oldest().toSeconds() + " s");
+    }
+  }
+
   private boolean begin(Chain chain, Relayer relayer, UUID by) throws ChainUnavailable {
     var waiting = batches.waiting(relayer.chain());
     if (waiting.count() == 0
@@ -102,18 +135,12 @@ public final class BatchSteps {
     }
     var quote = chain.quote();
     if (!quote.isEnough()) {
-      alarms.raise(Alarm.FEE_CAP, relayer.address().toString(),
+      alarms.raise(Alarm.FEE_CAP, relayer,
           "gas is at " + quote.baseFee() + " wei a unit, above the cap of " + chain.fees().maxFeeCap());
       return false;
     }
     var full = quote.offer().gas(gasLimit(settings.batch)).maxCost();
     var balance = chain.balance(relayer.address());
-    alarms.balance(relayer, balance);
-    if (balance.compareTo(full.multiply(BigInteger.valueOf(BATCHES_LOW))) < 0) {
-      alarms.raise(Alarm.BALANCE_LOW, relayer.address().toString(),
-          "the relayer holds " + balance + " wei, and a full batch may cost "
-              + full + "; send native coin to `" + relayer.address() + "`");
-    }
     if (balance.compareTo(full) < 0) {
       return false;
     }
@@ -158,7 +185,7 @@ public final class BatchSteps {
         case SignerReply.Refused(var reason, var message) -> {
           batches.stuck(batch, "the signer refuses (" + reason + "): " + message);
           if (reason.remedy() == io.bursar.permit.SignerRefusal.Remedy.STOP) {
-            alarms.raise(Alarm.SIGNER_REFUSED, batch.batchId().toString(),
+            alarms.raise(Alarm.SIGNER_REFUSED, batch.relayer(),
                 "the signer refuses (" + reason + "): " + message);
           }
         }
@@ -180,7 +207,7 @@ public final class BatchSteps {
           + "; send native coin to `" + batch.relayer().address() + "`");
       case SendResult.Rejected(var message) -> {
         batches.stuck(batch, message);
-        alarms.raise(Alarm.NODE_REJECTED, batch.batchId().toString(), "the node refuses: " + message);
+        alarms.raise(Alarm.NODE_REJECTED, batch.relayer(), "the node refuses: " + message);
       }
       case SendResult.Unknown(var message) -> batches.stuck(batch, message);
     }
@@ -209,7 +236,7 @@ public final class BatchSteps {
     }
     if (lowest && Duration.between(last, batch.readAt()).compareTo(NODES_DISAGREE) > 0
         && chain.transactionCount(batch.relayer().address()) > batch.nonce()) {
-      alarms.raise(Alarm.FOREIGN_TRANSACTION, batch.relayer().address().toString(),
+      alarms.raise(Alarm.FOREIGN_TRANSACTION, batch.relayer(),
           "the chain holds a transaction of nonce "
               + batch.nonce() + " that is not one of ours; somebody else may have the relayer's key");
     }
@@ -224,7 +251,7 @@ public final class BatchSteps {
   private boolean replace(Chain chain, RelayBatch batch, Gas last) throws ChainUnavailable {
     var raised = chain.fees().raise(last, chain.quote().offer());
     if (!chain.fees().allows(raised)) {
-      alarms.raise(Alarm.FEE_CAP, batch.relayer().address().toString(),
+      alarms.raise(Alarm.FEE_CAP, batch.relayer(),
           "a replacement would take " + raised.maxFeePerGas()
               + " wei a unit, above the cap of " + chain.fees().maxFeeCap());
       return false;

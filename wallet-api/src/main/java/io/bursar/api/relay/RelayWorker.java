@@ -40,7 +40,6 @@ public final class RelayWorker implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RelayWorker.class);
   private static final Duration LOOK_EVERY = Duration.ofMillis(250);
   private static final Duration OUTLIVED_EVERY = Duration.ofSeconds(5);
-  private static final Duration TOP_UP_EVERY = Duration.ofSeconds(30);
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(1);
   private static final Duration STOP_PATIENCE = Duration.ofSeconds(15);
   private static final int SIGNING_THREADS = 8;
@@ -161,7 +160,7 @@ public final class RelayWorker implements AutoCloseable {
   private final class Relaying implements Round {
     private final int number;
     private java.util.Optional<Relayer> relayer = java.util.Optional.empty();
-    private long looked = System.nanoTime() - TOP_UP_EVERY.toNanos();
+    private long looked = System.nanoTime() - BatchSteps.WATCH_EVERY.toNanos();
 
     Relaying(int number) {
       this.number = number;
@@ -176,9 +175,10 @@ public final class RelayWorker implements AutoCloseable {
       if (!pool.take(mine, lease)) {
         return false; // another process works on it, and lets it go when it stops
       }
-      if (System.nanoTime() - looked >= TOP_UP_EVERY.toNanos()) {
+      if (System.nanoTime() - looked >= BatchSteps.WATCH_EVERY.toNanos()) {
         looked = System.nanoTime();
         topUp.see(mine);
+        batches.watch(chain, mine);
       }
       return batches.work(chain, mine, lease) > 0;
     }

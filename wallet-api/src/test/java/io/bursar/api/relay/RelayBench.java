@@ -21,6 +21,7 @@ import io.bursar.api.testing.SettlementFixture.Wallet;
 import io.bursar.api.testing.SignerProcess;
 import io.bursar.money.Address;
 import io.bursar.permit.Digest32;
+import io.bursar.store.Alarms;
 import io.bursar.store.Fixture;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
@@ -80,7 +81,8 @@ public final class RelayBench {
   private void relayed(List<Wallet> wallets, int spends, int relayers) throws Exception {
     var store = new RelayStore(fixture.store.database, fixture.store.audit, fixture.store.reservations, LEASE);
     var batches = new RelayBatches(fixture.store.database, fixture.store.audit, store, LEASE);
-    var alarms = new RelayAlarms(fixture.registry);
+    var alarms = new RelayAlarms(fixture.registry, new Alarms(fixture.store.database, fixture.store.audit),
+        fixture.store.directory);
     var transfers = signer.transfers(fixture.log);
     var authorizations = new AuthorizationSteps(store, fixture.payments, transfers, alarms, Clock.systemUTC(),
         Duration.ofHours(1));

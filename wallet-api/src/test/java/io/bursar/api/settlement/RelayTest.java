@@ -28,6 +28,8 @@ import io.bursar.api.testing.SettlementFixture.Wallet;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
+import io.bursar.store.Alarms;
+import io.bursar.store.Directory;
 import io.bursar.store.Fixture;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentState;
@@ -46,6 +48,7 @@ class RelayTest extends ChainAndSigner {
   private RelayStore store;
   private RelayBatches batches;
   private Relayer relayer;
+  private Alarms record;
   private RelayAlarms alarms;
 
   @BeforeEach
@@ -57,7 +60,8 @@ class RelayTest extends ChainAndSigner {
         "test");
     store = new RelayStore(fixture.store.database, fixture.store.audit, fixture.store.reservations, LEASE);
     batches = new RelayBatches(fixture.store.database, fixture.store.audit, store, Duration.ofMinutes(1));
-    alarms = new RelayAlarms(fixture.registry);
+    record = new Alarms(fixture.store.database, fixture.store.audit);
+    alarms = new RelayAlarms(fixture.registry, record, fixture.store.directory);
     relayer = newRelayer();
   }
 
@@ -86,7 +90,8 @@ class RelayTest extends ChainAndSigner {
       var transfers = signer.transfers(fixture.log);
       authorizations = new AuthorizationSteps(store, fixture.payments, transfers, alarms, Clock.systemUTC(), validFor);
       steps = new BatchSteps(batches, authorizations, transfers, alarms,
-          new BatchSteps.Settings(100, Duration.ZERO, 4, Duration.ofMillis(200), Duration.ofSeconds(60)));
+          new BatchSteps.Settings(100, Duration.ZERO, 4, Duration.ofMillis(200), Duration.ofSeconds(60),
+              Duration.ofMillis(1)));
       assertThat(batches.take(relayer, lease)).isTrue();
     }
 
@@ -245,6 +250,25 @@ class RelayTest extends ChainAndSigner {
   private SignerReply.Signed sign(RelayBatch batch) throws SignerUnreachable {
     return (SignerReply.Signed) signer.transfers(fixture.log)
         .sign(batch.intent(batches.members(batch), java.util.Objects.requireNonNull(batch.next())));
+  }
+
+  @Test
+  void aRelayerThatIsLowAndAPoolThatIsBehindAreAlarmsOfTheOperatorOnTheRecord() throws Exception {
+    var operator = fixture.store.directory.createTenant(Directory.DEFAULT_TENANT, "test").orElseThrow().id();
+    var started = new Started();
+    started.steps.watch(anvil.chain(), relayer);
+    assertThat(record.lasting(10)).isEmpty();
+    anvil.rpc("anvil_setBalance", relayer.address().toString(), "0x1");
+    started.signAll(fixture.spends(walletWithoutCoin("5"), "1", payee, 1));
+    for (int i = 0; i < 2; i++) {
+      started.steps.watch(anvil.chain(), relayer);
+    }
+    assertThat(record.lasting(10)).allSatisfy(raised -> {
+      assertThat(raised.tenantId()).isEqualTo(operator);
+      assertThat(raised.subjectText()).isEqualTo(relayer.address().toString());
+    }).extracting(Alarms.Raised::alarm).containsExactlyInAnyOrder("relay_balance_low", "relay_pool_behind");
+    assertThat(fixture.store.value("SELECT count(*) FROM audit_entry WHERE tenant_id = ? AND kind = 'alarm.raised'",
+        operator)).as("once for as long as it lasts").isEqualTo(2L);
   }
 
   @Test
