@@ -20,12 +20,13 @@ record Relays(Settings.Relay settings, RelayStore store, RelayBatches batches, P
     RelayAlarms alarms) {
 
   /** A worker for each chain; none if there are no relayers. */
-  List<RelayWorker> workers(Chains chains, SignerClient signer, TransferSigner transfers, Clock clock) {
+  List<RelayWorker> workers(Chains chains, SignerClient signer, TransferSigner transfers, Clock clock,
+      Duration fundsWait) {
     if (settings.relayers() == 0) {
       return List.of();
     }
     var authorizations = new AuthorizationSteps(store, payments, transfers, alarms, clock,
-        Duration.ofMinutes(settings.validMinutes()));
+        new AuthorizationSteps.Settings(Duration.ofMinutes(settings.validMinutes()), fundsWait));
     var pace = BatchSteps.Settings.DEFAULT;
     var steps = new BatchSteps(batches, authorizations, transfers, alarms, new BatchSteps.Settings(settings.batch(),
         Duration.ofMillis(settings.delayMillis()), pace.openMax(), pace.resendAfter(), pace.replaceAfter(),

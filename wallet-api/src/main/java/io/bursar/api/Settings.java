@@ -2,6 +2,7 @@ package io.bursar.api;
 
 import java.net.URI;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -33,6 +34,7 @@ import io.bursar.store.log.S3Tiles;
  * @param requestsPerSecond the most requests of one API key in a second
  * @param webhooksToPrivate whether webhooks may be sent to private networks, and without TLS; never in production
  * @param relay how spends are settled by authorizations
+ * @param fundsWait how long a spend that its wallet cannot pay waits for a deposit before it fails
  * @param witnesses the file that says which witnesses are shown the logs' heads, and how many must sign them
  * @param tiles the S3-compatible store that the logs' tiles are in; absent if they are files in the data directory
  */
@@ -41,7 +43,7 @@ public record Settings(Path home, String address, int port, boolean production, 
     Path permitKey, List<ChainSettings> chains, boolean embeddedChain, Optional<Path> stablecoinArtifacts,
     boolean settle, boolean approverKeysRequired, Optional<Passkeys.Settings> passkeys,
     int requestsPerSecond, boolean webhooksToPrivate, Optional<Path> witnesses, Optional<S3Tiles.Settings> tiles,
-    Relay relay) {
+    Relay relay, Duration fundsWait) {
 
   /**
    * How spends are settled by authorizations.
@@ -117,7 +119,8 @@ public record Settings(Path home, String address, int port, boolean production, 
         tiles(read),
         new Relay(read.number("BURSAR_RELAYERS", 2, 0, 64), read.number("BURSAR_RELAY_BATCH", 100, 1, 100),
             read.number("BURSAR_RELAY_DELAY_MS", 200, 0, 60_000),
-            read.number("BURSAR_RELAY_VALID_MINUTES", 60, 1, 1440)));
+            read.number("BURSAR_RELAY_VALID_MINUTES", 60, 1, 1440)),
+        Duration.ofSeconds(read.number("BURSAR_FUNDS_WAIT_SECONDS", 60, 0, 86_400)));
     if (!read.faults.isEmpty()) {
       throw new Wrong(read.faults);
     }

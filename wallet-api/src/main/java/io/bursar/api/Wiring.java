@@ -296,10 +296,10 @@ public class Wiring {
     var permits = PermitIssuer.load(settings.permitKey(), clock);
     var transfers = new TransferSigner(signer, permits, log);
     var steps = new PaymentSteps(payments, chains.all(), transfers,
-        PaymentSteps.Settings.DEFAULT, metrics,
-        metrics.timed());
+        PaymentSteps.Settings.DEFAULT.withFundsWait(settings.fundsWait()), metrics, metrics.timed());
     return new Settlement(new PaymentWorker(payments, steps, metrics, PaymentWorker.Settings.DEFAULT),
-        new Reconciler(reconciliation, chains.all(), metrics), relays.workers(chains, signer, transfers, clock));
+        new Reconciler(reconciliation, chains.all(), metrics),
+        relays.workers(chains, signer, transfers, clock, settings.fundsWait()));
   }
 
   @Bean

@@ -68,6 +68,11 @@ public final class PaymentStore {
     this.moves = new PaymentMoves(database, audit, reservations, settings);
   }
 
+  /** What the wallets can still pay. */
+  public Funds funds() {
+    return new Funds(database, audit, reservations);
+  }
+
   /** The payment of a spend, if it has one. */
   public Optional<Payment> find(Payment.Key key) {
     return rows.read(List.of(key), null).stream().findFirst();

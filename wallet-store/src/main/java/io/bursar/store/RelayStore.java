@@ -1,5 +1,6 @@
 package io.bursar.store;
 
+import java.math.BigInteger;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Types;
@@ -9,6 +10,7 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,6 +18,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Function;
+import java.util.function.UnaryOperator;
 
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.simple.JdbcClient;
@@ -109,26 +112,30 @@ public final class RelayStore {
         .list();
   }
 
-  /** What is signed for a wallet and not over yet, in base units of a token: it may leave the wallet at any moment. */
-  public Map<UUID, java.math.BigDecimal> signedFor(Collection<UUID> wallets, Address token) {
-    var amounts = new LinkedHashMap<UUID, java.math.BigDecimal>();
-    sql("""
-        SELECT p.wallet_id, sum(s.amount) AS amount FROM payment p JOIN spend s USING (tenant_id, spend_id)
-        JOIN asset x ON x.tenant_id = p.tenant_id AND x.asset_id = s.asset_id
-        WHERE p.mode = 'relayed' AND p.state IN ('prepared', 'signed', 'broadcast') AND p.wallet_id = ANY (:wallets::uuid[])
-          AND x.contract = :token GROUP BY p.wallet_id
-        """).param("wallets", wallets.toArray(UUID[]::new)).param("token", token.bytes())
-        .query((org.springframework.jdbc.core.RowCallbackHandler) row -> amounts.put(Directory.uuid(row, "wallet_id"),
-            row.getBigDecimal("amount")));
-    return amounts;
-  }
+  /**
+   * What accounts hold by a block.
+   *
+   * @param amounts base units, of every account that is to pay
+   */
+  public record Balances(long block, Map<Funds.Account, BigInteger> amounts) {}
 
-  /** Fixes the terms of authorizations, before anything is signed. Those that could not be moved are left out. */
-  public List<RelayedPayment> prepare(List<RelayedPayment> payments, Function<RelayedPayment, Terms> terms) {
+  /**
+   * Those whose terms are fixed now, and those that their wallets cannot pay. The others could not be moved.
+   *
+   * @param poor in their order
+   */
+  public record Prepared(List<RelayedPayment> prepared, List<RelayedPayment> poor) {}
+
+  /**
+   * Fixes the terms of authorizations, before anything is signed: of as many as their wallets can pay beside all that is promised
+   * already, in their order. That is looked at while the tenant's lane is held, so that no two processes promise the same money.
+   */
+  public Prepared prepare(List<RelayedPayment> payments, Balances balances, Function<RelayedPayment, Terms> terms) {
     var prepared = new LinkedHashMap<RelayedPayment, RelayedPayment>();
     payments.forEach(payment -> prepared.put(payment, payment.with("prepared", terms.apply(payment))));
-    return move(payments, "payment.prepared", "authorized", "prepared",
-        payment -> entry(prepared(prepared, payment)).build(),
+    var poor = new ArrayList<RelayedPayment>();
+    var moves = move(payments, "payment.prepared", "authorized", "prepared",
+        payment -> entry(prepared(prepared, payment)).build(), affordable(balances, poor),
         moved -> {
           var fixed = moved.stream().map(payment -> fixed(prepared(prepared, payment))).toList();
           sql("""
@@ -138,7 +145,29 @@ public final class RelayStore {
               .param("nonces", fixed.stream().map(of -> of.nonce().bytes()).toArray(byte[][]::new))
               .param("until", fixed.stream().map(Terms::validBefore).toArray(Long[]::new))
               .param("blocks", fixed.stream().map(Terms::fromBlock).toArray(Long[]::new)).update();
-        }).stream().map(payment -> prepared(prepared, payment)).toList();
+        });
+    return new Prepared(moves.stream().map(payment -> prepared(prepared, payment)).toList(), poor);
+  }
+
+  private UnaryOperator<List<RelayedPayment>> affordable(Balances balances, List<RelayedPayment> poor) {
+    return payments -> {
+      var accounts = payments.stream().map(RelayedPayment::account).distinct().toList();
+      var left = new HashMap<Funds.Account, BigInteger>();
+      var promised = new Funds(database, audit, reservations).promised(accounts, balances.block);
+      accounts.forEach(account -> left.put(account, java.util.Objects.requireNonNull(balances.amounts.get(account))
+          .subtract(promised.getOrDefault(account, BigInteger.ZERO))));
+      var chosen = new ArrayList<RelayedPayment>();
+      for (var payment : payments) {
+        var rest = java.util.Objects.requireNonNull(left.get(payment.account())).subtract(payment.order().amount());
+        if (rest.signum() >= 0) {
+          left.put(payment.account(), rest);
+          chosen.add(payment);
+        } else {
+          poor.add(payment);
+        }
+      }
+      return chosen;
+    };
   }
 
   private static RelayedPayment prepared(Map<RelayedPayment, RelayedPayment> by, RelayedPayment payment) {
@@ -148,7 +177,7 @@ public final class RelayStore {
   /** Records signatures. */
   public void sign(Map<RelayedPayment, Bytes> signatures) {
     var _ = move(List.copyOf(signatures.keySet()), "payment.signed", "prepared", "signed",
-        payment -> entry(payment).build(), moved -> {
+        payment -> entry(payment).build(), UnaryOperator.identity(), moved -> {
           sql("""
           UPDATE payment_authorization z SET signature = u.signature
           FROM unnest(:tenants::uuid[], :spends::uuid[], :signatures::bytea[]) AS u (tenant_id, spend_id, signature)
@@ -237,11 +266,12 @@ public final class RelayStore {
   }
 
   private List<RelayedPayment> move(List<RelayedPayment> payments, String kind, String from, String to,
-      Function<RelayedPayment, Json.Obj> entry, Also also) {
+      Function<RelayedPayment, Json.Obj> entry, UnaryOperator<List<RelayedPayment>> choice, Also also) {
     var all = new ArrayList<RelayedPayment>();
     for (var group : byTenant(payments).entrySet()) {
       all.addAll(database.inTransaction(() -> {
         var at = audit.lock(group.getKey());
+        var chosen = choice.apply(group.getValue());
         Set<UUID> changed = new HashSet<>(sql("""
             UPDATE payment p SET state = :to, failure = NULL, updated_at = :at FROM wallet w, agent a
             WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.mode = 'relayed' AND p.state = :from
@@ -249,9 +279,9 @@ public final class RelayStore {
               AND (:to <> 'prepared' OR w.status = 'active' AND a.status = 'active' AND coalesce(p.not_before <= now(), true))
             RETURNING p.spend_id
             """).param("to", to).param("at", utc(at)).param("tenant", group.getKey())
-            .param("spends", spends(group.getValue()))
+            .param("spends", spends(chosen))
             .param("from", from).query(UUID.class).list());
-        var moved = group.getValue().stream().filter(payment -> changed.contains(payment.spendId())).toList();
+        var moved = chosen.stream().filter(payment -> changed.contains(payment.spendId())).toList();
         audit.writeAll(group.getKey(), kind, ACTOR,
             moved.stream().map(payment -> new AuditEntries.Line(payment.spendId(), entry.apply(payment))).toList());
         also.with(moved);

@@ -48,6 +48,11 @@ public record RelayedPayment(Payment.Key key, Payment.Wallet wallet, Payment.Ord
     return key.spendId();
   }
 
+  /** What it is paid from. */
+  public Funds.Account account() {
+    return Funds.Account.of(key, wallet, order);
+  }
+
   /** Whether the request's own time is over. */
   public boolean isExpired(Instant now) {
     var expiresAt = order.expiresAt();

@@ -70,10 +70,21 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
    * @param expiresAt until when approvers may speak, while it waits for them
    * @param notBefore until when an approved spend still waits, and can be canceled
    * @param failure why it does not go on, or failed
+   * @param shortage what failed it, if it was a want of money
    */
   public record Payment(String state, @Nullable Instant expiresAt, @Nullable Instant notBefore, @Nullable Long nonce,
       byte @Nullable [] transactionHash,
-      @Nullable Long blockNumber, int attempts, @Nullable String failure, Instant updatedAt) {
+      @Nullable Long blockNumber, int attempts, @Nullable String failure, @Nullable Shortage shortage,
+      Instant updatedAt) {
+
+    /**
+     * That a wallet could not pay.
+     *
+     * @param code stable
+     * @param observed base units that were left
+     * @param bound base units that were to be paid
+     */
+    public record Shortage(String code, BigInteger observed, BigInteger bound) {}
 
     /** Whether approvers may still speak at a time. */
     boolean waitsBeyond(Instant at) {

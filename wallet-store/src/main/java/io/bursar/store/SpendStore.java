@@ -39,7 +39,7 @@ public final class SpendStore {
       SELECT s.tenant_id, s.spend_id, s.agent_id, s.wallet_id, s.idempotency_key, s.fingerprint, s.amount, s.payee, s.category, s.host,
              s.decided_at, a.asset_id, a.chain, a.contract, a.symbol, a.decimals, a.currency, a.created_at,
              t.purpose, t.reference, t.metadata,
-             p.state, p.expires_at, p.not_before, p.request_expires_at, p.nonce, p.transaction_hash, p.block_number, p.attempts, p.failure,
+             p.state, p.expires_at, p.not_before, p.request_expires_at, p.nonce, p.transaction_hash, p.block_number, p.attempts, p.failure, p.failure_code, p.failure_observed, p.failure_bound,
              p.updated_at, e.payload, e.leaf_hash,
              (SELECT e.seq - 1 FROM log_state l WHERE l.tenant_id = e.tenant_id AND l.checkpoint_size >= e.seq) AS leaf_index,
              (SELECT r.authorization_id FROM redecision r
@@ -140,7 +140,7 @@ public final class SpendStore {
     return new Spend.Payment(row.getString("state"), nullableInstant(row, "expires_at"),
         nullableInstant(row, "not_before"), row.getObject("nonce", Long.class),
         row.getBytes("transaction_hash"), row.getObject("block_number", Long.class), row.getInt("attempts"),
-        row.getString("failure"),
+        row.getString("failure"), shortage(row),
         Directory.instant(row, "updated_at"));
   }
 
@@ -157,6 +157,13 @@ public final class SpendStore {
     } catch (JsonText.Malformed e) {
       throw new IllegalStateException("a stored entry is not what was written", e);
     }
+  }
+
+  private static Spend.Payment.@Nullable Shortage shortage(ResultSet row) throws SQLException {
+    var code = row.getString("failure_code");
+    return code == null
+        ? null
+        : new Spend.Payment.Shortage(code, units(row, "failure_observed"), units(row, "failure_bound"));
   }
 
   static BigInteger units(ResultSet row, String column) throws SQLException {

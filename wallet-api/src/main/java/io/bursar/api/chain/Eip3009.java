@@ -70,10 +70,15 @@ public final class Eip3009 {
 
   /** Whether the token has seen the authorization, used or canceled, by the end of a block. */
   public static boolean isSeen(Chain chain, Authorization authorization, long block) throws ChainUnavailable {
-    var state = Erc20.number(chain.call(authorization.transfer().token(),
-        authorizationState(authorization.from(), authorization.nonce()), "0x" + Long.toHexString(block)));
+    return isSeen(chain, authorization.transfer().token(), authorization.from(), authorization.nonce(), block);
+  }
+
+  /** As above, of a payer's authorization of this nonce. */
+  public static boolean isSeen(Chain chain, Address token, Address payer, Digest32 nonce, long block)
+      throws ChainUnavailable {
+    var state = Erc20.number(chain.call(token, authorizationState(payer, nonce), "0x" + Long.toHexString(block)));
     if (state == null) {
-      throw new ChainUnavailable("`" + authorization.transfer().token() + "` does not answer as a token does");
+      throw new ChainUnavailable("`" + token + "` does not answer as a token does");
     }
     return state.signum() != 0;
   }

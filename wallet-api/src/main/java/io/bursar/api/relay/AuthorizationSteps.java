@@ -1,17 +1,13 @@
 package io.bursar.api.relay;
 
-import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 
@@ -20,17 +16,19 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.Eip3009;
+import io.bursar.api.funding.FundsCheck;
 import io.bursar.api.relay.RelayAlarms.Alarm;
 import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.api.signer.TransferSigner;
-import io.bursar.money.Address;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.SignerRefusal.Remedy;
 import io.bursar.permit.SignerReply;
+import io.bursar.store.Funds;
 import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.RelayStore;
+import io.bursar.store.RelayStore.Balances;
 import io.bursar.store.RelayedPayment;
 import io.bursar.store.RelayedPayment.Terms;
 import io.bursar.store.log.LogUnavailable;
@@ -53,22 +51,30 @@ public final class AuthorizationSteps {
   private final RelayAlarms alarms;
   private final Clock clock;
   private final Duration validFor;
+  private final FundsCheck funds;
   private final SecureRandom random = new SecureRandom();
 
   /**
-   * The steps.
+   * Times.
    *
    * @param validFor how long an authorization is good, and with it how long its budget can be held by a relay that does not work
+   * @param fundsWait how long a payment waits for money before it fails
    */
+  public record Settings(Duration validFor, Duration fundsWait) {
+    public Settings(Duration validFor) {
+      this(validFor, Duration.ofSeconds(60));
+    }
+  }
+
   public AuthorizationSteps(RelayStore store, PaymentStore payments, TransferSigner signer, RelayAlarms alarms,
-      Clock clock,
-      Duration validFor) {
+      Clock clock, Settings settings) {
     this.store = store;
     this.payments = payments;
     this.signer = signer;
     this.alarms = alarms;
     this.clock = clock;
-    this.validFor = validFor;
+    this.validFor = settings.validFor;
+    this.funds = new FundsCheck(payments.funds(), settings.fundsWait);
   }
 
   /**
@@ -110,11 +116,21 @@ public final class AuthorizationSteps {
     }
     long head = chain.head();
     long now = Math.max(clock.instant().getEpochSecond(), Eip3009.time(chain, head));
-    return store.prepare(funded(chain, fresh, Math.max(0, chain.settled())), payment -> {
+    var balances = balances(chain, fresh, Math.max(0, chain.settled()));
+    var prepared = store.prepare(fresh, balances, payment -> {
       var expiresAt = payment.order().expiresAt();
       long until = now + validFor.toSeconds();
       return new Terms(nonce(), expiresAt == null ? until : Math.min(until, expiresAt.getEpochSecond()), head, null);
     });
+    for (var payment : prepared.poor()) {
+      switch (funds.relayed(chain, payment, balances.block())) {
+        case FundsCheck.Verdict.Enough() -> store.release(List.of(payment), MOMENT, null);
+        case FundsCheck.Verdict.Waits(var why) -> store.release(List.of(payment), patience(payment), why);
+        case FundsCheck.Verdict.Failed() -> {
+        }
+      }
+    }
+    return prepared.prepared();
   }
 
   private Digest32 nonce() {
@@ -123,35 +139,16 @@ public final class AuthorizationSteps {
     return Digest32.of(bytes);
   }
 
-  /** Those that their wallets can pay beside all that is signed already, by balances that are final. The others wait, and say so. */
-  private List<RelayedPayment> funded(Chain chain, List<RelayedPayment> fresh, long block) throws ChainUnavailable {
-    record Account(UUID wallet, Address token) {}
-    var accounts = new LinkedHashMap<Account, List<RelayedPayment>>();
-    fresh.forEach(payment -> accounts.computeIfAbsent(
-        new Account(payment.wallet().walletId(), payment.order().token()), _ -> new ArrayList<>()).add(payment));
-    var signed = new HashMap<Address, Map<UUID, BigDecimal>>();
-    var funded = new ArrayList<RelayedPayment>();
-    for (var account : accounts.entrySet()) {
-      var token = account.getKey().token;
-      var taken = signed.computeIfAbsent(token, of -> store.signedFor(
-          accounts.keySet().stream().filter(key -> key.token.equals(of)).map(Account::wallet).toList(), of));
-      var balance = chain.balanceOf(token, account.getValue().getFirst().wallet().address(), block);
-      var left = balance.subtract(taken.getOrDefault(account.getKey().wallet, BigDecimal.ZERO).toBigIntegerExact());
-      for (var payment : account.getValue()) {
-        if (payment.order().amount().compareTo(left) <= 0) {
-          left = left.subtract(payment.order().amount());
-          funded.add(payment);
-        } else {
-          store.release(List.of(payment), patience(payment), shortOf(balance, left, payment.order().amount()));
-        }
+  /** What the payments' wallets hold by a final block. */
+  private static Balances balances(Chain chain, List<RelayedPayment> fresh, long block) throws ChainUnavailable {
+    var amounts = new HashMap<Funds.Account, BigInteger>();
+    for (var payment : fresh) {
+      var account = payment.account();
+      if (!amounts.containsKey(account)) {
+        amounts.put(account, chain.balanceOf(account.token(), payment.wallet().address(), block));
       }
     }
-    return funded;
-  }
-
-  private static String shortOf(BigInteger balance, BigInteger left, BigInteger amount) {
-    return "the wallet holds " + balance + " base units of the asset, of which " + left.max(BigInteger.ZERO)
-        + " are not spoken for: fewer than the " + amount + " to be paid; fund it or cancel the spend";
+    return new Balances(block, amounts);
   }
 
   private void sign(List<RelayedPayment> ready, ExecutorService threads) {

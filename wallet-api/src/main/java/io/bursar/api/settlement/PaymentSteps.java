@@ -15,6 +15,7 @@ import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.chain.Receipt;
 import io.bursar.api.chain.SendResult;
+import io.bursar.api.funding.FundsCheck;
 import io.bursar.api.settlement.Effects.Effect;
 import io.bursar.api.settlement.Step.Who;
 import io.bursar.api.signer.SignerUnreachable;
@@ -50,12 +51,21 @@ public final class PaymentSteps {
    * @param resendAfter how long a sent transaction may be without a receipt before the same bytes are sent again
    * @param replaceAfter how long the wallet's oldest sent transaction may be without a receipt before it is offered more
    * @param nodesDisagree how far a node may be behind another one: before, a missing receipt proves nothing
+   * @param fundsWait how long a payment waits for money before it fails
    */
-  public record Settings(Duration resendAfter, Duration replaceAfter, Duration nodesDisagree) {
+  public record Settings(Duration resendAfter, Duration replaceAfter, Duration nodesDisagree, Duration fundsWait) {
     public static final Settings DEFAULT = new Settings(Duration.ofSeconds(15), Duration.ofSeconds(60));
 
     public Settings(Duration resendAfter, Duration replaceAfter) {
       this(resendAfter, replaceAfter, Duration.ofSeconds(30));
+    }
+
+    public Settings(Duration resendAfter, Duration replaceAfter, Duration nodesDisagree) {
+      this(resendAfter, replaceAfter, nodesDisagree, Duration.ofSeconds(60));
+    }
+
+    public Settings withFundsWait(Duration wait) {
+      return new Settings(resendAfter, replaceAfter, nodesDisagree, wait);
     }
   }
 
@@ -71,6 +81,7 @@ public final class PaymentSteps {
   private final Settings settings;
   private final SettlementMetrics metrics;
   private final Effects effects;
+  private final FundsCheck funds;
 
   /**
    * The steps.
@@ -86,6 +97,7 @@ public final class PaymentSteps {
     this.settings = settings;
     this.metrics = metrics;
     this.effects = effects;
+    this.funds = new FundsCheck(store.funds(), settings.fundsWait);
   }
 
   /** Takes a payment as far as it goes now and gives its lease back. Whether what its wallet would pay next can be tried. */
@@ -143,13 +155,18 @@ public final class PaymentSteps {
     if (order.expiresAt() != null && !payment.reading().readAt().isBefore(order.expiresAt())) {
       return record(payment, new PaymentEvent.Expire());
     }
+    var unfunded = unfunded(payment, chain);
+    if (unfunded != null) {
+      return unfunded;
+    }
     var quote = chain.quote();
     if (!quote.isEnough()) {
       return tooExpensive(payment, chain, quote.baseFee());
     }
     var from = payment.wallet().address();
     return switch (chain.estimateTransfer(order.token(), from, order.payee(), order.amount())) {
-      case GasEstimate.WouldFail(var message) -> wouldFail(payment, chain, message);
+      case GasEstimate.WouldFail(var message) ->
+        new Step.Wait(patience(payment), "the transfer would fail on the chain: " + message, Who.PAYMENT);
       case GasEstimate.Limit(var limit) -> {
         var gas = quote.offer().gas(limit);
         var balance = chain.balance(from);
@@ -160,13 +177,16 @@ public final class PaymentSteps {
     };
   }
 
-  private Step wouldFail(Payment payment, Chain chain, String message) throws ChainUnavailable {
-    var order = payment.order();
-    var balance = chain.balanceOf(order.token(), payment.wallet().address());
-    return new Step.Wait(patience(payment), balance.compareTo(order.amount()) < 0
-        ? "the wallet holds " + balance + " base units of the asset, fewer than the " + order.amount()
-            + " to be paid; fund it or cancel the spend"
-        : "the transfer would fail on the chain: " + message, Who.PAYMENT);
+  /** What to do with a payment that its wallet cannot pay; null if it can. */
+  private @Nullable Step unfunded(Payment payment, Chain chain) throws ChainUnavailable {
+    return switch (funds.direct(chain, payment)) {
+      case FundsCheck.Verdict.Enough() -> null;
+      case FundsCheck.Verdict.Waits(var why) -> new Step.Wait(patience(payment), why, Who.PAYMENT);
+      case FundsCheck.Verdict.Failed() -> {
+        store.find(payment.key()).ifPresent(metrics::moved);
+        yield new Step.Done();
+      }
+    };
   }
 
   private static Step needsGas(Payment payment, BigInteger balance, BigInteger cost) {

@@ -63,9 +63,20 @@ public final class SpendView {
         .put("decision", decision(spend.authorization().decision(), caller)).put("approvals", approvals(spend))
         .put("transaction", payment == null ? null : transaction(spend.request().asset().asset().chain(), payment))
         .put("failure", payment == null ? null : payment.failure())
+        .put("failureReason", payment == null ? null : reason(payment, spend.request().asset().asset().decimals()))
         .put("authorization", authorization(spend.authorization()))
         .put("createdAt", spend.decidedAt().toString())
         .put("updatedAt", (payment == null ? spend.decidedAt() : payment.updatedAt()).toString()).build();
+  }
+
+  /** Why it failed, in the form of a decision's reasons, where there is a code for it. */
+  private static Json.@org.jspecify.annotations.Nullable Obj reason(Spend.Payment payment, int decimals) {
+    var shortage = payment.shortage();
+    return shortage == null
+        ? null
+        : Json.object().put("code", shortage.code()).put("message", payment.failure())
+            .put("observed", Amount.format(shortage.observed(), decimals))
+            .put("bound", Amount.format(shortage.bound(), decimals)).build();
   }
 
   private static Json authorization(Spend.Authorization authorization) {

@@ -33,7 +33,8 @@ final class ContractTest {
 
   /** What a test without broken parts cannot see, and why. */
   private static final Map<String, String> NOT_SEEN = Map.of("Spend.failure",
-      "needs a payment that the chain refuses; see the tests of settlement", "Log.stopped",
+      "needs a payment that the chain refuses; see the tests of settlement", "Spend.failureReason",
+      "needs a wallet without money and a long wait; see FundsTest", "Log.stopped",
       "needs a database that was tampered with; see the tests of the log");
 
   private final Contract contract = new Contract();

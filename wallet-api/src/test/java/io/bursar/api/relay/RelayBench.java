@@ -85,7 +85,7 @@ public final class RelayBench {
         fixture.store.directory);
     var transfers = signer.transfers(fixture.log);
     var authorizations = new AuthorizationSteps(store, fixture.payments, transfers, alarms, Clock.systemUTC(),
-        Duration.ofHours(1));
+        new AuthorizationSteps.Settings(Duration.ofHours(1)));
     var steps = new BatchSteps(batches, authorizations, transfers, alarms, BatchSteps.Settings.DEFAULT);
     try (var chain = new Chain(anvil.settings(1));
         var worker = new RelayWorker(chain, relayers, signer.client(), batches, authorizations, steps)) {

@@ -8,6 +8,7 @@ import java.math.BigInteger;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ExecutorService;
@@ -31,6 +32,7 @@ import io.bursar.permit.SignerRequest;
 import io.bursar.store.Alarms;
 import io.bursar.store.Directory;
 import io.bursar.store.Fixture;
+import io.bursar.store.Funds;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentState;
 import io.bursar.store.RelayBatch;
@@ -85,14 +87,19 @@ class RelayTest extends ChainAndSigner {
     private final BatchSteps steps;
     private final UUID lease = UUID.randomUUID();
 
-    Started(Duration validFor) {
+    Started(Duration validFor, Duration fundsWait) {
       fixture.store.test.asAdministrator("UPDATE relayer SET lease_until = '-infinity'");
       var transfers = signer.transfers(fixture.log);
-      authorizations = new AuthorizationSteps(store, fixture.payments, transfers, alarms, Clock.systemUTC(), validFor);
+      authorizations = new AuthorizationSteps(store, fixture.payments, transfers, alarms, Clock.systemUTC(),
+          new AuthorizationSteps.Settings(validFor, fundsWait));
       steps = new BatchSteps(batches, authorizations, transfers, alarms,
           new BatchSteps.Settings(100, Duration.ZERO, 4, Duration.ofMillis(200), Duration.ofSeconds(60),
               Duration.ofMillis(1)));
       assertThat(batches.take(relayer, lease)).isTrue();
+    }
+
+    Started(Duration validFor) {
+      this(validFor, Duration.ofSeconds(60));
     }
 
     Started() {
@@ -220,12 +227,14 @@ class RelayTest extends ChainAndSigner {
     if (cut == 0) { // signed, and the answer never recorded
       var claimed = store.claimUnsigned("eip155:31337", 10);
       long until = Eip3009.time(anvil.chain(), anvil.chain().head()) + 3600;
-      var prepared = store.prepare(claimed, payment -> new RelayedPayment.Terms(
+      var plenty = new HashMap<Funds.Account, BigInteger>();
+      claimed.forEach(payment -> plenty.put(payment.account(), Fixture.units("10")));
+      var prepared = store.prepare(claimed, new RelayStore.Balances(0, plenty), payment -> new RelayedPayment.Terms(
           io.bursar.permit.Digest32
               .sha256(payment.spendId().toString().getBytes(java.nio.charset.StandardCharsets.UTF_8)),
           until, 0,
           null));
-      for (var payment : prepared) {
+      for (var payment : prepared.prepared()) {
         assertThat(transfers.sign(payment.intent(), payment.order().authorizationHash(),
             transfers.evidence(payment.tenantId(), payment.spendId())))
             .isInstanceOf(SignerReply.AuthorizationSigned.class);
@@ -281,11 +290,41 @@ class RelayTest extends ChainAndSigner {
     var started = new Started();
     started.sign();
     assertThat(fixture.state(waiting)).isInstanceOf(PaymentState.Authorized.class);
-    assertThat(fixture.failure(waiting)).contains("fewer than the 1000000 to be paid");
+    assertThat(fixture.failure(waiting)).contains("fewer than the 1000000 to be paid; it fails 60 s after");
     assertThat(fixture.state(held)).isInstanceOf(PaymentState.Authorized.class);
     assertThat(fixture.failure(held)).isEqualTo("the wallet is frozen");
     fixture.store.directory.freeze(fixture.store.tenant, frozen.id(), false, "test");
     anvil.fund(poor.address(), Fixture.units("1"));
     started.settle(List.of(waiting, held));
+  }
+
+  @Test
+  void ofManyPaymentsAtOncePaysExactlyThoseThatTheWalletCanPayAndFailsTheOthers() {
+    var wallet = walletWithoutCoin("5");
+    anvil.rpc("evm_mine");
+    var spends = fixture.spends(wallet, "1", payee, 12);
+    new Started(Duration.ofHours(1), Duration.ZERO).settle(spends);
+    assertThat(spends).filteredOn(spend -> fixture.state(spend) instanceof PaymentState.Confirmed).hasSize(5);
+    assertThat(spends).filteredOn(spend -> fixture.state(spend) instanceof PaymentState.Failed).hasSize(7);
+    assertThat(fixture.paid(payee)).isEqualTo(Fixture.units("5"));
+    assertThat(fixture.store.counters.differences(fixture.store.tenant)).isEmpty();
+    assertThat(fixture.store.value("SELECT count(*) FROM payment_authorization")).as("none signed for the others")
+        .isEqualTo(5L);
+  }
+
+  @Test
+  void processesThatSignAtOncePromiseNoMoreThanTheWalletHolds() throws Exception {
+    var wallet = walletWithoutCoin("10");
+    anvil.rpc("evm_mine");
+    fixture.spends(wallet, "1", payee, 30);
+    var ours = new Started();
+    var theirs = new Started();
+    for (int round = 0; round < 5; round++) {
+      var other = threads.submit(theirs::sign);
+      ours.sign();
+      other.get();
+    }
+    assertThat(fixture.store.value("SELECT count(*) FROM payment WHERE state = 'signed'")).isEqualTo(10L);
+    assertThat(fixture.store.value("SELECT count(*) FROM payment WHERE state = 'authorized'")).isEqualTo(20L);
   }
 }

@@ -47,6 +47,7 @@ public final class ApiProcess implements AutoCloseable {
     environment.put("BURSAR_CHAIN", AnvilProcess.CHAIN);
     environment.put("BURSAR_DEV", "true");
     environment.put("BURSAR_RELAYERS", "0"); // most tests look at a wallet's own transactions
+    environment.put("BURSAR_FUNDS_WAIT_SECONDS", "3600"); // many tests ask for what their wallets could not pay
     environment.put("BURSAR_STABLECOIN_ARTIFACTS", AnvilProcess.usdcArtifacts().toString());
     return this;
   }

@@ -14,7 +14,7 @@ public final class EventTypes {
   /** Every type that there is. A kind of entry that is not named here is an event of its own name, for those who want all. */
   public static final Set<String> KNOWN = Set.copyOf(Arrays.asList("""
       spend.authorized spend.awaiting_approval spend.denied spend.prepared spend.signed spend.broadcast spend.replaced
-      spend.confirmed spend.reverted spend.expired spend.rejected spend.canceled spend.text_erased
+      spend.confirmed spend.reverted spend.failed spend.expired spend.rejected spend.canceled spend.text_erased
       approval.given approval.refused approval.dismissed
       alarm.raised signer.refused log.stopped log.resumed log.published log.unpublished lane.stopped lane.resumed
       wallet.created wallet.frozen wallet.unfrozen wallet.key_frozen wallet.rotated wallet.archived wallet.reopened
