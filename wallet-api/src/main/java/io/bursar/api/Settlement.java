@@ -4,29 +4,34 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
+import io.bursar.api.funding.DepositWatcher;
 import io.bursar.api.relay.RelayWorker;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.Reconciler;
 
-/** What settles payments and holds the books against the chains, if this process does. */
+/** What settles payments, books deposits and holds the books against the chains, if this process does. */
 final class Settlement implements AutoCloseable {
   private static final Duration RECONCILE_EVERY = Duration.ofSeconds(30);
+  private static final Duration LOOK_FOR_DEPOSITS_EVERY = Duration.ofSeconds(2);
 
   private final Optional<PaymentWorker> worker;
   private final Optional<Reconciler> reconciler;
   private final List<RelayWorker> relays;
+  private final Optional<DepositWatcher> deposits;
 
   /** Does nothing: payments are settled elsewhere. */
   Settlement() {
     this.worker = Optional.empty();
     this.reconciler = Optional.empty();
     this.relays = List.of();
+    this.deposits = Optional.empty();
   }
 
-  Settlement(PaymentWorker worker, Reconciler reconciler, List<RelayWorker> relays) {
+  Settlement(PaymentWorker worker, Reconciler reconciler, List<RelayWorker> relays, DepositWatcher deposits) {
     this.worker = Optional.of(worker);
     this.reconciler = Optional.of(reconciler);
     this.relays = List.copyOf(relays);
+    this.deposits = Optional.of(deposits);
   }
 
   /** Has somebody see to the relayers' native coin. Before {@link #start}. */
@@ -38,6 +43,7 @@ final class Settlement implements AutoCloseable {
     worker.ifPresent(PaymentWorker::start);
     reconciler.ifPresent(found -> found.start(RECONCILE_EVERY));
     relays.forEach(RelayWorker::start);
+    deposits.ifPresent(watcher -> watcher.start(LOOK_FOR_DEPOSITS_EVERY));
   }
 
   void wake() {
@@ -47,6 +53,7 @@ final class Settlement implements AutoCloseable {
 
   @Override
   public void close() {
+    deposits.ifPresent(DepositWatcher::close);
     reconciler.ifPresent(Reconciler::close);
     worker.ifPresent(PaymentWorker::close);
     relays.forEach(RelayWorker::close);

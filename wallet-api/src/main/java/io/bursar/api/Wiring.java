@@ -19,6 +19,7 @@ import io.bursar.api.chain.Chains;
 import io.bursar.api.chain.Confirmation;
 import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.dev.Development;
+import io.bursar.api.funding.DepositWatcher;
 import io.bursar.api.http.Authentication;
 import io.bursar.api.http.RequestTimes;
 import io.bursar.api.http.SignedRequests;
@@ -45,6 +46,7 @@ import io.bursar.store.AuthorizationQuery;
 import io.bursar.store.ChangeControl;
 import io.bursar.store.CounterKeeping;
 import io.bursar.store.Database;
+import io.bursar.store.Deposits;
 import io.bursar.store.Directory;
 import io.bursar.store.KeyFreezes;
 import io.bursar.store.LaneStop;
@@ -288,7 +290,7 @@ public class Wiring {
   /** Settles payments; absent where this process is told not to, or has no chain. */
   @Bean
   Settlement settlement(Settings settings, PaymentStore payments, Reconciliation reconciliation, Chains chains,
-      SignerClient signer, SettlementMetrics metrics, Log log, Clock clock, Relays relays)
+      SignerClient signer, SettlementMetrics metrics, Log log, Clock clock, Relays relays, Deposits deposits)
       throws IOException {
     if (!settings.settle() || chains.names().isEmpty()) {
       return new Settlement();
@@ -299,7 +301,13 @@ public class Wiring {
         PaymentSteps.Settings.DEFAULT.withFundsWait(settings.fundsWait()), metrics, metrics.timed());
     return new Settlement(new PaymentWorker(payments, steps, metrics, PaymentWorker.Settings.DEFAULT),
         new Reconciler(reconciliation, chains.all(), metrics),
-        relays.workers(chains, signer, transfers, clock, settings.fundsWait()));
+        relays.workers(chains, signer, transfers, clock, settings.fundsWait()),
+        new DepositWatcher(deposits, chains.all()));
+  }
+
+  @Bean
+  Deposits deposits(Database database, AuditEntries audit) {
+    return new Deposits(database, audit);
   }
 
   @Bean

@@ -24,6 +24,7 @@ public enum Id {
   AUTHORIZATION("aut_"),
   CHANGE("chg_"),
   WEBHOOK("whk_"),
+  DEPOSIT("dep_"),
   EVENT("evt_"),
   /** A place in a list. */
   CURSOR("cur_");

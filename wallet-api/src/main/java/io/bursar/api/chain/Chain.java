@@ -380,7 +380,7 @@ public final class Chain implements AutoCloseable {
     return new BigInteger(text.substring(2), 16);
   }
 
-  private static long longNumber(JsonNode quantity, String method) throws ChainUnavailable {
+  static long longNumber(JsonNode quantity, String method) throws ChainUnavailable {
     var number = number(quantity, method);
     if (number.bitLength() > 62) {
       throw unusable(method);
@@ -388,7 +388,7 @@ public final class Chain implements AutoCloseable {
     return number.longValueExact();
   }
 
-  private static Digest32 hash(JsonNode text, String method) throws ChainUnavailable {
+  static Digest32 hash(JsonNode text, String method) throws ChainUnavailable {
     var hash = text.asString("");
     if (!hash.matches("0x[0-9a-fA-F]{64}")) {
       throw unusable(method);
@@ -396,7 +396,7 @@ public final class Chain implements AutoCloseable {
     return Digest32.of(HexFormat.of().parseHex(hash, 2, hash.length()));
   }
 
-  private static ChainUnavailable unusable(String method) {
+  static ChainUnavailable unusable(String method) {
     return new ChainUnavailable("the node's answer to " + method + " is not what it should be");
   }
 

@@ -3,7 +3,9 @@ package io.bursar.api.directory;
 import java.math.BigInteger;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
@@ -16,6 +18,8 @@ import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RestController;
 
+import io.bursar.api.chain.Arrivals;
+import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.Chains;
 import io.bursar.api.http.Bodies;
@@ -43,6 +47,9 @@ import jakarta.servlet.http.HttpServletRequest;
 /** {@code /v1/wallets}: accounts whose keys the signer makes and keeps. */
 @RestController
 public final class WalletController {
+  /** Further back than this nothing is pending on any chain that works. */
+  private static final int PENDING_BLOCKS_MAX = 10_000;
+
   private final Directory directory;
   private final Reservations reservations;
   private final KeyFreezes freezes;
@@ -148,7 +155,7 @@ public final class WalletController {
     return Bodies.ok(view(wallet, freezes.find(caller.tenantId(), wallet.id())));
   }
 
-  /** What the wallet holds on its chain of each asset registered there, and how much of it is spoken for. */
+  /** What the wallet holds on its chain of each asset registered there, how much of it is spoken for, and what is not final yet. */
   @GetMapping("/v1/wallets/{id}/balances")
   ResponseEntity<byte[]> balances(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
     var wallet = find(caller, id);
@@ -156,23 +163,39 @@ public final class WalletController {
         .orElseThrow(() -> Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE,
             "this instance has no node of " + wallet.chain(), 60));
     var reserved = reservations.unsettled(caller.tenantId(), wallet.id());
+    var assets = directory.assets(caller.tenantId()).stream()
+        .filter(registered -> registered.asset().chain().equals(wallet.chain())).toList();
     List<Json> data = new ArrayList<>();
-    for (var registered : directory.assets(caller.tenantId())) {
-      var asset = registered.asset();
-      if (!asset.chain().equals(wallet.chain())) {
-        continue;
-      }
-      try {
+    try {
+      var pending = pending(chain, wallet, assets);
+      for (var registered : assets) {
+        var asset = registered.asset();
         var amount = chain.balanceOf(asset.contract(), wallet.address());
         var held = reserved.getOrDefault(registered.id(), BigInteger.ZERO);
+        var arriving = pending.getOrDefault(asset.contract(), BigInteger.ZERO);
         data.add(Json.object().put("asset", asset.symbol()).put("amount", Amount.format(amount, asset.decimals()))
             .put("reserved", Amount.format(held, asset.decimals()))
-            .put("available", Amount.format(amount.subtract(held).max(BigInteger.ZERO), asset.decimals())).build());
-      } catch (ChainUnavailable e) {
-        throw Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE, "the balance cannot be read now; try again", 5);
+            .put("available", Amount.format(amount.subtract(held).max(BigInteger.ZERO), asset.decimals()))
+            .put("pending", Amount.format(arriving, asset.decimals())).build());
       }
+    } catch (ChainUnavailable e) {
+      throw Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE, "the balance cannot be read now; try again", 5);
     }
     return Bodies.ok(Json.object().put("data", new Json.Arr(data)).build());
+  }
+
+  /** By token, what has come in blocks that are not final yet. */
+  private static Map<Address, BigInteger> pending(Chain chain, Directory.Wallet wallet,
+      List<Directory.RegisteredAsset> assets) throws ChainUnavailable {
+    var tokens = assets.stream().map(registered -> registered.asset().contract()).toList();
+    var pending = new HashMap<Address, BigInteger>();
+    long settled = chain.settled();
+    long head = chain.head();
+    for (var arrival : Arrivals.between(chain, tokens, List.of(wallet.address()),
+        Math.max(Math.max(0, settled + 1), head - PENDING_BLOCKS_MAX), head)) {
+      pending.merge(arrival.token(), arrival.amount(), BigInteger::add);
+    }
+    return pending;
   }
 
   private Directory.Wallet find(Caller caller, String id) {

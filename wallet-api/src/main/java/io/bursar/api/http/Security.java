@@ -85,6 +85,7 @@ public class Security {
                 "/v1/audit/reserves", "/v1/audit/evidence")
             .hasAnyRole(AUDITOR, ADMIN)
             .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances",
+                "/v1/wallets/{id}/deposits",
                 "/v1/wallets/{id}/settlement")
             .hasAnyRole(ADMIN, AGENT, AUDITOR)
             .requestMatchers(GET, "/v1/assets", "/v1/assets/{id}/settlement", "/v1/events").authenticated()

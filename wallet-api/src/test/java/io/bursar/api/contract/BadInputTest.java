@@ -448,6 +448,7 @@ final class BadInputTest {
     var calls = List.of(new Naming("GET", "/v1/wallets/ID", "admin", null, theirs.wallet()),
         new Naming("GET", "/v1/wallets/ID", "agent", null, theirs.wallet()),
         new Naming("GET", "/v1/wallets/ID/balances", "admin", null, theirs.wallet()),
+        new Naming("GET", "/v1/wallets/ID/deposits", "agent", null, theirs.wallet()),
         new Naming("POST", "/v1/wallets/ID/freeze", "admin", null, theirs.wallet()),
         new Naming("POST", "/v1/wallets/ID/unfreeze", "operator", null, theirs.wallet()),
         new Naming("POST", "/v1/wallets/ID/rotation", "admin", null, theirs.wallet()),

@@ -44,6 +44,7 @@ final class FullTour {
     directory();
     service.call("POST", "/v1/dev/faucet", "admin",
         "{\"walletId\": \"" + service.wallet + "\", \"asset\": \"USDC\", \"amount\": \"1000\"}");
+    new FundingTour(service).play();
     policies();
     spends();
     new RotationTour(service).play();

@@ -1,0 +1,4 @@
+@NullMarked
+package io.bursar.api.funding;
+
+import org.jspecify.annotations.NullMarked;
