@@ -201,8 +201,11 @@ class RelayTest extends ChainAndSigner {
     var snapshot = anvil.rpc("evm_snapshot").asString("");
     anvil.rpc("evm_increaseTime", 30);
     anvil.rpc("evm_mine");
-    started.authorizations.endOutlived(anvil.chain());
-    assertThat(fixture.state(spend)).isInstanceOf(PaymentState.Expired.class);
+    // The newest block is asked for anew only now and then.
+    await().atMost(Duration.ofSeconds(5)).pollInterval(Duration.ofMillis(50)).untilAsserted(() -> {
+      started.authorizations.endOutlived(anvil.chain());
+      assertThat(fixture.state(spend)).isInstanceOf(PaymentState.Expired.class);
+    });
     assertThat(fixture.store.reservations.unsettled(fixture.store.tenant, wallet.id())).isEmpty();
     assertThat(fixture.store.counters.differences(fixture.store.tenant)).isEmpty();
     anvil.rpc("evm_revert", snapshot);
