@@ -11,7 +11,7 @@ import io.bursar.money.Address;
  *
  * <p>
  * The bytes begin with version 1 (1) and kind (1): 1 is a {@link TransferIntent}, 2 an {@link AuthorizationIntent}, 3 a
- * {@link RelayIntent}. A changed layout takes another version.
+ * {@link RelayIntent}, 4 a {@link CancelIntent}. A changed layout takes another version.
  */
 public sealed interface Intent permits PaymentIntent, TransactionIntent {
   /** The version that every form's bytes begin with. */
@@ -20,7 +20,7 @@ public sealed interface Intent permits PaymentIntent, TransactionIntent {
   /** Whose key it is to be signed with. */
   UUID tenantId();
 
-  /** What the permit names: the spend that is paid, or the batch that is relayed. */
+  /** What the permit names: the spend that is paid or canceled, or the batch that is relayed. */
   UUID subjectId();
 
   /** The key that signs. */
@@ -62,8 +62,9 @@ public sealed interface Intent permits PaymentIntent, TransactionIntent {
       case TransferIntent.KIND -> TransferIntent.read(in);
       case AuthorizationIntent.KIND -> AuthorizationIntent.read(in);
       case RelayIntent.KIND -> RelayIntent.read(in);
+      case CancelIntent.KIND -> CancelIntent.read(in);
       default -> throw new IllegalArgumentException("the intent has kind " + kind
-          + "; only 1 (an ERC-20 transfer), 2 (an EIP-3009 authorization) and 3 (a batch of these) are known");
+          + "; only 1 (an ERC-20 transfer), 2 (an EIP-3009 authorization), 3 (a batch of these) and 4 (a cancellation) are known");
     };
     in.end();
     return intent;

@@ -18,7 +18,7 @@ import org.bouncycastle.math.ec.rfc8032.Ed25519;
  *
  * @param permitId good for one use, ever
  * @param spendId the spend, or the batch; must be the intent's {@link Intent#subjectId}
- * @param authorizationHash leaf hash of the audit entry that authorized the spend; of a batch, its intent's hash again
+ * @param authorizationHash leaf hash of the audit entry that authorized the spend, or asked for its cancellation; of a batch, its intent's hash again
  * @param intentHash {@link Intent#hash}
  * @param issuedAt whole milliseconds; not valid before
  * @param expiresAt whole milliseconds, after {@code issuedAt} by at most {@link #MAX_LIFE}; not valid from then on

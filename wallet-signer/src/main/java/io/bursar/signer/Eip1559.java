@@ -8,6 +8,7 @@ import java.util.HexFormat;
 import org.bouncycastle.util.BigIntegers;
 
 import io.bursar.money.Address;
+import io.bursar.permit.CancelIntent;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent;
@@ -61,6 +62,7 @@ final class Eip1559 {
     switch (intent) {
       case TransferIntent transfer -> call(out, transfer.transfer().token(), calldata(transfer.transfer()));
       case RelayIntent batch -> call(out, RelayIntent.MULTICALL, Eip3009.calldata(batch));
+      case CancelIntent cancel -> call(out, cancel.from(), new byte[0]);
     }
     out.writeBytes(list(new byte[0])); // access list
     return out;

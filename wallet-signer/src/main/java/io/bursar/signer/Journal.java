@@ -51,6 +51,12 @@ final class Journal implements AutoCloseable {
     /** Another payload has this nonce. */
     record OtherPayload() implements Outcome {}
 
+    /** For this nonce no transfer of the spend was signed that could be canceled. */
+    record NothingToCancel() implements Outcome {}
+
+    /** A cancellation of the spend was signed for this nonce: its transfer is not signed again. */
+    record Canceled() implements Outcome {}
+
     /** The spend was signed for another nonce, or in another way. */
     record OtherPayment() implements Outcome {}
 

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.permit.AuthorizationIntent;
+import io.bursar.permit.CancelIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
@@ -66,8 +67,12 @@ final class JournalMemory {
   private final FingerprintMap slots = new FingerprintMap();
   /** Spend to the file offset of the record of what was first signed for it. */
   private final FingerprintMap spends = new FingerprintMap();
+  /** Nonce slot to the file offset of the record of the first cancellation that was signed for it. */
+  private final FingerprintMap cancels = new FingerprintMap();
   private final Set<UUID> permitsInFlight = new HashSet<>();
   private final Map<NonceSlot, Intent> slotsInFlight = new HashMap<>();
+  /** With how many cancellations that are on their way; they come after a transfer, so the slot's first intent is not theirs. */
+  private final Map<NonceSlot, Integer> cancelsInFlight = new HashMap<>();
   private final Map<SpendKey, Intent> spendsInFlight = new HashMap<>();
   private final Map<FreezeScope, String> frozen = new LinkedHashMap<>();
   private final Set<FreezeScope> frozenForNow = new HashSet<>();
@@ -113,7 +118,7 @@ final class JournalMemory {
       var slot = transaction.slot();
       var first = first(slots, fingerprint(slot), slotsInFlight.get(slot), reader);
       if (first != null) {
-        return bySlot(first, transaction);
+        return bySlot(first, transaction, isCanceled(slot));
       }
     }
     return switch (intent) {
@@ -122,17 +127,26 @@ final class JournalMemory {
         yield first == null ? byCeilings(now, payment, approved) : bySpend(first, payment);
       }
       case RelayIntent _ -> AGREED; // of authorizations that were counted when they were signed
+      case CancelIntent _ -> new Judgement.Refused(new Outcome.NothingToCancel());
     };
   }
 
-  /** INVARIANT: of all that is ever signed for one nonce, any two are the same payload and differ in their price alone. */
-  private static Judgement bySlot(Intent first, TransactionIntent next) {
+  /**
+   * INVARIANT: of all that is ever signed for one nonce, any two are the same payload and differ in their price alone; but after a
+   * spend's transfer may come its cancellation, which moves nothing, and from then on nothing else does.
+   */
+  private static Judgement bySlot(Intent first, TransactionIntent next, boolean canceled) {
+    if (canceled && !(next instanceof CancelIntent)) {
+      return new Judgement.Refused(new Outcome.Canceled());
+    }
     boolean same = switch (next) {
       case TransferIntent transfer -> first instanceof TransferIntent other && sameTransfer(other, transfer);
       case RelayIntent batch -> first instanceof RelayIntent other && other.isSameBatch(batch);
+      case CancelIntent cancel -> first instanceof TransferIntent transfer && cancels(transfer, cancel);
     };
     if (!same || !(first instanceof TransactionIntent before)) {
-      return new Judgement.Refused(new Outcome.OtherPayload());
+      return new Judgement.Refused(
+          next instanceof CancelIntent ? new Outcome.NothingToCancel() : new Outcome.OtherPayload());
     }
     return feesInBounds(before.gas(), next.gas())
         ? AGREED
@@ -175,6 +189,16 @@ final class JournalMemory {
     return permit.expiresAt().toEpochMilli() <= forgottenUntil ? new Outcome.PermitForgotten() : null;
   }
 
+  private boolean isCanceled(NonceSlot slot) {
+    var print = fingerprint(slot);
+    return cancelsInFlight.containsKey(slot) || cancels.get(print.getLong(0), print.getLong(8)) != 0;
+  }
+
+  private static boolean cancels(TransferIntent first, CancelIntent next) {
+    return first.slot().equals(next.slot()) && first.tenantId().equals(next.tenantId())
+        && first.spendId().equals(next.spendId()) && first.from().equals(next.from());
+  }
+
   private static boolean sameTransfer(TransferIntent first, TransferIntent next) {
     return first.slot().equals(next.slot()) && key(first).equals(key(next)) && first.from().equals(next.from())
         && first.transfer().equals(next.transfer());
@@ -206,7 +230,9 @@ final class JournalMemory {
   /** INVARIANT: from here until it is settled or void, whoever asks for this permit, nonce, spend or ceiling meets it. */
   void take(Pending pending) {
     permitsInFlight.add(pending.permit.permitId());
-    if (pending.intent instanceof TransactionIntent transaction) {
+    if (pending.intent instanceof CancelIntent cancel) {
+      cancelsInFlight.merge(cancel.slot(), 1, Integer::sum);
+    } else if (pending.intent instanceof TransactionIntent transaction) {
       slotsInFlight.putIfAbsent(transaction.slot(), transaction);
     }
     if (pending.intent instanceof PaymentIntent payment) {
@@ -223,7 +249,9 @@ final class JournalMemory {
     }
     // A later batch may wait on a slot too, but the durable entry answers for it from now on.
     batch.forEach(pending -> {
-      if (pending.intent instanceof TransactionIntent transaction) {
+      if (pending.intent instanceof CancelIntent cancel) {
+        cancelsInFlight.computeIfPresent(cancel.slot(), (slot, count) -> count > 1 ? count - 1 : null);
+      } else if (pending.intent instanceof TransactionIntent transaction) {
         slotsInFlight.remove(transaction.slot());
       }
       if (pending.intent instanceof PaymentIntent payment) {
@@ -238,6 +266,7 @@ final class JournalMemory {
     pending.forEach(each -> each.counted.ifPresent(spending::giveBack));
     permitsInFlight.clear();
     slotsInFlight.clear();
+    cancelsInFlight.clear();
     spendsInFlight.clear();
   }
 
@@ -294,7 +323,8 @@ final class JournalMemory {
     permits.putIfAbsent(id.getMostSignificantBits(), id.getLeastSignificantBits(), permit.expiresAt().toEpochMilli());
     if (intent instanceof TransactionIntent transaction) {
       var slot = fingerprint(transaction.slot());
-      slots.putIfAbsent(slot.getLong(0), slot.getLong(8), offset);
+      var taken = intent instanceof CancelIntent ? cancels : slots;
+      taken.putIfAbsent(slot.getLong(0), slot.getLong(8), offset);
     }
     records++;
     if (!(intent instanceof PaymentIntent payment)) {

@@ -3,6 +3,7 @@ package io.bursar.signer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
@@ -55,8 +56,22 @@ final class LoggedAuthorization {
    * @param heads verified before
    */
   static Finding check(Evidence evidence, NoteKey key, VerifiedHeads heads, Permit permit, PaymentIntent intent) {
-    var entry = evidence.entry().toByteArray();
-    var leafHash = Merkle.leafHash(entry);
+    var unproven = unproven(evidence, key, heads, permit);
+    if (unproven.isPresent()) {
+      return unproven.get();
+    }
+    try {
+      return JsonText.parse(evidence.entry().toByteArray()) instanceof Json.Obj object
+          ? difference(object, intent)
+          : mismatch("it is no object");
+    } catch (JsonText.Malformed malformed) {
+      return mismatch("it is not strict JSON");
+    }
+  }
+
+  /** Why the entry is not shown to be in the log, or not to be the one that the permit names; empty if it is both. */
+  static Optional<Finding.Fault> unproven(Evidence evidence, NoteKey key, VerifiedHeads heads, Permit permit) {
+    var leafHash = Merkle.leafHash(evidence.entry().toByteArray());
     try {
       var proof = LogProof.parse(evidence.proof().toByteArray());
       var head = heads.open(proof.checkpoint(), key);
@@ -64,19 +79,12 @@ final class LoggedAuthorization {
         throw new IllegalArgumentException("the log does not hold this entry at index " + proof.index());
       }
     } catch (IllegalArgumentException notShown) {
-      return new Finding.Fault(SignerRefusal.NOT_LOGGED, "the authorization is not shown to be in the log: "
-          + notShown.getMessage());
+      return Optional.of(new Finding.Fault(SignerRefusal.NOT_LOGGED,
+          "the authorization is not shown to be in the log: " + notShown.getMessage()));
     }
-    if (!leafHash.equals(permit.authorizationHash())) {
-      return mismatch("it is not the authorization that the permit names");
-    }
-    try {
-      return JsonText.parse(entry) instanceof Json.Obj object
-          ? difference(object, intent)
-          : mismatch("it is no object");
-    } catch (JsonText.Malformed malformed) {
-      return mismatch("it is not strict JSON");
-    }
+    return leafHash.equals(permit.authorizationHash())
+        ? Optional.empty()
+        : Optional.of(mismatch("it is not the authorization that the permit names"));
   }
 
   private static Finding difference(Json.Obj entry, PaymentIntent intent) {
@@ -140,7 +148,7 @@ final class LoggedAuthorization {
     return value instanceof Json.Str(var held) && held.equals(text);
   }
 
-  private static Finding mismatch(String how) {
+  private static Finding.Fault mismatch(String how) {
     return new Finding.Fault(SignerRefusal.AUTHORIZATION_MISMATCH, "the entry of the authorization: " + how);
   }
 }

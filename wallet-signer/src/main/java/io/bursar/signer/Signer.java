@@ -13,6 +13,7 @@ import java.util.Set;
 import io.bursar.money.Address;
 import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.Bytes;
+import io.bursar.permit.CancelIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
@@ -227,6 +228,10 @@ final class Signer {
           "the permit expired by a clock that has since gone back", permit);
       case Journal.Outcome.OtherPayload() -> refuse(SignerRefusal.NONCE_CONFLICT,
           "another payload was signed for the same nonce", permit);
+      case Journal.Outcome.NothingToCancel() -> refuse(SignerRefusal.NONCE_CONFLICT,
+          "no transfer of the spend was signed for this nonce, so there is nothing to cancel", permit);
+      case Journal.Outcome.Canceled() -> refuse(SignerRefusal.NONCE_CONFLICT,
+          "the cancellation of the spend was signed for the same nonce, so its transfer is not signed again", permit);
       case Journal.Outcome.OtherPayment() -> refuse(SignerRefusal.SPEND_CONFLICT,
           "the spend was signed for another nonce, or in another way", permit);
       case Journal.Outcome.FeeOutOfBounds(var first) -> refuse(SignerRefusal.FEE_OUT_OF_BOUNDS,
@@ -281,6 +286,7 @@ final class Signer {
     return switch (intent) {
       case PaymentIntent payment -> approvals(request, permit, payment);
       case RelayIntent batch -> signedByPayers(batch);
+      case CancelIntent cancel -> cancellation(request, permit, cancel);
     };
   }
 
@@ -299,6 +305,20 @@ final class Signer {
       case LoggedAuthorization.Finding.Shown shown -> SpendApprovals.count(evidence, shown, intent,
           fences.known(intent));
     };
+  }
+
+  /** Refuses to cancel what nobody asked on the record to be canceled. */
+  private SpendApprovals.Result cancellation(Sign request, Permit permit, CancelIntent intent) {
+    if (request.evidence().isEmpty()) {
+      return log.isRequired()
+          ? new SpendApprovals.Result.Invalid(SignerRefusal.NOT_LOGGED,
+              "there is no evidence that the cancellation is in the log")
+          : SpendApprovals.Result.Counted.NONE;
+    }
+    var fault = LoggedCancellation.fault(request.evidence().get(), log.key(intent.tenantId()), heads, permit, intent);
+    return fault.isPresent()
+        ? new SpendApprovals.Result.Invalid(fault.get().reason(), fault.get().message())
+        : SpendApprovals.Result.Counted.NONE;
   }
 
   /** Refuses a batch that would pay for what its payers have not signed, or for payers who are not this signer's. */

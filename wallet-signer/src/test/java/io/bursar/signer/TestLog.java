@@ -20,6 +20,7 @@ import io.bursar.log.Proofs;
 import io.bursar.log.SignedNote;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.Intent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.SignerReply.HeadSigned;
 import io.bursar.permit.SignerRequest.Approved;
@@ -61,7 +62,7 @@ record TestLog(List<byte[]> entries) implements HashSource {
   }
 
   /** A request whose authorization is the last of a few entries of a tenant's log. */
-  static Sign request(TransferIntent intent, Json entry, UUID logOf, Optional<Approved> approved) {
+  static Sign request(Intent intent, Json entry, UUID logOf, Optional<Approved> approved) {
     var bytes = JsonText.canonical(entry);
     var entries = new ArrayList<>(of("a", "b", "c").entries());
     entries.add(bytes);
@@ -71,8 +72,8 @@ record TestLog(List<byte[]> entries) implements HashSource {
     return with(intent, Merkle.leafHash(bytes), new Evidence(Bytes.of(bytes), Bytes.of(proof.encode()), approved));
   }
 
-  static Sign with(TransferIntent intent, Digest32 authorization, Evidence evidence) {
-    var permit = new Permit(UUID.randomUUID(), intent.spendId(), authorization, intent.hash(), Fixtures.NOW,
+  static Sign with(Intent intent, Digest32 authorization, Evidence evidence) {
+    var permit = new Permit(UUID.randomUUID(), intent.subjectId(), authorization, intent.hash(), Fixtures.NOW,
         Fixtures.NOW.plusSeconds(60)).sign(Fixtures.PERMIT_KEYS.getPrivate());
     return new Sign(permit, Bytes.of(intent.encode()), Optional.of(evidence));
   }

@@ -18,8 +18,10 @@ import io.bursar.permit.Digest32;
  * @param order what is to be paid
  * @param state where it stands
  * @param reading when and under which lease it was read
+ * @param cancellation leaf hash of the audit entry that asks for it to be canceled on the chain; null if nobody has
  */
-public record Payment(Key key, Wallet wallet, Order order, PaymentState state, Reading reading) {
+public record Payment(Key key, Wallet wallet, Order order, PaymentState state, Reading reading,
+    @Nullable Digest32 cancellation) {
   /** Names a payment: there is exactly one for a spend. */
   public record Key(UUID tenantId, UUID spendId) {}
 

@@ -19,14 +19,21 @@ public sealed interface PaymentEvent {
    */
   record Send(String how) implements PaymentEvent {}
 
-  /** Fix the same transfer at the same nonce at a higher price. */
-  record Replace(Gas gas) implements PaymentEvent {}
+  /**
+   * Fix another transaction at the same nonce at a higher price.
+   *
+   * @param cancels whether it moves nothing, so that the transfer is not made if this one is mined; otherwise the same transfer
+   */
+  record Replace(Gas gas, boolean cancels) implements PaymentEvent {}
 
   /** Mined deep enough, and the token contract says that the transfer happened. */
   record Confirm(PaymentState.Mined mined) implements PaymentEvent {}
 
   /** Mined deep enough, and failed there: the amount is given back. */
   record Revert(PaymentState.Mined mined) implements PaymentEvent {}
+
+  /** The transaction that moves nothing was mined deep enough, so the transfer never can be: all is given back. */
+  record Annul(PaymentState.Mined mined) implements PaymentEvent {}
 
   /** The chain has shown that none of its signatures can take effect any more: all is given back. */
   record Fail(String why) implements PaymentEvent {}

@@ -16,6 +16,9 @@ public sealed interface PaymentMove {
     /** Nothing was or will be paid; the reservation is given back. */
     record Canceled() implements Cancel {}
 
+    /** A signature may exist, so the chain decides: it was asked for on the record, now or before. */
+    record Requested() implements Cancel {}
+
     /** A signature may exist, or it is over already; the state is that of {@link PaymentState#text}. */
     record TooLate(String state) implements Cancel {}
 

@@ -152,7 +152,8 @@ final class PaymentMoves {
     }
     recordAttempt(payment, event, at);
     switch (event) {
-      case PaymentEvent.Expire _,PaymentEvent.Fail _ -> giveBack(payment, entries, Reservations.GiveBack.ALL);
+      case PaymentEvent.Expire _,PaymentEvent.Fail _,PaymentEvent.Annul _ ->
+        giveBack(payment, entries, Reservations.GiveBack.ALL);
       case PaymentEvent.Revert(var _) -> giveBack(payment, entries, Reservations.GiveBack.AMOUNT);
       case PaymentEvent.Prepare _,PaymentEvent.Sign _,PaymentEvent.Send _,PaymentEvent.Replace _,PaymentEvent.Confirm _ ->
         {
@@ -164,7 +165,7 @@ final class PaymentMoves {
     entries.add(PaymentTransition.kind(event), payment.spendId(), ACTOR,
         PaymentTransition.entry(payment, next, event));
     return new Payment(payment.key(), payment.wallet(), payment.order(), next,
-        new Payment.Reading(at, at, payment.reading().lease()));
+        new Payment.Reading(at, at, payment.reading().lease()), payment.cancellation());
   }
 
   private static boolean isOver(Payment payment, Instant at) {
@@ -241,8 +242,8 @@ final class PaymentMoves {
   private void recordAttempt(Payment payment, PaymentEvent event, Instant at) {
     int attempts = PaymentTransition.attempts(payment.state());
     switch (event) {
-      case PaymentEvent.Prepare(var gas) -> insertAttempt(payment, attempts + 1, gas, at);
-      case PaymentEvent.Replace(var gas) -> insertAttempt(payment, attempts + 1, gas, at);
+      case PaymentEvent.Prepare(var gas) -> insertAttempt(payment, attempts + 1, gas, false, at);
+      case PaymentEvent.Replace(var gas, var cancels) -> insertAttempt(payment, attempts + 1, gas, cancels, at);
       case PaymentEvent.Sign(var raw, var hash) -> require(sql(
           """
           UPDATE payment_attempt SET raw_transaction = :raw, transaction_hash = :hash
@@ -255,17 +256,18 @@ final class PaymentMoves {
                     WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempt
                     """).param("at", time(at)).param("tenant", payment.tenantId())
             .param("spend", payment.spendId()).param("attempt", attempts).update());
-      case PaymentEvent.Confirm _,PaymentEvent.Revert _,PaymentEvent.Fail _,PaymentEvent.Expire _ -> {
-      }
+      case PaymentEvent.Confirm _,PaymentEvent.Revert _,PaymentEvent.Annul _,PaymentEvent.Fail _,PaymentEvent.Expire _ ->
+        {
+        }
     }
   }
 
-  private void insertAttempt(Payment payment, int number, Gas gas, Instant at) {
+  private void insertAttempt(Payment payment, int number, Gas gas, boolean cancels, Instant at) {
     sql("""
-        INSERT INTO payment_attempt (tenant_id, spend_id, attempt, max_fee, priority_fee, prepared_at)
-        VALUES (:tenant, :spend, :attempt, :max, :priority, :at)
+        INSERT INTO payment_attempt (tenant_id, spend_id, attempt, cancels, max_fee, priority_fee, prepared_at)
+        VALUES (:tenant, :spend, :attempt, :cancels, :max, :priority, :at)
         """).param("tenant", payment.tenantId()).param("spend", payment.spendId()).param("attempt", number)
-        .param("max", new BigDecimal(gas.maxFeePerGas()))
+        .param("cancels", cancels).param("max", new BigDecimal(gas.maxFeePerGas()))
         .param("priority", new BigDecimal(gas.maxPriorityFeePerGas()))
         .param("at", time(at)).update();
   }

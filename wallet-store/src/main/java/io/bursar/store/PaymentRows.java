@@ -38,13 +38,14 @@ final class PaymentRows {
     // One statement, so that a payment and its attempts are of the same moment.
     database.sql().sql("""
         SELECT p.*, now() AS read_at, w.chain, w.address, s.amount, s.payee, a.contract, e.leaf_hash,
-          t.attempt, t.max_fee, t.priority_fee, t.raw_transaction, t.transaction_hash AS attempt_hash, t.first_sent_at, t.last_sent_at
+          c.leaf_hash AS cancellation, t.cancels, t.attempt, t.max_fee, t.priority_fee, t.raw_transaction, t.transaction_hash AS attempt_hash, t.first_sent_at, t.last_sent_at
         FROM unnest(:tenants::uuid[], :spends::uuid[]) AS k (tenant_id, spend_id)
         JOIN payment p USING (tenant_id, spend_id)
         JOIN spend s USING (tenant_id, spend_id)
         JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
         JOIN asset a ON a.tenant_id = p.tenant_id AND a.asset_id = s.asset_id
         JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
+        LEFT JOIN audit_entry c ON c.tenant_id = p.tenant_id AND c.seq = p.cancel_seq
         LEFT JOIN payment_attempt t ON t.tenant_id = p.tenant_id AND t.spend_id = p.spend_id
         ORDER BY p.nonce NULLS LAST, p.spend_id, t.attempt
         """).param("tenants", keys.stream().map(Payment.Key::tenantId).toArray(UUID[]::new))
@@ -64,10 +65,11 @@ final class PaymentRows {
   private record Row(Payment.Key key, Payment.Wallet wallet, Payment.Order order, String state, boolean relayed,
       long nonce,
       long gasLimit, @Nullable Mined mined, @Nullable Instant expiresAt, @Nullable String failure, Instant readAt,
-      Instant updatedAt, List<AttemptRow> attempts) {
+      Instant updatedAt, @Nullable Digest32 cancellation, List<AttemptRow> attempts) {
 
     Payment payment(@Nullable UUID lease) {
-      return new Payment(key, wallet, order, paymentState(), new Payment.Reading(readAt, updatedAt, lease));
+      return new Payment(key, wallet, order, paymentState(), new Payment.Reading(readAt, updatedAt, lease),
+          cancellation);
     }
 
     private PaymentState paymentState() {
@@ -79,7 +81,7 @@ final class PaymentRows {
         case "reverted" -> new PaymentState.Reverted(nonce, Objects.requireNonNull(mined));
         case "rejected" -> new PaymentState.Rejected();
         case "expired" -> new PaymentState.Expired();
-        case "canceled" -> new PaymentState.Canceled();
+        case "canceled" -> mined == null ? new PaymentState.Canceled() : new PaymentState.Annulled(nonce, mined);
         case "denied" -> new PaymentState.Denied();
         case "failed" -> new PaymentState.Failed(Objects.requireNonNull(failure));
         default -> throw new IllegalStateException("unknown payment state `" + state + "`");
@@ -94,7 +96,7 @@ final class PaymentRows {
   }
 
   /** An attempt as it stands in the table: not signed yet if {@code raw} is null. */
-  private record AttemptRow(int number, BigDecimal maxFee, BigDecimal priorityFee, @Nullable Bytes raw,
+  private record AttemptRow(int number, boolean cancels, BigDecimal maxFee, BigDecimal priorityFee, @Nullable Bytes raw,
       @Nullable Digest32 hash, @Nullable Instant firstSentAt, @Nullable Instant lastSentAt) {
     Gas gas(long limit) {
       return new Gas(limit, maxFee.toBigIntegerExact(), priorityFee.toBigIntegerExact());
@@ -115,14 +117,15 @@ final class PaymentRows {
     return new Row(key, wallet, order, row.getString("state"), row.getString("mode").equals("relayed"),
         row.getLong("nonce"), row.getLong("gas_limit"), mined,
         time(row, "expires_at"), row.getString("failure"), Objects.requireNonNull(time(row, "read_at")),
-        Objects.requireNonNull(time(row, "updated_at")), new ArrayList<>());
+        Objects.requireNonNull(time(row, "updated_at")), digest(row.getBytes("cancellation")), new ArrayList<>());
   }
 
   private static AttemptRow attempt(ResultSet row) throws SQLException {
     byte @Nullable [] raw = row.getBytes("raw_transaction");
     byte @Nullable [] hash = row.getBytes("attempt_hash");
-    return new AttemptRow(row.getInt("attempt"), row.getBigDecimal("max_fee"), row.getBigDecimal("priority_fee"),
-        raw == null ? null : Bytes.of(raw), hash == null ? null : Digest32.of(hash), time(row, "first_sent_at"),
+    return new AttemptRow(row.getInt("attempt"), row.getBoolean("cancels"), row.getBigDecimal("max_fee"),
+        row.getBigDecimal("priority_fee"),
+        raw == null ? null : Bytes.of(raw), digest(hash), time(row, "first_sent_at"),
         time(row, "last_sent_at"));
   }
 
@@ -130,13 +133,18 @@ final class PaymentRows {
     var signed = new ArrayList<Attempt>();
     for (var row : rows) {
       if (row.raw == null || row.hash == null) {
-        return new PaymentState.Replacing(nonce, signed, row.gas(gasLimit));
+        return new PaymentState.Replacing(nonce, signed, row.gas(gasLimit), row.cancels);
       }
-      signed.add(new Attempt(row.number, row.gas(gasLimit), row.raw, row.hash, row.firstSentAt, row.lastSentAt));
+      signed.add(new Attempt(row.number, row.cancels, row.gas(gasLimit), row.raw, row.hash,
+          row.firstSentAt, row.lastSentAt));
     }
     return name.equals("signed")
         ? new PaymentState.Signed(nonce, signed)
         : new PaymentState.Broadcast(nonce, signed);
+  }
+
+  private static @Nullable Digest32 digest(byte @Nullable [] bytes) {
+    return bytes == null ? null : Digest32.of(bytes);
   }
 
   private static @Nullable Instant time(ResultSet row, String column) throws SQLException {

@@ -38,8 +38,12 @@ public sealed interface PaymentState {
     }
   }
 
-  /** The same transfer at the same nonce is to be signed again at a higher price. Any of the attempts may still be mined. */
-  record Replacing(long nonce, List<Attempt> attempts, Gas next) implements PaymentState {
+  /**
+   * Another transaction at the same nonce is to be signed at a higher price. Any of the attempts may still be mined.
+   *
+   * @param cancels whether it is to move nothing; otherwise it is the same transfer
+   */
+  record Replacing(long nonce, List<Attempt> attempts, Gas next, boolean cancels) implements PaymentState {
     public Replacing {
       attempts = List.copyOf(attempts);
     }
@@ -70,6 +74,9 @@ public sealed interface PaymentState {
   /** Somebody took it back before it was signed. */
   record Canceled() implements Final {}
 
+  /** The chain has a transaction of its nonce that moves nothing, made because somebody asked for that. */
+  record Annulled(long nonce, Mined mined) implements Final {}
+
   /** Decided again after approval, and refused. */
   record Denied() implements Final {}
 
@@ -80,20 +87,21 @@ public sealed interface PaymentState {
    * One signed transaction.
    *
    * @param number from 1
+   * @param cancels whether it moves nothing; otherwise it is the transfer
    * @param gas what it may cost
    * @param raw as {@code eth_sendRawTransaction} takes it
    * @param hash Keccak-256 of {@code raw}
    * @param firstSentAt when a node first took it; null if none has
    * @param lastSentAt when a node last took it; null if none has
    */
-  record Attempt(int number, Gas gas, Bytes raw, Digest32 hash, @Nullable Instant firstSentAt,
+  record Attempt(int number, boolean cancels, Gas gas, Bytes raw, Digest32 hash, @Nullable Instant firstSentAt,
       @Nullable Instant lastSentAt) {
     public boolean isSent() {
       return firstSentAt != null;
     }
 
     Attempt sentAt(Instant at) {
-      return new Attempt(number, gas, raw, hash, firstSentAt == null ? at : firstSentAt, at);
+      return new Attempt(number, cancels, gas, raw, hash, firstSentAt == null ? at : firstSentAt, at);
     }
   }
 
@@ -108,7 +116,7 @@ public sealed interface PaymentState {
       case Prepared _ -> "prepared";
       case Signed _ -> "signed";
       case Broadcast _ -> "broadcast";
-      case Replacing(var _, var attempts, var _) -> attempts.stream().anyMatch(Attempt::isSent)
+      case Replacing(var _, var attempts, var _, var _) -> attempts.stream().anyMatch(Attempt::isSent)
           ? "broadcast"
           : "signed";
       case Relayed(var stage) -> stage;
@@ -116,7 +124,7 @@ public sealed interface PaymentState {
       case Reverted _ -> "reverted";
       case Rejected _ -> "rejected";
       case Expired _ -> "expired";
-      case Canceled _ -> "canceled";
+      case Canceled _,Annulled _ -> "canceled";
       case Denied _ -> "denied";
       case Failed _ -> "failed";
     };

@@ -321,6 +321,43 @@ public final class PaymentStore {
     });
   }
 
+  /**
+   * Asks on the record for a payment to be canceled that may be signed already: its nonce is then to be taken by a transaction that
+   * moves nothing. Whichever is mined counts; all stays reserved until then. Asked again, it is the same request.
+   *
+   * @param actor who wants it, as in {@link AuditEntries#write}
+   */
+  public Cancel requestCancel(UUID tenantId, UUID spendId, String actor) {
+    return database.inTransaction(() -> {
+      audit.lock(tenantId);
+      record Asked(UUID walletId, String chain, long nonce, boolean before) {}
+      var asked = sql(
+          """
+          SELECT p.wallet_id, w.chain, p.nonce, p.cancel_seq IS NOT NULL AS before FROM payment p
+          JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
+          WHERE p.tenant_id = :tenant AND p.spend_id = :spend AND p.state IN %s FOR UPDATE OF p
+          """.formatted(IN_FLIGHT.replace("mode", "p.mode"))).param("tenant", tenantId).param("spend", spendId)
+          .query((row, n) -> new Asked(row.getObject("wallet_id", UUID.class), row.getString("chain"),
+              row.getLong("nonce"), row.getBoolean("before")))
+          .optional();
+      if (asked.isEmpty()) {
+        return stateOf(tenantId, spendId).<Cancel>map(Cancel.TooLate::new).orElse(new Cancel.NotFound());
+      }
+      if (!asked.get().before) {
+        var slot = audit.next(tenantId);
+        sql("""
+            UPDATE payment SET cancel_seq = :seq, cancel_requested_at = :at, due_at = now()
+            WHERE tenant_id = :tenant AND spend_id = :spend
+            """).param("seq", slot.seq()).param("at", slot.at().atOffset(java.time.ZoneOffset.UTC))
+            .param("tenant", tenantId).param("spend", spendId).update();
+        audit.write(slot, "payment.cancel_requested", spendId, actor,
+            Json.object().put("spend", Id.SPEND.text(spendId)).put("wallet", Id.WALLET.text(asked.get().walletId))
+                .put("chain", asked.get().chain).put("nonce", asked.get().nonce).build());
+      }
+      return new Cancel.Requested();
+    });
+  }
+
   private Optional<String> stateOf(UUID tenantId, UUID spendId) {
     return sql("SELECT state FROM payment WHERE tenant_id = :tenant AND spend_id = :spend")
         .param("tenant", tenantId).param("spend", spendId).query(String.class).optional();

@@ -26,10 +26,11 @@ final class PaymentTransition {
       case PaymentState.Prepared(var nonce, var gas) -> new Columns(nonce, gas.limit(), null, null);
       case PaymentState.Signed(var nonce, var attempts) -> new Columns(nonce, null, attempts.getLast().hash(), null);
       case PaymentState.Broadcast(var nonce, var attempts) -> new Columns(nonce, null, attempts.getLast().hash(), null);
-      case PaymentState.Replacing(var nonce, var attempts, var _) ->
+      case PaymentState.Replacing(var nonce, var attempts, var _, var _) ->
         new Columns(nonce, null, attempts.getLast().hash(), null);
       case PaymentState.Confirmed(var nonce, var mined) -> new Columns(nonce, null, mined.transactionHash(), mined);
       case PaymentState.Reverted(var nonce, var mined) -> new Columns(nonce, null, mined.transactionHash(), mined);
+      case PaymentState.Annulled(var nonce, var mined) -> new Columns(nonce, null, mined.transactionHash(), mined);
       case PaymentState.AwaitingApproval _,PaymentState.Authorized _,PaymentState.Relayed _,PaymentState.Rejected _,PaymentState.Expired _,PaymentState.Canceled _,PaymentState.Denied _,PaymentState.Failed _ ->
         new Columns(null, null, null, null);
     };
@@ -42,7 +43,7 @@ final class PaymentTransition {
       case PaymentState.Prepared _ -> 1;
       case PaymentState.Signed(var _, var attempts) -> attempts.size();
       case PaymentState.Broadcast(var _, var attempts) -> attempts.size();
-      case PaymentState.Replacing(var _, var attempts, var _) -> attempts.size() + 1;
+      case PaymentState.Replacing(var _, var attempts, var _, var _) -> attempts.size() + 1;
       case PaymentState.Relayed _ -> throw new IllegalStateException("a relayed payment has no transaction of its own");
       case PaymentState.Final _ -> throw new IllegalStateException("a payment that is " + state.text() + " stays so");
     };
@@ -66,18 +67,20 @@ final class PaymentTransition {
         new PaymentState.Prepared(nonce, gas);
       case PaymentEvent.Expire() when from instanceof PaymentState.Authorized -> new PaymentState.Expired();
       case PaymentEvent.Sign(var raw, var hash) when from instanceof PaymentState.Prepared(var taken, var gas) ->
-        new PaymentState.Signed(taken, List.of(new Attempt(1, gas, raw, hash, null, null)));
-      case PaymentEvent.Sign(var raw, var hash) when from instanceof PaymentState.Replacing(var taken, var attempts, var gas) ->
-        new PaymentState.Signed(taken, append(attempts, new Attempt(attempts.size() + 1, gas, raw, hash, null, null)));
+        new PaymentState.Signed(taken, List.of(new Attempt(1, false, gas, raw, hash, null, null)));
+      case PaymentEvent.Sign(var raw, var hash) when from instanceof PaymentState.Replacing(var taken, var attempts, var gas, var cancels) ->
+        new PaymentState.Signed(taken,
+            append(attempts, new Attempt(attempts.size() + 1, cancels, gas, raw, hash, null, null)));
       case PaymentEvent.Send(var _) when from instanceof PaymentState.Signed(var taken, var attempts) ->
         new PaymentState.Broadcast(taken,
             append(attempts.subList(0, attempts.size() - 1), attempts.getLast().sentAt(at)));
-      case PaymentEvent.Replace(var gas) when from instanceof PaymentState.Signed(var taken, var attempts) ->
-        new PaymentState.Replacing(taken, attempts, gas);
-      case PaymentEvent.Replace(var gas) when from instanceof PaymentState.Broadcast(var taken, var attempts) ->
-        new PaymentState.Replacing(taken, attempts, gas);
+      case PaymentEvent.Replace(var gas, var cancels) when from instanceof PaymentState.Signed(var taken, var attempts) ->
+        new PaymentState.Replacing(taken, attempts, gas, cancels);
+      case PaymentEvent.Replace(var gas, var cancels) when from instanceof PaymentState.Broadcast(var taken, var attempts) ->
+        new PaymentState.Replacing(taken, attempts, gas, cancels);
       case PaymentEvent.Confirm(var mined) -> new PaymentState.Confirmed(minedNonce(from), mined);
       case PaymentEvent.Revert(var mined) -> new PaymentState.Reverted(minedNonce(from), mined);
+      case PaymentEvent.Annul(var mined) -> new PaymentState.Annulled(minedNonce(from), mined);
       case PaymentEvent.Fail(var why) when isSigned(from) -> new PaymentState.Failed(why);
       case PaymentEvent.Prepare _,PaymentEvent.Expire _,PaymentEvent.Sign _,PaymentEvent.Send _,PaymentEvent.Replace _,PaymentEvent.Fail _ ->
         throw new IllegalStateException("`" + kind(event) + "` cannot happen to a payment that is " + from.text());
@@ -93,7 +96,7 @@ final class PaymentTransition {
     return switch (from) {
       case PaymentState.Signed(var nonce, var _) -> nonce;
       case PaymentState.Broadcast(var nonce, var _) -> nonce;
-      case PaymentState.Replacing(var nonce, var _, var _) -> nonce;
+      case PaymentState.Replacing(var nonce, var _, var _, var _) -> nonce;
       case PaymentState.AwaitingApproval _,PaymentState.Authorized _,PaymentState.Prepared _,PaymentState.Relayed _,PaymentState.Final _ ->
         throw new IllegalStateException("a payment that is " + from.text() + " cannot have been mined");
     };
@@ -114,6 +117,7 @@ final class PaymentTransition {
       case PaymentEvent.Replace _ -> "payment.replaced";
       case PaymentEvent.Confirm _ -> "payment.confirmed";
       case PaymentEvent.Revert _ -> "payment.reverted";
+      case PaymentEvent.Annul _ -> "payment.canceled";
       case PaymentEvent.Fail _ -> "payment.failed";
       case PaymentEvent.Expire _ -> "payment.expired";
     };
@@ -128,11 +132,17 @@ final class PaymentTransition {
     }
     switch (event) {
       case PaymentEvent.Prepare(var gas) -> gas(entry, gas);
-      case PaymentEvent.Replace(var gas) -> gas(entry, gas);
+      case PaymentEvent.Replace(var gas, var cancels) -> {
+        gas(entry, gas);
+        if (cancels) {
+          entry.put("cancels", true);
+        }
+      }
       case PaymentEvent.Sign(var _, var hash) -> entry.put("transactionHash", hex(hash));
       case PaymentEvent.Send(var how) -> entry.put("how", how).put("transactionHash", hex(columns(next).hash()));
       case PaymentEvent.Confirm(var mined) -> mined(entry, mined);
       case PaymentEvent.Revert(var mined) -> mined(entry, mined);
+      case PaymentEvent.Annul(var mined) -> mined(entry, mined);
       case PaymentEvent.Fail(var why) -> entry.put("why", why);
       case PaymentEvent.Expire() -> {
       }

@@ -42,7 +42,8 @@ public final class Reconciliation {
     return sql("""
         SELECT DISTINCT p.block_number, p.block_hash FROM payment p
         JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
-        WHERE p.state IN ('confirmed', 'reverted') AND p.updated_at > now() - :within * interval '1 millisecond'
+        WHERE (p.state IN ('confirmed', 'reverted') OR p.state = 'canceled' AND p.block_hash IS NOT NULL)
+          AND p.updated_at > now() - :within * interval '1 millisecond'
           AND w.chain = :chain ORDER BY p.block_number DESC LIMIT :most
         """).param("within", within.toMillis()).param("chain", chain).param("most", most)
         .query((row, n) -> new SettledBlock(row.getLong("block_number"), Digest32.of(row.getBytes("block_hash"))))
@@ -54,7 +55,8 @@ public final class Reconciliation {
     return sql("""
         SELECT p.tenant_id, p.spend_id FROM payment p
         JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
-        WHERE p.state IN ('confirmed', 'reverted') AND p.updated_at > now() - :within * interval '1 millisecond'
+        WHERE (p.state IN ('confirmed', 'reverted') OR p.state = 'canceled' AND p.block_hash IS NOT NULL)
+          AND p.updated_at > now() - :within * interval '1 millisecond'
           AND w.chain = :chain AND p.block_hash = :hash ORDER BY p.spend_id
         """).param("within", within.toMillis()).param("chain", chain).param("hash", block.hash().bytes())
         .query((row, n) -> new Payment.Key(row.getObject("tenant_id", UUID.class),

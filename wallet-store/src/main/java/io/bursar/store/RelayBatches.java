@@ -191,7 +191,8 @@ public final class RelayBatches {
               next.add(gas);
             } else {
               sent.add(
-                  new Attempt(of.getInt("attempt"), gas, Bytes.of(raw), Digest32.of(of.getBytes("transaction_hash")),
+                  new Attempt(of.getInt("attempt"), false, gas, Bytes.of(raw),
+                      Digest32.of(of.getBytes("transaction_hash")),
                       time(of.getObject("first_sent_at", OffsetDateTime.class)),
                       time(of.getObject("last_sent_at", OffsetDateTime.class))));
             }

@@ -71,11 +71,12 @@ public record Spend(UUID tenantId, UUID id, Request request, Authorization autho
    * @param notBefore until when an approved spend still waits, and can be canceled
    * @param failure why it does not go on, or failed
    * @param shortage what failed it, if it was a want of money
+   * @param cancelRequestedAt when it was asked to be canceled on the chain, as it may have been signed
    */
   public record Payment(String state, @Nullable Instant expiresAt, @Nullable Instant notBefore, @Nullable Long nonce,
       byte @Nullable [] transactionHash,
       @Nullable Long blockNumber, int attempts, @Nullable String failure, @Nullable Shortage shortage,
-      Instant updatedAt) {
+      @Nullable Instant cancelRequestedAt, Instant updatedAt) {
 
     /**
      * That a wallet could not pay.

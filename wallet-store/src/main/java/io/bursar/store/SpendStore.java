@@ -40,6 +40,7 @@ public final class SpendStore {
              s.decided_at, a.asset_id, a.chain, a.contract, a.symbol, a.decimals, a.currency, a.created_at,
              t.purpose, t.reference, t.metadata,
              p.state, p.expires_at, p.not_before, p.request_expires_at, p.nonce, p.transaction_hash, p.block_number, p.attempts, p.failure, p.failure_code, p.failure_observed, p.failure_bound,
+             p.cancel_requested_at,
              p.updated_at, e.payload, e.leaf_hash,
              (SELECT e.seq - 1 FROM log_state l WHERE l.tenant_id = e.tenant_id AND l.checkpoint_size >= e.seq) AS leaf_index,
              (SELECT r.authorization_id FROM redecision r
@@ -141,6 +142,7 @@ public final class SpendStore {
         nullableInstant(row, "not_before"), row.getObject("nonce", Long.class),
         row.getBytes("transaction_hash"), row.getObject("block_number", Long.class), row.getInt("attempts"),
         row.getString("failure"), shortage(row),
+        nullableInstant(row, "cancel_requested_at"),
         Directory.instant(row, "updated_at"));
   }
 

@@ -95,7 +95,7 @@ class PaymentStoreTest {
     var signed = moved(prepared, sign(1));
     var sent = moved(signed, new PaymentEvent.Send("accepted"));
     assertThat(payments.find(sent.key()).orElseThrow().state()).isEqualTo(sent.state()).isInstanceOf(Broadcast.class);
-    var replacing = moved(sent, new PaymentEvent.Replace(gas(113)));
+    var replacing = moved(sent, new PaymentEvent.Replace(gas(113), false));
     assertThat(payments.find(sent.key()).orElseThrow().state()).isEqualTo(replacing.state())
         .isInstanceOf(Replacing.class);
     var again = moved(replacing, sign(2));

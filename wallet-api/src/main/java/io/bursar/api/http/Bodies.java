@@ -101,6 +101,7 @@ public final class Bodies {
     return answer(201, body);
   }
 
+  /** It will be done, and is not yet. */
   public static ResponseEntity<byte[]> accepted(Json body) {
     return answer(202, body);
   }

@@ -180,7 +180,7 @@ public final class BatchSteps {
       switch (signer.sign(batch.intent(batches.members(batch), gas))) {
         case SignerReply.Signed(var raw, var hash) -> {
           batches.sign(batch, raw, hash);
-          send(chain, batch, new Attempt(batch.sent().size() + 1, gas, raw, hash, null, null));
+          send(chain, batch, new Attempt(batch.sent().size() + 1, false, gas, raw, hash, null, null));
         }
         case SignerReply.Refused(var reason, var message) -> {
           batches.stuck(batch, "the signer refuses (" + reason + "): " + message);

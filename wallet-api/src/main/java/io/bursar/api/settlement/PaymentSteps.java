@@ -21,13 +21,11 @@ import io.bursar.api.settlement.Step.Who;
 import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.api.signer.TransferSigner;
 import io.bursar.money.Address;
-import io.bursar.money.Asset;
 import io.bursar.permit.Bytes;
+import io.bursar.permit.CancelIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
-import io.bursar.permit.TransferIntent;
-import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentEvent;
 import io.bursar.store.PaymentMove;
@@ -42,7 +40,8 @@ import io.bursar.store.log.LogUnavailable;
  * again, by anybody, however often; none holds a transaction open while it talks to the signer or to a node.
  *
  * <p>A nonce belongs to one transfer for ever. Whatever a node answers, the only bytes that are ever signed for it say the same
- * transfer, so at most one of them can be mined and none can pay twice.
+ * transfer, or, once somebody has asked for it to be canceled, move nothing; so at most one of them can be mined and none can pay
+ * twice.
  */
 public final class PaymentSteps {
   /**
@@ -130,15 +129,22 @@ public final class PaymentSteps {
     try {
       return switch (payment.state()) {
         case PaymentState.Authorized() -> prepare(payment, chain);
-        case PaymentState.Prepared(var nonce, var gas) -> sign(payment, nonce, gas);
-        case PaymentState.Signed(var nonce, var attempts) -> send(payment, chain, nonce, attempts);
+        case PaymentState.Prepared(var nonce, var gas) -> sign(payment, Signing.transfer(payment, nonce, gas));
+        case PaymentState.Signed(var nonce, var attempts) -> {
+          var canceling = cancel(payment, chain, attempts);
+          yield canceling != null ? canceling : send(payment, chain, nonce, attempts);
+        }
         case PaymentState.Broadcast(var nonce, var attempts) -> {
           var settled = settle(payment, chain, attempts);
-          yield settled != null ? settled : urge(payment, chain, nonce, attempts);
+          yield settled != null ? settled : pursue(payment, chain, nonce, attempts);
         }
-        case PaymentState.Replacing(var nonce, var attempts, var gas) -> {
+        case PaymentState.Replacing(var nonce, var attempts, var gas, var cancels) -> {
           var settled = settle(payment, chain, attempts);
-          yield settled != null ? settled : sign(payment, nonce, gas);
+          yield settled != null
+              ? settled
+              : sign(payment, cancels
+                  ? Signing.cancellation(payment, nonce, gas)
+                  : Signing.transfer(payment, nonce, gas));
         }
         case PaymentState.AwaitingApproval _,PaymentState.Relayed _,PaymentState.Final _ -> new Step.Done();
       };
@@ -200,16 +206,17 @@ public final class PaymentSteps {
   }
 
   /** Prepared, or to be replaced: have exactly what was fixed signed. */
-  private Step sign(Payment payment, long nonce, Gas gas) {
-    var hold = store.hold(payment);
+  private Step sign(Payment payment, Signing what) {
+    boolean cancels = what.intent() instanceof CancelIntent;
+    var hold = cancels ? Optional.<String>empty() : store.hold(payment); // what is held may be canceled all the same
     if (hold.isPresent()) {
       return new Step.Wait(patience(payment), hold.get(), Who.WALLET);
     }
-    var intent = intent(payment, nonce, gas);
     try {
-      var evidence = signer.evidence(payment.tenantId(), payment.spendId());
-      return switch (effects.run(Effect.SIGN, payment,
-          () -> signer.sign(intent, payment.order().authorizationHash(), evidence))) {
+      var evidence = cancels
+          ? signer.cancellation(payment.tenantId(), payment.spendId())
+          : signer.evidence(payment.tenantId(), payment.spendId());
+      return switch (effects.run(Effect.SIGN, payment, () -> signer.sign(what.intent(), what.entry(), evidence))) {
         case SignerReply.Signed(var raw, var hash) -> {
           if (!hash.equals(Digest32.of(Address.keccak256(raw.toByteArray())))) {
             yield alarm(payment, Alarm.SIGNER_REFUSED, "the signer's answer is not what it should be");
@@ -233,12 +240,19 @@ public final class PaymentSteps {
     }
   }
 
-  private static TransferIntent intent(Payment payment, long nonce, Gas gas) {
-    var wallet = payment.wallet();
-    var order = payment.order();
-    return new TransferIntent(payment.tenantId(), payment.spendId(),
-        new TransferIntent.NonceSlot(Asset.chainId(wallet.chain()), wallet.walletId(), nonce), wallet.address(),
-        new TransferIntent.Transfer(order.token(), order.payee(), order.amount()), gas);
+  /** Fixes the cancellation if somebody wants it and there is none yet; null if there is nothing to do, or it costs too much now. */
+  private @Nullable Step cancel(Payment payment, Chain chain, List<Attempt> attempts) throws ChainUnavailable {
+    if (payment.cancellation() == null || attempts.getLast().cancels()) {
+      return null;
+    }
+    var fixed = replace(payment, chain, attempts);
+    return fixed instanceof Step.Wait ? null : fixed;
+  }
+
+  /** Broadcast, and nothing mined: cancel it at once if that is wanted and can be paid for, and otherwise urge what was sent. */
+  private Step pursue(Payment payment, Chain chain, long nonce, List<Attempt> attempts) throws ChainUnavailable {
+    var canceling = cancel(payment, chain, attempts);
+    return canceling != null ? canceling : urge(payment, chain, nonce, attempts);
   }
 
   /** Signed: give the newest bytes to the node, lower nonces first. */
@@ -279,6 +293,9 @@ public final class PaymentSteps {
       return new Step.Wait(poll(payment), null, Who.PAYMENT); // the chain has just changed under the receipt
     }
     var mined = new Mined(receipt.transactionHash(), receipt.blockNumber(), receipt.blockHash());
+    if (attempts.stream().anyMatch(made -> made.cancels() && made.hash().equals(mined.transactionHash()))) {
+      return record(payment, new PaymentEvent.Annul(mined));
+    }
     if (!receipt.succeeded()) {
       return record(payment, new PaymentEvent.Revert(mined));
     }
@@ -349,13 +366,16 @@ public final class PaymentSteps {
     }
   }
 
-  /** The same transfer at the same nonce for at least an eighth more, as long as the caps and the signer allow it. */
+  /**
+   * The same transfer, or from when that is wanted on its cancellation, at the same nonce for at least an eighth more, as long as the
+   * caps and the signer allow it.
+   */
   private Step replace(Payment payment, Chain chain, List<Attempt> attempts) throws ChainUnavailable {
     var last = attempts.getLast().gas();
     var most = FeePolicy.mostAfter(attempts.getFirst().gas());
     var raised = chain.fees().raise(last, chain.quote().offer().atMost(most));
     return chain.fees().allows(raised) && raised.maxFeePerGas().compareTo(most) <= 0
-        ? record(payment, new PaymentEvent.Replace(raised.gas(last.limit())))
+        ? record(payment, new PaymentEvent.Replace(raised.gas(last.limit()), payment.cancellation() != null))
         : tooExpensive(payment, chain, raised.maxFeePerGas());
   }
 

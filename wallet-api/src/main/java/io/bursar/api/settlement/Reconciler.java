@@ -93,7 +93,8 @@ public final class Reconciler implements AutoCloseable {
       boolean undone = books.undoConfirmation(key, settled);
       metrics.alarm(key.tenantId(), Id.SPEND, key.spendId(), Alarm.DEEP_REORGANISATION, undone
           ? "the block " + settled.number() + " that confirmed the payment is gone; it is on its way again"
-          : "the block " + settled.number() + " in which the payment failed is gone; it may take effect after all");
+          : "the block " + settled.number()
+              + " in which the payment failed or was canceled is gone; it may take effect after all");
     }
   }
 

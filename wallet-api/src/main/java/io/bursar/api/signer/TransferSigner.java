@@ -6,7 +6,7 @@ import java.util.UUID;
 
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
-import io.bursar.permit.PaymentIntent;
+import io.bursar.permit.Intent;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
@@ -50,12 +50,21 @@ public final class TransferSigner {
   }
 
   /**
+   * The entry that asks for a payment to be canceled, and its receipt.
+   *
+   * @throws LogUnavailable if there is none yet
+   */
+  public Evidence cancellation(UUID tenantId, UUID spendId) throws LogUnavailable {
+    return log.cancellation(tenantId, spendId, patience);
+  }
+
+  /**
    * Permits one signature over the intent and asks for it.
    *
-   * @param authorizationHash leaf hash of the audit entry that authorized the spend
+   * @param authorizationHash leaf hash of the audit entry that authorized the spend, or asked for its cancellation
    * @throws SignerUnreachable if no answer came; the transfer may be signed all the same
    */
-  public SignerReply sign(PaymentIntent intent, Digest32 authorizationHash, Evidence evidence)
+  public SignerReply sign(Intent intent, Digest32 authorizationHash, Evidence evidence)
       throws SignerUnreachable {
     return signer.ask(new SignerRequest.Sign(permits.issue(intent, authorizationHash), Bytes.of(intent.encode()),
         Optional.of(evidence)));

@@ -196,13 +196,26 @@ public final class SpendController {
   @PostMapping("/v1/spends/{id}/cancel")
   ResponseEntity<byte[]> cancel(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
     var spend = find(caller, spendId(id));
-    return switch (payments.cancel(caller.tenantId(), spend.id(), caller.actor())) {
+    var answer = payments.cancel(caller.tenantId(), spend.id(), caller.actor());
+    if (answer instanceof PaymentMove.Cancel.TooLate) {
+      answer = payments.requestCancel(caller.tenantId(), spend.id(), caller.actor());
+    }
+    return switch (answer) {
       case PaymentMove.Cancel.Canceled() -> Bodies.ok(view.of(find(caller, spend.id()), caller));
-      case PaymentMove.Cancel.TooLate(var state) -> throw Problem.of(ProblemCode.NOT_CANCELABLE,
-          "the spend is `" + state + "`; it can be canceled only while it awaits approval or is authorized");
+      case PaymentMove.Cancel.Requested() -> Bodies.accepted(view.of(find(caller, spend.id()), caller));
+      case PaymentMove.Cancel.TooLate(var state) -> throw tooLate(state, find(caller, spend.id()));
       case PaymentMove.Cancel.NotFound() ->
         throw Problem.of(ProblemCode.NOT_CANCELABLE, "the spend is `denied`; there is nothing to cancel");
     };
+  }
+
+  private static Problem tooLate(String state, Spend spend) {
+    var payment = spend.payment();
+    return Problem.of(ProblemCode.NOT_CANCELABLE, "the spend is `" + state + "`; " + (SpendView.isFinal(spend)
+        ? payment != null && payment.cancelRequestedAt() != null && !state.equals("canceled")
+            ? "its cancellation was asked for too late: the chain took the transfer first"
+            : "nothing can change that"
+        : "what is paid by a relayed authorization can be canceled only before that is prepared"));
   }
 
   @PostMapping("/v1/spends/{id}/erase-text")

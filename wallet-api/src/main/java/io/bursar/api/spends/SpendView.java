@@ -64,6 +64,8 @@ public final class SpendView {
         .put("transaction", payment == null ? null : transaction(spend.request().asset().asset().chain(), payment))
         .put("failure", payment == null ? null : payment.failure())
         .put("failureReason", payment == null ? null : reason(payment, spend.request().asset().asset().decimals()))
+        .put("cancelRequestedAt",
+            payment == null || payment.cancelRequestedAt() == null ? null : payment.cancelRequestedAt().toString())
         .put("authorization", authorization(spend.authorization()))
         .put("createdAt", spend.decidedAt().toString())
         .put("updatedAt", (payment == null ? spend.decidedAt() : payment.updatedAt()).toString()).build();
@@ -158,7 +160,7 @@ public final class SpendView {
     if (payment.nonce() == null && hash == null) {
       return null;
     }
-    boolean settled = payment.state().equals("confirmed") || payment.state().equals("reverted");
+    boolean settled = payment.blockNumber() != null;
     var view = Json.object().put("hash", hash == null ? null : "0x" + HexFormat.of().formatHex(hash));
     if (payment.nonce() != null) {
       view.put("nonce", payment.nonce()); // a relayed one is the relayer's, and shared

@@ -322,6 +322,8 @@ final class FullTour {
     var keyed = "{\"idempotencyKey\": \"%s\", " + body("0.5").substring(1);
     expect(200, service.call("POST", "/v1/spends/batch", "agent",
         "{\"spends\": [" + keyed.formatted("tour-batch") + ", " + keyed.formatted("tour-0") + "]}"));
+    awaitSettled();
+    new CancelTour(service).play(body("0.5"));
     expect(200, service.call("PUT", "/v1/wallets/" + service.wallet + "/settlement", "admin", "{\"mode\": \"asset\"}"));
     for (var amount : new String[]{"19", "19", "19", "19"}) {
       spend(amount);

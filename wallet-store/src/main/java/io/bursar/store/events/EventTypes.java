@@ -14,16 +14,12 @@ public final class EventTypes {
   /** Every type that there is. A kind of entry that is not named here is an event of its own name, for those who want all. */
   public static final Set<String> KNOWN = Set.copyOf(Arrays.asList("""
       spend.authorized spend.awaiting_approval spend.denied spend.prepared spend.signed spend.broadcast spend.replaced
-      spend.confirmed spend.reverted spend.failed spend.expired spend.rejected spend.canceled spend.text_erased
+      spend.confirmed spend.reverted spend.failed spend.expired spend.rejected spend.canceled spend.cancel_requested
+      spend.text_erased
       approval.given approval.refused approval.dismissed
       alarm.raised signer.refused log.stopped log.resumed log.published log.unpublished lane.stopped lane.resumed
-<<<<<<< HEAD
       wallet.created wallet.frozen wallet.unfrozen wallet.key_frozen wallet.rotated wallet.archived wallet.reopened
-      wallet.funded agent.created agent.suspended agent.resumed agent.principals_changed
-=======
-      wallet.created wallet.frozen wallet.unfrozen wallet.funded deposit.received agent.created agent.suspended agent.resumed
-      agent.principals_changed
->>>>>>> e71bf07 (Book what arrives at wallets)
+      wallet.funded deposit.received agent.created agent.suspended agent.resumed agent.principals_changed
       change.requested change.approved change.refused change.break_glass change.executed change.rejected change.expired
       change.outdated change.failed change_control.set
       policy.version_created policy.version_repeated policy.published policy.attached policy.detached

@@ -13,6 +13,7 @@ import io.bursar.log.LogProof;
 import io.bursar.log.NoteKey;
 import io.bursar.log.TilePath;
 import io.bursar.permit.Bytes;
+import io.bursar.permit.SignerRequest.Approved;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.store.ApprovedSpends;
 import io.bursar.store.AuditEntries;
@@ -135,14 +136,33 @@ public final class Log {
 
   /** The entry that a payment may be made under, its receipt, and what approvers have signed: what the signer wants to see. */
   public Evidence evidence(UUID tenantId, UUID spendId, Duration patience) throws LogUnavailable {
-    record Entry(long seq, byte[] payload) {}
-    var entry = database.sql().sql("""
-        SELECT e.seq, e.payload FROM payment p JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
+    return evidence(tenantId, entry(tenantId, spendId, "audit_seq"), ApprovedSpends.of(database, tenantId, spendId),
+        patience);
+  }
+
+  /**
+   * As {@link #evidence}, of the entry that asks for a payment to be canceled.
+   *
+   * @throws LogUnavailable if there is no receipt yet
+   */
+  public Evidence cancellation(UUID tenantId, UUID spendId, Duration patience) throws LogUnavailable {
+    return evidence(tenantId, entry(tenantId, spendId, "cancel_seq"), Optional.empty(), patience);
+  }
+
+  private record Entry(long seq, byte[] payload) {}
+
+  /** The entry whose number the payment has in this column. */
+  private Entry entry(UUID tenantId, UUID spendId, String column) {
+    return database.sql().sql("""
+        SELECT e.seq, e.payload FROM payment p JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.%s
         WHERE p.tenant_id = :tenant AND p.spend_id = :spend
-        """).param("tenant", tenantId).param("spend", spendId)
+        """.formatted(column)).param("tenant", tenantId).param("spend", spendId)
         .query((row, n) -> new Entry(row.getLong("seq"), row.getBytes("payload"))).single();
-    return new Evidence(Bytes.of(entry.payload),
-        Bytes.of(receipt(tenantId, entry.seq, patience).encode()), ApprovedSpends.of(database, tenantId, spendId));
+  }
+
+  private Evidence evidence(UUID tenantId, Entry entry, Optional<Approved> approved, Duration patience)
+      throws LogUnavailable {
+    return new Evidence(Bytes.of(entry.payload), Bytes.of(receipt(tenantId, entry.seq, patience).encode()), approved);
   }
 
   /**
