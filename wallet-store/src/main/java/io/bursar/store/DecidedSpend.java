@@ -106,6 +106,6 @@ public record DecidedSpend(UUID id, UUID tenantId, Spend.Request request, Decisi
   }
 
   private Spend.Payment payment(String state) {
-    return new Spend.Payment(state, expiresAt, null, null, null, null, 0, null, null, decidedAt);
+    return new Spend.Payment(state, expiresAt, null, null, null, null, 0, null, null, null, decidedAt);
   }
 }
