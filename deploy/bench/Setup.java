@@ -42,18 +42,19 @@ final class Setup {
       .formatted(LIMIT);
 
   /** The rules of the first policy, six more, and three with conditions; what is counted is the same. */
-  private static final String CONDITIONS = POLICY.replace("\"bench\"", "\"bench with conditions\"").replace("]}", """
+  private static final String CONDITIONS = POLICY.substring(0, POLICY.length() - "]}".length())
+      .replace("\"bench\"", "\"bench with conditions\"") + """
       ,
         {"id": "usdc", "kind": "permit", "match": {"assets": ["USDC"]}},
         {"id": "each", "kind": "limit", "match": {"assets": ["USDC"]}, "max": "1000", "window": "spend"},
         {"id": "least", "kind": "limit", "match": {"assets": ["USDC"]}, "min": "0.000001", "window": "spend"},
         {"id": "scam", "kind": "deny", "match": {"payees": {"in": ["0x00000000000000000000000000000000000000bb"]}}},
-        {"id": "gambling", "kind": "deny", "match": {"categories": ["gambling"]}},
+        {"id": "elsewhere", "kind": "deny", "match": {"chains": ["eip155:1"]}},
         {"id": "large", "kind": "approval", "match": {"assets": ["USDC"], "amount": {"above": "500"}},
          "groups": [{"group": "bench", "threshold": 1}]},
-        {"id": "refund", "kind": "deny", "when": "spend.purpose.contains('refund') && spend.amount > decimal('5')"},
+        {"id": "refund", "kind": "deny", "when": "has(spend.purpose) && spend.purpose.contains('refund') && spend.amount > decimal('5')"},
         {"id": "night", "kind": "deny", "when": "now.getHours('Europe/Berlin') < 6 && spent('day') > decimal('899999999999')"},
-        {"id": "order", "kind": "deny", "when": "has(spend.metadata.order) && spend.metadata.order.startsWith('x')"}]}""");
+        {"id": "order", "kind": "deny", "when": "has(spend.metadata) && has(spend.metadata.order) && spend.metadata.order.startsWith('x')"}]}""";
 
   private final HttpClient client = HttpClient.newHttpClient();
   private final String base;
