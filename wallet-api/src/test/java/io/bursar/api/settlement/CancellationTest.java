@@ -28,11 +28,6 @@ import io.bursar.store.PaymentState.Confirmed;
 
 /** Payments that may be signed and are to be canceled, on a chain that mines only when it is told to. */
 class CancellationTest extends ChainAndSigner {
-  /** What kill -9 does to a step, as far as the world outside the process can tell. */
-  private static final class Killed extends RuntimeException {
-    private static final long serialVersionUID = 1;
-  }
-
   @BeforeEach
   void mineNothing() {
     anvil.rpc("evm_setAutomine", false);
@@ -41,37 +36,6 @@ class CancellationTest extends ChainAndSigner {
   @AfterEach
   void mineAgain() {
     anvil.rpc("evm_setAutomine", true);
-  }
-
-  private static Effects dyingAt(int cut, AtomicInteger cuts) {
-    return new Effects() {
-      @Override
-      public <T, X extends Exception> T run(Effect effect, Payment payment, Action<T, X> action) throws X {
-        die();
-        var result = action.run();
-        die();
-        return result;
-      }
-
-      private void die() {
-        if (cuts.getAndIncrement() == cut) {
-          throw new Killed();
-        }
-      }
-    };
-  }
-
-  /** Works on what is due as a process that has just been started would; true if it died. */
-  private boolean run(Effects effects) {
-    fixture.store.test.asAdministrator("UPDATE payment SET lease_until = '-infinity', due_at = now()");
-    try {
-      for (var wallet : fixture.payments.claim(1, 16, List.of())) {
-        wallet.forEach(fixture.steps(effects)::advance);
-      }
-      return false;
-    } catch (Killed killed) {
-      return true;
-    }
   }
 
   private Wallet wallet() {

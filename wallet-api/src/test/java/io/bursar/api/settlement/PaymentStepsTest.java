@@ -20,44 +20,6 @@ import io.bursar.store.PaymentState.Confirmed;
 
 /** One payment stopped between any two of its steps, and what becomes of it. */
 class PaymentStepsTest extends ChainAndSigner {
-  /** What kill -9 does to a step, as far as the world outside the process can tell. */
-  private static final class Killed extends RuntimeException {
-    private static final long serialVersionUID = 1;
-  }
-
-  /** Dies at one of the cuts: before and after every effect. */
-  private static Effects dyingAt(int cut, AtomicInteger cuts) {
-    return new Effects() {
-      @Override
-      public <T, X extends Exception> T run(Effect effect, Payment payment, Action<T, X> action) throws X {
-        die();
-        var result = action.run();
-        die();
-        return result;
-      }
-
-      private void die() {
-        if (cuts.getAndIncrement() == cut) {
-          throw new Killed();
-        }
-      }
-    };
-  }
-
-  /** Works on the one due payment as a process that has just been started would; true if it died. */
-  private boolean run(Effects effects) {
-    fixture.store.test.asAdministrator("UPDATE payment SET lease_until = '-infinity', due_at = now()");
-    var steps = fixture.steps(effects);
-    try {
-      for (var wallet : fixture.payments.claim(1, 16, List.of())) {
-        wallet.forEach(steps::advance);
-      }
-      return false;
-    } catch (Killed killed) {
-      return true;
-    }
-  }
-
   private void settle(Payment.Key spend) {
     await().atMost(Duration.ofSeconds(20)).pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(50)).until(() -> {
       run(Effects.PLAIN);

@@ -1,4 +1,4 @@
-package io.bursar.api.funding;
+package io.bursar.api.settlement;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -10,12 +10,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Executors;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 
 import io.bursar.api.chain.Arrivals;
 import io.bursar.api.chain.Chain;
@@ -23,11 +19,8 @@ import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.JsonRpc;
 import io.bursar.api.chain.Rpc;
 import io.bursar.api.chain.RpcReply;
-import io.bursar.api.settlement.Effects;
-import io.bursar.api.testing.AnvilProcess;
-import io.bursar.api.testing.SettlementFixture;
+import io.bursar.api.funding.DepositWatcher;
 import io.bursar.api.testing.SettlementFixture.Wallet;
-import io.bursar.api.testing.SignerProcess;
 import io.bursar.store.Deposits;
 import io.bursar.store.Deposits.Deposit;
 import io.bursar.store.Fixture;
@@ -36,34 +29,12 @@ import io.bursar.store.PaymentState;
 import tools.jackson.databind.JsonNode;
 
 /** What arrives at wallets: each deposit once, none missed, and none before its block is final. */
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class DepositsTest {
-  private AnvilProcess anvil;
-  private SignerProcess signer;
-  private SettlementFixture fixture;
+class DepositsTest extends ChainAndSigner {
   private Deposits deposits;
 
-  @BeforeAll
-  void startProcesses() {
-    anvil = AnvilProcess.startMiningAtOnce();
-    signer = SignerProcess.start();
-  }
-
-  @AfterAll
-  void stopProcesses() {
-    signer.close();
-    anvil.close();
-  }
-
   @BeforeEach
-  void openFixture() {
-    fixture = new SettlementFixture(anvil, signer);
+  void openDeposits() {
     deposits = new Deposits(fixture.store.database, fixture.store.audit);
-  }
-
-  @AfterEach
-  void closeFixture() {
-    fixture.close();
   }
 
   /** As a process that has just been started. */

@@ -1,4 +1,0 @@
-@NullMarked
-package io.bursar.api.funding;
-
-import org.jspecify.annotations.NullMarked;
