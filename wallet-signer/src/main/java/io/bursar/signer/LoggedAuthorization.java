@@ -144,7 +144,7 @@ final class LoggedAuthorization {
     }
   }
 
-  private static boolean is(@Nullable Json value, String text) {
+  static boolean is(@Nullable Json value, String text) {
     return value instanceof Json.Str(var held) && held.equals(text);
   }
 

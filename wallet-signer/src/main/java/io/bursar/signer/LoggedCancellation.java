@@ -38,27 +38,24 @@ final class LoggedCancellation {
     } catch (JsonText.Malformed malformed) {
       return Optional.of("it is not strict JSON");
     }
-    if (!Objects.equals(entry.get("schema"), new Json.Num(1)) || !is(entry, "kind", "payment.cancel_requested")) {
+    if (!Objects.equals(entry.get("schema"), new Json.Num(1))
+        || !LoggedAuthorization.is(entry.get("kind"), "payment.cancel_requested")) {
       return Optional.of("it is no request to cancel a payment");
     }
-    if (!is(entry, "tenant", Id.TENANT.text(intent.tenantId()))) {
+    if (!LoggedAuthorization.is(entry.get("tenant"), Id.TENANT.text(intent.tenantId()))) {
       return Optional.of("it is another tenant's");
     }
-    if (!is(entry, "spend", Id.SPEND.text(intent.spendId()))) {
+    if (!LoggedAuthorization.is(entry.get("spend"), Id.SPEND.text(intent.spendId()))) {
       return Optional.of("it cancels another spend");
     }
-    if (!is(entry, "wallet", Id.WALLET.text(intent.keyId()))) {
+    if (!LoggedAuthorization.is(entry.get("wallet"), Id.WALLET.text(intent.keyId()))) {
       return Optional.of("it names another wallet");
     }
-    if (!is(entry, "chain", "eip155:" + intent.chainId())) {
+    if (!LoggedAuthorization.is(entry.get("chain"), "eip155:" + intent.chainId())) {
       return Optional.of("it names another chain");
     }
     return Objects.equals(entry.get("nonce"), new Json.Num(intent.slot().nonce()))
         ? Optional.empty()
         : Optional.of("it names another nonce");
-  }
-
-  private static boolean is(Json.Obj entry, String member, String text) {
-    return entry.get(member) instanceof Json.Str(var held) && held.equals(text);
   }
 }

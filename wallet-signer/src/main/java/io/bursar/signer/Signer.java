@@ -293,10 +293,7 @@ final class Signer {
   /** Who has approved, of what is shown to be authorized on the record and approved by whom that record asked. */
   private SpendApprovals.Result approvals(Sign request, Permit permit, PaymentIntent intent) {
     if (request.evidence().isEmpty()) {
-      return log.isRequired()
-          ? new SpendApprovals.Result.Invalid(SignerRefusal.NOT_LOGGED,
-              "there is no evidence that the authorization is in the log")
-          : SpendApprovals.Result.Counted.NONE;
+      return unshown("authorization");
     }
     var evidence = request.evidence().get();
     return switch (LoggedAuthorization.check(evidence, log.key(intent.tenantId()), heads, permit, intent)) {
@@ -307,13 +304,18 @@ final class Signer {
     };
   }
 
+  /** What comes without evidence: refused where the log is required. */
+  private SpendApprovals.Result unshown(String what) {
+    return log.isRequired()
+        ? new SpendApprovals.Result.Invalid(SignerRefusal.NOT_LOGGED,
+            "there is no evidence that the " + what + " is in the log")
+        : SpendApprovals.Result.Counted.NONE;
+  }
+
   /** Refuses to cancel what nobody asked on the record to be canceled. */
   private SpendApprovals.Result cancellation(Sign request, Permit permit, CancelIntent intent) {
     if (request.evidence().isEmpty()) {
-      return log.isRequired()
-          ? new SpendApprovals.Result.Invalid(SignerRefusal.NOT_LOGGED,
-              "there is no evidence that the cancellation is in the log")
-          : SpendApprovals.Result.Counted.NONE;
+      return unshown("cancellation");
     }
     var fault = LoggedCancellation.fault(request.evidence().get(), log.key(intent.tenantId()), heads, permit, intent);
     return fault.isPresent()
