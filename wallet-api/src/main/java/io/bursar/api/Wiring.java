@@ -131,8 +131,8 @@ public class Wiring {
 
   @Bean
   Rotations rotations(Database database, AuditEntries audit, Directory directory, PolicyStore policies,
-      Reservations reservations) {
-    return new Rotations(database, audit, directory, policies, reservations);
+      Reservations reservations, SettlementModes modes) {
+    return new Rotations(database, audit, directory, policies, reservations, modes);
   }
 
   @Bean

@@ -82,7 +82,11 @@ public final class AuditEntries {
    * @return the leaf hash
    */
   public byte[] write(Slot slot, String kind, @Nullable UUID subject, String actor, Json.Obj body) {
-    var payload = JsonText.canonical(entry(slot, kind, actor, body));
+    return write(slot, kind, subject, JsonText.canonical(entry(slot, kind, actor, body)));
+  }
+
+  /** Writes an entry whose bytes {@link #entry} has led to. */
+  byte[] write(Slot slot, String kind, @Nullable UUID subject, byte[] payload) {
     var leafHash = leafHash(payload);
     database.sql().sql("""
         INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)

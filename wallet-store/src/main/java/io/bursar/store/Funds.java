@@ -105,12 +105,8 @@ public final class Funds {
         """.formatted(IN_FLIGHT, PAID_AFTER)).param("block", block).param("tenant", account.tenantId)
         .param("wallet", account.walletId).param("token", account.token.bytes()).param("most", most)
         .query((row, n) -> new Promise(SpendStore.units(row, "amount"), row.getObject("nonce", Long.class),
-            digest(row.getBytes("authorization_nonce"))))
+            PaymentRows.digest(row.getBytes("authorization_nonce"))))
         .list();
-  }
-
-  private static @Nullable Digest32 digest(byte @Nullable [] bytes) {
-    return bytes == null ? null : Digest32.of(bytes);
   }
 
   /**

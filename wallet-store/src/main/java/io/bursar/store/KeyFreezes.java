@@ -3,7 +3,6 @@ package io.bursar.store;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -119,8 +118,7 @@ public final class KeyFreezes {
   }
 
   private static KeyFreeze read(ResultSet row) throws SQLException {
-    var heldAt = row.getObject("held_at", OffsetDateTime.class);
     return new KeyFreeze(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "wallet_id"),
-        Directory.instant(row, "asked_at"), row.getString("asked_by"), heldAt == null ? null : heldAt.toInstant());
+        Directory.instant(row, "asked_at"), row.getString("asked_by"), SpendStore.nullableInstant(row, "held_at"));
   }
 }

@@ -143,7 +143,7 @@ final class PaymentRows {
         : new PaymentState.Broadcast(nonce, signed);
   }
 
-  private static @Nullable Digest32 digest(byte @Nullable [] bytes) {
+  static @Nullable Digest32 digest(byte @Nullable [] bytes) {
     return bytes == null ? null : Digest32.of(bytes);
   }
 

@@ -331,13 +331,12 @@ public final class PaymentStore {
     return database.inTransaction(() -> {
       audit.lock(tenantId);
       record Asked(UUID walletId, String chain, long nonce, boolean before) {}
-      var asked = sql(
-          """
+      var asked = sql("""
           SELECT p.wallet_id, w.chain, p.nonce, p.cancel_seq IS NOT NULL AS before FROM payment p
           JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
           WHERE p.tenant_id = :tenant AND p.spend_id = :spend AND p.state IN %s FOR UPDATE OF p
-          """.formatted(IN_FLIGHT.replace("mode", "p.mode"))).param("tenant", tenantId).param("spend", spendId)
-          .query((row, n) -> new Asked(row.getObject("wallet_id", UUID.class), row.getString("chain"),
+          """.formatted(IN_FLIGHT)).param("tenant", tenantId).param("spend", spendId)
+          .query((row, n) -> new Asked(Directory.uuid(row, "wallet_id"), row.getString("chain"),
               row.getLong("nonce"), row.getBoolean("before")))
           .optional();
       if (asked.isEmpty()) {
@@ -348,7 +347,7 @@ public final class PaymentStore {
         sql("""
             UPDATE payment SET cancel_seq = :seq, cancel_requested_at = :at, due_at = now()
             WHERE tenant_id = :tenant AND spend_id = :spend
-            """).param("seq", slot.seq()).param("at", slot.at().atOffset(java.time.ZoneOffset.UTC))
+            """).param("seq", slot.seq()).param("at", Directory.utc(slot.at()))
             .param("tenant", tenantId).param("spend", spendId).update();
         audit.write(slot, "payment.cancel_requested", spendId, actor,
             Json.object().put("spend", Id.SPEND.text(spendId)).put("wallet", Id.WALLET.text(asked.get().walletId))

@@ -68,9 +68,7 @@ final class Redecisions {
       counters.add(spend.tenantId(), read.batchBuckets());
     }
     insert(slot, spend, authorizationId, decision, now);
-    audit.write(slot, AuthorizationEntry.KIND, spend.id(), actor,
-        AuthorizationEntry.body(Id.AUTHORIZATION.text(authorizationId), spend.id(), facts, decision, recorded.advice(),
-            null, approvedBy(decision, approvals)));
+    audit.write(slot, AuthorizationEntry.KIND, spend.id(), recorded.payload());
     move(slot, spend, state, decision, now);
     return state;
   }

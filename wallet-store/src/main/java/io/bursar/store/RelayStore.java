@@ -55,6 +55,7 @@ public final class RelayStore {
   private final Database database;
   private final AuditEntries audit;
   private final Reservations reservations;
+  private final Funds funds;
   private final Duration lease;
 
   /**
@@ -66,6 +67,7 @@ public final class RelayStore {
     this.database = database;
     this.audit = audit;
     this.reservations = reservations;
+    this.funds = new Funds(database, audit, reservations);
     this.lease = lease;
   }
 
@@ -153,7 +155,7 @@ public final class RelayStore {
     return payments -> {
       var accounts = payments.stream().map(RelayedPayment::account).distinct().toList();
       var left = new HashMap<Funds.Account, BigInteger>();
-      var promised = new Funds(database, audit, reservations).promised(accounts, balances.block);
+      var promised = funds.promised(accounts, balances.block);
       accounts.forEach(account -> left.put(account, java.util.Objects.requireNonNull(balances.amounts.get(account))
           .subtract(promised.getOrDefault(account, BigInteger.ZERO))));
       var chosen = new ArrayList<RelayedPayment>();

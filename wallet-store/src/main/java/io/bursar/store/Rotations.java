@@ -3,7 +3,6 @@ package io.bursar.store;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
-import java.time.OffsetDateTime;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -33,14 +32,16 @@ public final class Rotations {
   private final Directory directory;
   private final PolicyStore policies;
   private final Reservations reservations;
+  private final SettlementModes modes;
 
   public Rotations(Database database, AuditEntries audit, Directory directory, PolicyStore policies,
-      Reservations reservations) {
+      Reservations reservations, SettlementModes modes) {
     this.database = database;
     this.audit = audit;
     this.directory = directory;
     this.policies = policies;
     this.reservations = reservations;
+    this.modes = modes;
   }
 
   public Optional<Rotation> find(UUID tenantId, UUID walletId) {
@@ -51,10 +52,9 @@ public final class Rotations {
   }
 
   private Rotation rotation(UUID tenantId, ResultSet row) throws SQLException {
-    var archivedAt = row.getObject("archived_at", OffsetDateTime.class);
     return new Rotation(Directory.uuid(row, "wallet_id"),
         directory.wallet(tenantId, Directory.uuid(row, "successor_id")).orElseThrow(),
-        Directory.instant(row, "rotated_at"), archivedAt == null ? null : archivedAt.toInstant());
+        Directory.instant(row, "rotated_at"), SpendStore.nullableInstant(row, "archived_at"));
   }
 
   /**
@@ -80,7 +80,6 @@ public final class Rotations {
           VALUES (:tenant, :wallet, :successor, :at)
           """).param("tenant", tenantId).param("wallet", old.id()).param("successor", successorId)
           .param("at", Directory.utc(slot.at())).update();
-      var modes = new SettlementModes(database, audit);
       modes.ofWallet(tenantId, old.id()).flatMap(SettlementModes.OfWallet::mode)
           .ifPresent(mode -> modes.setWallet(tenantId, successorId, Optional.of(mode), actor));
       return new Rotation(old.id(), successor, slot.at(), null);
