@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.api.approvals.Passkeys;
 import io.bursar.api.chain.Confirmation;
 import io.bursar.api.chain.FeePolicy;
+import io.bursar.api.funding.FundsCheck;
 import io.bursar.money.Asset;
 import io.bursar.store.Database;
 import io.bursar.store.log.S3Tiles;
@@ -120,7 +121,7 @@ public record Settings(Path home, String address, int port, boolean production, 
         new Relay(read.number("BURSAR_RELAYERS", 2, 0, 64), read.number("BURSAR_RELAY_BATCH", 100, 1, 100),
             read.number("BURSAR_RELAY_DELAY_MS", 200, 0, 60_000),
             read.number("BURSAR_RELAY_VALID_MINUTES", 60, 1, 1440)),
-        Duration.ofSeconds(read.number("BURSAR_FUNDS_WAIT_SECONDS", 60, 0, 86_400)));
+        Duration.ofSeconds(read.number("BURSAR_FUNDS_WAIT_SECONDS", (int) FundsCheck.WAIT.toSeconds(), 0, 86_400)));
     if (!read.faults.isEmpty()) {
       throw new Wrong(read.faults);
     }

@@ -13,7 +13,7 @@ import org.springframework.web.bind.annotation.RestController;
 
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
-import io.bursar.api.chain.Chains;
+import io.bursar.api.directory.Wallets;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
@@ -40,15 +40,15 @@ public final class ChainAuditController {
   private final Directory directory;
   private final AuditQuestions questions;
   private final Reservations reservations;
-  private final Chains chains;
+  private final Wallets wallets;
   private final Log log;
 
-  ChainAuditController(Directory directory, AuditQuestions questions, Reservations reservations, Chains chains,
+  ChainAuditController(Directory directory, AuditQuestions questions, Reservations reservations, Wallets wallets,
       Log log) {
     this.directory = directory;
     this.questions = questions;
     this.reservations = reservations;
-    this.chains = chains;
+    this.wallets = wallets;
     this.log = log;
   }
 
@@ -64,16 +64,14 @@ public final class ChainAuditController {
     var agent = query.id("agentId", Id.AGENT);
     var page = query.page();
     query.refuseFaults();
-    var wallets = directory.wallets(caller.tenantId(), agent, page);
-    return Bodies.ok(Query.list(wallets, wallet -> onChain(wallet, (chain, at) -> {
+    var found = directory.wallets(caller.tenantId(), agent, page);
+    return Bodies.ok(Query.list(found, wallet -> onChain(wallet, (chain, at) -> {
       long mined = chain.transactionCount(wallet.address(), at);
       long first = Math.max(0, at - blocks + 1);
       var nonces = questions.noncesWithoutPayment(caller.tenantId(), wallet.id(), mined);
       var transfers = new ArrayList<Digest32>();
-      for (var asset : directory.assets(caller.tenantId())) {
-        if (asset.asset().chain().equals(wallet.chain())) {
-          transfers.addAll(chain.transfersFrom(asset.asset().contract(), wallet.address(), first, at));
-        }
+      for (var asset : wallets.assets(caller.tenantId(), wallet)) {
+        transfers.addAll(chain.transfersFrom(asset.asset().contract(), wallet.address(), first, at));
       }
       var unknown = questions.withoutAuthorization(caller.tenantId(), transfers.stream().distinct().toList());
       return view(wallet, at).put("transactions", mined)
@@ -102,20 +100,17 @@ public final class ChainAuditController {
     var agent = query.id("agentId", Id.AGENT);
     var page = query.page();
     query.refuseFaults();
-    var wallets = directory.wallets(caller.tenantId(), agent, page);
-    var books = reservations.books(caller.tenantId(), wallets.items().stream().map(Directory.Wallet::id).toList());
-    var list = (Json.Obj) Query.list(wallets, wallet -> onChain(wallet, (chain, at) -> {
+    var found = directory.wallets(caller.tenantId(), agent, page);
+    var books = reservations.books(caller.tenantId(), found.items().stream().map(Directory.Wallet::id).toList());
+    var list = (Json.Obj) Query.list(found, wallet -> onChain(wallet, (chain, at) -> {
       var promised = Objects.requireNonNull(books.promised().get(wallet.id()));
       List<Json> balances = new ArrayList<>();
-      for (var asset : directory.assets(caller.tenantId())) {
-        if (asset.asset().chain().equals(wallet.chain())) {
-          var held = chain.balanceOf(asset.asset().contract(), wallet.address(), at);
-          var reserved = promised.getOrDefault(asset.id(), BigInteger.ZERO);
-          int decimals = asset.asset().decimals();
-          balances.add(Json.object().put("asset", asset.asset().symbol()).put("onChain", Amount.format(held, decimals))
-              .put("promised", Amount.format(reserved, decimals)).put("covered", held.compareTo(reserved) >= 0)
-              .build());
-        }
+      for (var asset : wallets.assets(caller.tenantId(), wallet)) {
+        var held = chain.balanceOf(asset.asset().contract(), wallet.address(), at);
+        var reserved = promised.getOrDefault(asset.id(), BigInteger.ZERO);
+        int decimals = asset.asset().decimals();
+        balances.add(Json.object().put("asset", asset.asset().symbol()).put("onChain", Amount.format(held, decimals))
+            .put("promised", Amount.format(reserved, decimals)).put("covered", held.compareTo(reserved) >= 0).build());
       }
       return view(wallet, at).put("balances", new Json.Arr(balances)).build();
     }));
@@ -147,9 +142,7 @@ public final class ChainAuditController {
   }
 
   private Json onChain(Directory.Wallet wallet, Question question) {
-    var chain = chains.find(wallet.chain())
-        .orElseThrow(() -> Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE,
-            "this instance has no node of " + wallet.chain(), 60));
+    var chain = wallets.chain(wallet);
     try {
       return question.ask(chain, Math.max(0, chain.settled()));
     } catch (ChainUnavailable e) {

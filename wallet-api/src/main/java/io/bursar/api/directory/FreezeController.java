@@ -16,9 +16,6 @@ import io.bursar.api.signer.KeyFreezer;
 import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.json.Json;
 import io.bursar.permit.FreezeScope;
-import io.bursar.spend.Id;
-import io.bursar.store.Directory;
-import io.bursar.store.Directory.Wallet;
 import io.bursar.store.KeyFreezes;
 import io.bursar.store.Rotations;
 
@@ -28,13 +25,13 @@ import io.bursar.store.Rotations;
  */
 @RestController
 public final class FreezeController {
-  private final Directory directory;
+  private final Wallets wallets;
   private final Rotations rotations;
   private final KeyFreezes freezes;
   private final KeyFreezer keys;
 
-  FreezeController(Directory directory, Rotations rotations, KeyFreezes freezes, KeyFreezer keys) {
-    this.directory = directory;
+  FreezeController(Wallets wallets, Rotations rotations, KeyFreezes freezes, KeyFreezer keys) {
+    this.wallets = wallets;
     this.rotations = rotations;
     this.freezes = freezes;
     this.keys = keys;
@@ -43,15 +40,15 @@ public final class FreezeController {
   /** 200 once nothing more can be signed; 202 while that is still on its way to the signer. */
   @PostMapping("/v1/wallets/{id}/freeze")
   ResponseEntity<byte[]> freeze(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    var walletId = wallet(caller, id).id();
+    var walletId = wallets.find(caller, id).id();
     var freeze = keys.freeze(caller.tenantId(), walletId, caller.actor());
-    var view = view(caller, walletId);
+    var view = view(caller, id);
     return freeze.heldAt() == null ? Bodies.accepted(view) : Bodies.ok(view);
   }
 
   @PostMapping("/v1/wallets/{id}/unfreeze")
   ResponseEntity<byte[]> unfreeze(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    var walletId = wallet(caller, id).id();
+    var walletId = wallets.find(caller, id).id();
     if (rotations.find(caller.tenantId(), walletId).filter(rotation -> rotation.archivedAt() != null).isPresent()) {
       throw Problem.of(ProblemCode.WALLET_ARCHIVED,
           "the wallet was replaced by another and stays frozen; what has arrived at its address since is moved by "
@@ -66,14 +63,14 @@ public final class FreezeController {
     if (!freezes.unfreeze(caller.tenantId(), walletId, seen, caller.actor())) {
       throw Problem.of(ProblemCode.CONFLICT, "the wallet was frozen again at the same time; try again");
     }
-    return Bodies.ok(view(caller, walletId));
+    return Bodies.ok(view(caller, id));
   }
 
   /** Takes back what a freeze over HTTP has asked of the signer, as far as it lets us; refuses where any freeze still holds. */
   private void release(UUID tenantId, UUID walletId) {
     try {
       if (keys.holding(tenantId, walletId).filter(FreezeScope.Hold.class::isInstance).isPresent()) {
-        boolean _ = keys.release(walletId);
+        keys.release(walletId);
       }
       keys.holding(tenantId, walletId).ifPresent(scope -> {
         var frozen = switch (scope) {
@@ -92,13 +89,8 @@ public final class FreezeController {
     }
   }
 
-  private Wallet wallet(Caller caller, String id) {
-    return Id.WALLET.parse(id).flatMap(walletId -> directory.wallet(caller.tenantId(), walletId))
-        .orElseThrow(() -> Problem.notFound("wallet"));
-  }
-
-  private Json view(Caller caller, UUID walletId) {
-    return WalletController.view(directory.wallet(caller.tenantId(), walletId).orElseThrow(),
-        freezes.find(caller.tenantId(), walletId));
+  private Json view(Caller caller, String id) {
+    var wallet = wallets.find(caller, id);
+    return WalletController.view(wallet, freezes.find(caller.tenantId(), wallet.id()));
   }
 }

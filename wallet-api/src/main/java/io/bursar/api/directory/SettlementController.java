@@ -25,7 +25,6 @@ import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
 import io.bursar.money.Amount;
 import io.bursar.spend.Id;
-import io.bursar.store.Directory;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.SettlementModes;
 import io.bursar.store.SettlementModes.Mode;
@@ -39,13 +38,13 @@ public final class SettlementController {
 
   private final SettlementModes modes;
   private final RelayBatches relayers;
-  private final Directory directory;
+  private final Wallets wallets;
   private final Chains chains;
 
-  SettlementController(SettlementModes modes, RelayBatches relayers, Directory directory, Chains chains) {
+  SettlementController(SettlementModes modes, RelayBatches relayers, Wallets wallets, Chains chains) {
     this.modes = modes;
     this.relayers = relayers;
-    this.directory = directory;
+    this.wallets = wallets;
     this.chains = chains;
   }
 
@@ -82,13 +81,13 @@ public final class SettlementController {
 
   @GetMapping("/v1/wallets/{id}/settlement")
   ResponseEntity<byte[]> ofWallet(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    return walletView(caller, wallet(caller, id));
+    return walletView(caller, wallets.find(caller, id).id());
   }
 
   @PutMapping("/v1/wallets/{id}/settlement")
   ResponseEntity<byte[]> setWallet(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id,
       HttpServletRequest request) {
-    var wallet = wallet(caller, id);
+    var wallet = wallets.find(caller, id).id();
     var mode = Objects.requireNonNull(
         Bodies.parse(Bodies.read(request), reader -> read(reader, List.of("direct", "relayed", BY_ASSET))).mode());
     modes.setWallet(caller.tenantId(), wallet, mode(mode), caller.actor());
@@ -124,12 +123,6 @@ public final class SettlementController {
 
   private static UUID asset(String id) {
     return Id.ASSET.parse(id).orElseThrow(() -> Problem.notFound("asset"));
-  }
-
-  private UUID wallet(Caller caller, String id) {
-    return Id.WALLET.parse(id).flatMap(walletId -> directory.wallet(caller.tenantId(), walletId))
-        .filter(wallet -> caller.onlyAgent().map(agent -> agent.equals(wallet.agentId())).orElse(true))
-        .orElseThrow(() -> Problem.notFound("wallet")).id();
   }
 
   private static Wanted read(JsonReader reader, List<String> choices) {

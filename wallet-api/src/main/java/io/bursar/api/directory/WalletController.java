@@ -27,15 +27,11 @@ import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
 import io.bursar.api.http.ProblemCode;
 import io.bursar.api.http.Query;
-import io.bursar.api.signer.SignerClient;
-import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
 import io.bursar.money.Address;
 import io.bursar.money.Amount;
 import io.bursar.money.Asset;
-import io.bursar.permit.SignerReply;
-import io.bursar.permit.SignerRequest;
 import io.bursar.spend.Id;
 import io.bursar.store.Directory;
 import io.bursar.store.Ids;
@@ -53,15 +49,15 @@ public final class WalletController {
   private final Directory directory;
   private final Reservations reservations;
   private final KeyFreezes freezes;
-  private final SignerClient signer;
+  private final Wallets wallets;
   private final Chains chains;
 
-  WalletController(Directory directory, Reservations reservations, KeyFreezes freezes, SignerClient signer,
+  WalletController(Directory directory, Reservations reservations, KeyFreezes freezes, Wallets wallets,
       Chains chains) {
     this.directory = directory;
     this.reservations = reservations;
     this.freezes = freezes;
-    this.signer = signer;
+    this.wallets = wallets;
     this.chains = chains;
   }
 
@@ -82,7 +78,7 @@ public final class WalletController {
     if (keyId != null && directory.wallet(caller.tenantId(), keyId).isPresent()) {
       throw Problem.of(ProblemCode.CONFLICT, "the key `" + keyId + "` has a wallet already, " + Id.WALLET.text(keyId));
     }
-    var address = makeKey(caller.tenantId(), walletId);
+    var address = wallets.makeKey(caller.tenantId(), walletId, "no wallet was made");
     if (wanted.address() != null && !address.equals(wanted.address())) {
       throw Problem.of(ProblemCode.KEY_NOT_IMPORTED, "the signer's key `" + keyId + "` has the address `" + address
           + "`; take the key into the signer before its wallet is made");
@@ -124,47 +120,31 @@ public final class WalletController {
     return name;
   }
 
-  private Address makeKey(UUID tenantId, UUID walletId) {
-    try {
-      return switch (signer.ask(new SignerRequest.CreateKey(tenantId, walletId))) {
-        case SignerReply.KeyCreated created -> created.address();
-        case SignerReply.Refused refused -> throw Problem.retryAfter(ProblemCode.SIGNER_UNAVAILABLE,
-            "the signer did not make a key: " + refused.reason(), 5);
-        case SignerReply _ -> throw new IllegalStateException("the signer answered another question");
-      };
-    } catch (SignerUnreachable e) {
-      throw Problem.retryAfter(ProblemCode.SIGNER_UNAVAILABLE, "no wallet was made; try again", 2);
-    }
-  }
-
   @GetMapping("/v1/wallets")
   ResponseEntity<byte[]> list(@AuthenticationPrincipal Caller caller, HttpServletRequest request) {
     var query = new Query(request);
     var agent = query.id("agentId", Id.AGENT);
     var page = query.page();
     query.refuseFaults();
-    var wallets = directory.wallets(caller.tenantId(), caller.onlyAgent().or(() -> agent), page);
-    var frozen = freezes.of(caller.tenantId(), wallets.items().stream().map(Directory.Wallet::id).toList());
+    var found = directory.wallets(caller.tenantId(), caller.onlyAgent().or(() -> agent), page);
+    var frozen = freezes.of(caller.tenantId(), found.items().stream().map(Directory.Wallet::id).toList());
     return Bodies
-        .ok(Query.list(wallets, wallet -> view(wallet, Optional.ofNullable(frozen.get(wallet.id())))));
+        .ok(Query.list(found, wallet -> view(wallet, Optional.ofNullable(frozen.get(wallet.id())))));
   }
 
   @GetMapping("/v1/wallets/{id}")
   ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    var wallet = find(caller, id);
+    var wallet = wallets.find(caller, id);
     return Bodies.ok(view(wallet, freezes.find(caller.tenantId(), wallet.id())));
   }
 
   /** What the wallet holds on its chain of each asset registered there, how much of it is spoken for, and what is not final yet. */
   @GetMapping("/v1/wallets/{id}/balances")
   ResponseEntity<byte[]> balances(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    var wallet = find(caller, id);
-    var chain = chains.find(wallet.chain())
-        .orElseThrow(() -> Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE,
-            "this instance has no node of " + wallet.chain(), 60));
+    var wallet = wallets.find(caller, id);
+    var chain = wallets.chain(wallet);
     var reserved = reservations.unsettled(caller.tenantId(), wallet.id());
-    var assets = directory.assets(caller.tenantId()).stream()
-        .filter(registered -> registered.asset().chain().equals(wallet.chain())).toList();
+    var assets = wallets.assets(caller.tenantId(), wallet);
     List<Json> data = new ArrayList<>();
     try {
       var pending = pending(chain, wallet, assets);
@@ -196,12 +176,6 @@ public final class WalletController {
       pending.merge(arrival.token(), arrival.amount(), BigInteger::add);
     }
     return pending;
-  }
-
-  private Directory.Wallet find(Caller caller, String id) {
-    return Id.WALLET.parse(id).flatMap(walletId -> directory.wallet(caller.tenantId(), walletId))
-        .filter(wallet -> caller.onlyAgent().map(agent -> agent.equals(wallet.agentId())).orElse(true))
-        .orElseThrow(() -> Problem.notFound("wallet"));
   }
 
   /** @param freeze of the key, where the wallet was frozen by a call */

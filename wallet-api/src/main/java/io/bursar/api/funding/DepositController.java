@@ -6,27 +6,26 @@ import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.RestController;
 
+import io.bursar.api.directory.Wallets;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
-import io.bursar.api.http.Problem;
 import io.bursar.api.http.Query;
 import io.bursar.json.Json;
 import io.bursar.money.Amount;
 import io.bursar.spend.Id;
 import io.bursar.store.Deposits;
 import io.bursar.store.Deposits.Deposit;
-import io.bursar.store.Directory;
 import jakarta.servlet.http.HttpServletRequest;
 
 /** {@code /v1/wallets/{id}/deposits}: what has arrived at a wallet in blocks that are final. */
 @RestController
 public final class DepositController {
   private final Deposits deposits;
-  private final Directory directory;
+  private final Wallets wallets;
 
-  DepositController(Deposits deposits, Directory directory) {
+  DepositController(Deposits deposits, Wallets wallets) {
     this.deposits = deposits;
-    this.directory = directory;
+    this.wallets = wallets;
   }
 
   @GetMapping("/v1/wallets/{id}/deposits")
@@ -35,9 +34,7 @@ public final class DepositController {
     var query = new Query(request);
     var page = query.page();
     query.refuseFaults();
-    var wallet = Id.WALLET.parse(id).flatMap(walletId -> directory.wallet(caller.tenantId(), walletId))
-        .filter(found -> caller.onlyAgent().map(agent -> agent.equals(found.agentId())).orElse(true))
-        .orElseThrow(() -> Problem.notFound("wallet"));
+    var wallet = wallets.find(caller, id);
     return Bodies
         .ok(Query.list(deposits.list(caller.tenantId(), wallet.id(), page), deposit -> view(deposit, wallet.chain())));
   }

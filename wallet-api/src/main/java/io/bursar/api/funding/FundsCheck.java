@@ -33,6 +33,9 @@ public final class FundsCheck {
     record Failed() implements Verdict {}
   }
 
+  /** How long a payment waits for money before it fails, unless it is set. */
+  public static final Duration WAIT = Duration.ofSeconds(60);
+
   /** The most promises of one wallet that are asked about one by one; with more than that on their way it is no time to fail. */
   private static final int LOOKED_AT = 500;
 

@@ -62,7 +62,7 @@ public final class AuthorizationSteps {
    */
   public record Settings(Duration validFor, Duration fundsWait) {
     public Settings(Duration validFor) {
-      this(validFor, Duration.ofSeconds(60));
+      this(validFor, FundsCheck.WAIT);
     }
   }
 

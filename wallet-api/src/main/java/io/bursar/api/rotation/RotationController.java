@@ -3,7 +3,6 @@ package io.bursar.api.rotation;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.UUID;
 
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.core.annotation.AuthenticationPrincipal;
@@ -12,17 +11,13 @@ import org.springframework.web.bind.annotation.PathVariable;
 import org.springframework.web.bind.annotation.PostMapping;
 import org.springframework.web.bind.annotation.RestController;
 
+import io.bursar.api.directory.Wallets;
 import io.bursar.api.http.Bodies;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
 import io.bursar.api.http.ProblemCode;
-import io.bursar.api.signer.SignerClient;
-import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.json.Json;
-import io.bursar.money.Address;
 import io.bursar.money.Amount;
-import io.bursar.permit.SignerReply;
-import io.bursar.permit.SignerRequest;
 import io.bursar.spend.Id;
 import io.bursar.store.Directory.Wallet;
 import io.bursar.store.Ids;
@@ -38,56 +33,43 @@ import io.bursar.store.Rotations.Rotation;
 public final class RotationController {
   private final Rotations rotations;
   private final Sweeps sweeps;
-  private final SignerClient signer;
+  private final Wallets wallets;
 
-  RotationController(Rotations rotations, Sweeps sweeps, SignerClient signer) {
+  RotationController(Rotations rotations, Sweeps sweeps, Wallets wallets) {
     this.rotations = rotations;
     this.sweeps = sweeps;
-    this.signer = signer;
+    this.wallets = wallets;
   }
 
   @PostMapping("/v1/wallets/{id}/rotation")
   ResponseEntity<byte[]> begin(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    var wallet = wallet(caller, id);
+    var wallet = wallets.find(caller, id);
     var known = rotations.find(caller.tenantId(), wallet.id());
     if (known.isPresent()) {
       return Bodies.ok(view(known.get()));
     }
     // The key comes first: a wallet without a key must never be seen, a key without a wallet does nothing.
     var successorId = Ids.next(Instant.now());
-    var address = makeKey(caller.tenantId(), successorId);
+    var address = wallets.makeKey(caller.tenantId(), successorId, "the wallet was not rotated");
     return Bodies.created(view(rotations.begin(caller.tenantId(), wallet, successorId, address, caller.actor())));
-  }
-
-  private Address makeKey(UUID tenantId, UUID walletId) {
-    try {
-      return switch (signer.ask(new SignerRequest.CreateKey(tenantId, walletId))) {
-        case SignerReply.KeyCreated created -> created.address();
-        case SignerReply.Refused refused -> throw Problem.retryAfter(ProblemCode.SIGNER_UNAVAILABLE,
-            "the signer did not make a key: " + refused.reason(), 5);
-        case SignerReply _ -> throw new IllegalStateException("the signer answered another question");
-      };
-    } catch (SignerUnreachable e) {
-      throw Problem.retryAfter(ProblemCode.SIGNER_UNAVAILABLE, "the wallet was not rotated; try again", 2);
-    }
   }
 
   @GetMapping("/v1/wallets/{id}/rotation")
   ResponseEntity<byte[]> get(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    return Bodies.ok(view(rotation(caller, wallet(caller, id))));
+    return Bodies.ok(view(rotation(caller, wallets.find(caller, id))));
   }
 
   /** One spend for each asset that the old wallet has something of which is not spoken for. */
   @PostMapping("/v1/wallets/{id}/rotation/sweep")
   ResponseEntity<byte[]> sweep(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    var wallet = wallet(caller, id);
+    var wallet = wallets.find(caller, id);
     var successor = rotation(caller, wallet).successor();
     return Bodies.ok(Json.object().put("data", new Json.Arr(sweeps.sweep(caller, wallet, successor))).build());
   }
 
   @PostMapping("/v1/wallets/{id}/rotation/archive")
   ResponseEntity<byte[]> archive(@AuthenticationPrincipal Caller caller, @PathVariable("id") String id) {
-    var wallet = wallet(caller, id);
+    var wallet = wallets.find(caller, id);
     var rotation = rotation(caller, wallet);
     if (rotation.archivedAt() == null) {
       refuseUnlessEmpty(caller, wallet);
@@ -100,7 +82,7 @@ public final class RotationController {
 
   private void refuseUnlessEmpty(Caller caller, Wallet wallet) {
     List<String> left = new ArrayList<>();
-    for (var registered : sweeps.assets(caller.tenantId(), wallet)) {
+    for (var registered : wallets.assets(caller.tenantId(), wallet)) {
       var asset = registered.asset();
       var amount = sweeps.balance(wallet, asset.contract());
       if (amount.signum() > 0) {
@@ -111,11 +93,6 @@ public final class RotationController {
       throw Problem.of(ProblemCode.WALLET_NOT_EMPTY,
           "the wallet still holds " + String.join(", ", left) + "; sweep it first, and wait until that is settled");
     }
-  }
-
-  private Wallet wallet(Caller caller, String id) {
-    return Id.WALLET.parse(id).flatMap(walletId -> sweeps.wallet(caller.tenantId(), walletId))
-        .orElseThrow(() -> Problem.notFound("wallet"));
   }
 
   private Rotation rotation(Caller caller, Wallet wallet) {

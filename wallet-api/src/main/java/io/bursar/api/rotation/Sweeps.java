@@ -3,13 +3,11 @@ package io.bursar.api.rotation;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.UUID;
 
 import org.springframework.stereotype.Component;
 
 import io.bursar.api.chain.ChainUnavailable;
-import io.bursar.api.chain.Chains;
+import io.bursar.api.directory.Wallets;
 import io.bursar.api.http.Caller;
 import io.bursar.api.http.Problem;
 import io.bursar.api.http.ProblemCode;
@@ -21,7 +19,6 @@ import io.bursar.money.Address;
 import io.bursar.money.Amount;
 import io.bursar.permit.Digest32;
 import io.bursar.spend.Id;
-import io.bursar.store.Directory;
 import io.bursar.store.Directory.RegisteredAsset;
 import io.bursar.store.Directory.Wallet;
 import io.bursar.store.Lane.Outcome;
@@ -38,38 +35,26 @@ import io.bursar.store.SpendStore;
 final class Sweeps {
   private static final String PURPOSE = "wallet rotation";
 
-  private final Directory directory;
+  private final Wallets wallets;
   private final Reservations reservations;
   private final Rotations rotations;
-  private final Chains chains;
   private final Spending spending;
 
   /** What spends go in by, and how they are shown. */
   @Component
   record Spending(SpendDesk desk, SpendStore store, SpendView view) {}
 
-  Sweeps(Directory directory, Reservations reservations, Rotations rotations, Chains chains, Spending spending) {
-    this.directory = directory;
+  Sweeps(Wallets wallets, Reservations reservations, Rotations rotations, Spending spending) {
+    this.wallets = wallets;
     this.reservations = reservations;
     this.rotations = rotations;
-    this.chains = chains;
     this.spending = spending;
-  }
-
-  Optional<Wallet> wallet(UUID tenantId, UUID walletId) {
-    return directory.wallet(tenantId, walletId);
-  }
-
-  /** What there can be in a wallet. */
-  List<RegisteredAsset> assets(UUID tenantId, Wallet wallet) {
-    return directory.assets(tenantId).stream().filter(one -> one.asset().chain().equals(wallet.chain())).toList();
   }
 
   /** What a wallet holds of an asset. */
   BigInteger balance(Wallet wallet, Address contract) {
     try {
-      return chains.find(wallet.chain()).orElseThrow(() -> Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE,
-          "this instance has no node of " + wallet.chain(), 60)).balanceOf(contract, wallet.address());
+      return wallets.chain(wallet).balanceOf(contract, wallet.address());
     } catch (ChainUnavailable e) {
       throw Problem.retryAfter(ProblemCode.CHAIN_UNAVAILABLE, "the balance cannot be read now; try again", 5);
     }
@@ -85,7 +70,7 @@ final class Sweeps {
     long before = rotations.spends(tenantId, wallet.id(), successor.address());
     var held = reservations.unsettled(tenantId, wallet.id());
     List<Spend.Request> requests = new ArrayList<>();
-    for (var registered : assets(tenantId, wallet)) {
+    for (var registered : wallets.assets(tenantId, wallet)) {
       var free = balance(wallet, registered.asset().contract())
           .subtract(held.getOrDefault(registered.id(), BigInteger.ZERO));
       if (free.signum() > 0) {

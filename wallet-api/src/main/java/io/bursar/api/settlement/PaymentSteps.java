@@ -60,7 +60,7 @@ public final class PaymentSteps {
     }
 
     public Settings(Duration resendAfter, Duration replaceAfter, Duration nodesDisagree) {
-      this(resendAfter, replaceAfter, nodesDisagree, Duration.ofSeconds(60));
+      this(resendAfter, replaceAfter, nodesDisagree, FundsCheck.WAIT);
     }
 
     public Settings withFundsWait(Duration wait) {

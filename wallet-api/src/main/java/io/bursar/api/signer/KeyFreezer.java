@@ -72,15 +72,17 @@ public final class KeyFreezer implements SmartLifecycle {
     };
   }
 
-  /** Takes back the hold that a freeze of this wallet has put on its key; the signer refuses that where it has a root set. */
-  public boolean release(UUID walletId) throws SignerUnreachable {
-    var lift = new SignerRequest.Lift(new FreezeScope.Hold(walletId), Bytes.of(new byte[SignerRequest.Lift.KEY_BYTES]));
-    return switch (signer.ask(lift)) {
-      case SignerReply.Frozen(_, var frozen) -> !frozen;
-      case SignerReply.Refused(var reason, _) when reason == SignerRefusal.NOT_LIFTED -> false;
+  /** Takes back the hold that a freeze of this wallet has put on its key, if the signer lets us: it does not where it has a root set. */
+  public void release(UUID walletId) throws SignerUnreachable {
+    switch (signer.ask(new SignerRequest.Lift(new FreezeScope.Hold(walletId),
+        Bytes.of(new byte[SignerRequest.Lift.KEY_BYTES])))) {
+      case SignerReply.Frozen _ -> {
+      }
+      case SignerReply.Refused(var reason, _) when reason == SignerRefusal.NOT_LIFTED -> {
+      }
       case SignerReply other -> throw new SignerUnreachable("the signer does not say whether it lifts a hold",
           new IllegalStateException(other.toString()));
-    };
+    }
   }
 
   private void ask(KeyFreeze asked) {
