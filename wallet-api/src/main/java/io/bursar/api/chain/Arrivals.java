@@ -18,8 +18,6 @@ public final class Arrivals {
   /** The most accounts that are asked about at once. */
   public static final int ACCOUNTS_MAX = 500;
 
-  private static final int WORD = 64;
-
   private Arrivals() {}
 
   /**
@@ -51,14 +49,13 @@ public final class Arrivals {
 
   private static List<Arrival> read(Chain chain, Collection<Address> tokens, Collection<Address> accounts, long first,
       long last) throws ChainUnavailable {
-    var filter = chain.newObject().put("fromBlock", "0x" + Long.toHexString(first)).put("toBlock",
-        "0x" + Long.toHexString(last));
+    var filter = chain.newObject().put("fromBlock", Chain.quantity(first)).put("toBlock", Chain.quantity(last));
     var addresses = filter.putArray("address");
-    tokens.forEach(token -> addresses.add("0x" + hex(token)));
+    tokens.forEach(token -> addresses.add(Chain.hex(token)));
     var topics = filter.putArray("topics");
     topics.add(Erc20.TRANSFER_TOPIC).addNull();
     var payees = topics.addArray();
-    accounts.forEach(account -> payees.add("0x" + "0".repeat(WORD - 2 * Address.BYTES) + hex(account)));
+    accounts.forEach(account -> payees.add(Erc20.topic(account)));
     var arrivals = new ArrayList<Arrival>();
     for (var log : chain.required("eth_getLogs", filter)) {
       var arrival = arrival(log);
@@ -104,9 +101,5 @@ public final class Arrivals {
       throw Chain.unusable("eth_getLogs");
     }
     return Address.of(HexFormat.of().parseHex(text, 2, text.length()));
-  }
-
-  private static String hex(Address address) {
-    return HexFormat.of().formatHex(address.bytes());
   }
 }

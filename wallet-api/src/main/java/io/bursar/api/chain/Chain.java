@@ -307,7 +307,7 @@ public final class Chain implements AutoCloseable {
     for (long from = first; from <= last; from += LOG_BLOCKS) {
       var filter = newObject().put("address", hex(token)).put("fromBlock", quantity(from)).put("toBlock",
           quantity(Math.min(last, from + LOG_BLOCKS - 1)));
-      filter.putArray("topics").add(Erc20.TRANSFER_TOPIC).add("0x" + "0".repeat(24) + hex(account).substring(2));
+      filter.putArray("topics").add(Erc20.TRANSFER_TOPIC).add(Erc20.topic(account));
       for (var log : required(method, filter)) {
         transactions.add(hash(log.path("transactionHash"), method));
       }
@@ -400,11 +400,11 @@ public final class Chain implements AutoCloseable {
     return new ChainUnavailable("the node's answer to " + method + " is not what it should be");
   }
 
-  private static String hex(Address address) {
+  static String hex(Address address) {
     return "0x" + HexFormat.of().formatHex(address.bytes());
   }
 
-  private static String quantity(long number) {
+  static String quantity(long number) {
     return "0x" + Long.toHexString(number);
   }
 

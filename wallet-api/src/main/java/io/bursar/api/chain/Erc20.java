@@ -98,9 +98,13 @@ final class Erc20 {
     var topics = log.path("topics");
     return hex(log.path("address")).equals(HexFormat.of().formatHex(token.bytes())) && topics.size() == 3
         && ("0x" + hex(topics.get(0))).equals(TRANSFER_TOPIC)
-        && hex(topics.get(1)).equals(TypeEncoder.encode(abi(from)))
-        && hex(topics.get(2)).equals(TypeEncoder.encode(abi(payee)))
+        && ("0x" + hex(topics.get(1))).equals(topic(from)) && ("0x" + hex(topics.get(2))).equals(topic(payee))
         && hex(log.path("data")).equals(TypeEncoder.encode(new Uint256(amount)));
+  }
+
+  /** An account as an event names it. */
+  static String topic(Address account) {
+    return "0x" + TypeEncoder.encode(abi(account));
   }
 
   private static String hex(JsonNode text) {

@@ -112,12 +112,12 @@ public final class BatchSteps {
           "the relayer holds " + balance + " wei, and a full batch may cost " + full
               + "; send native coin to `" + relayer.address() + "`");
     }
-    for (var batch : batches.open(relayer).stream().limit(1).toList()) {
-      if (batch.since().compareTo(settings.stuckAfter) > 0 && receipt(chain, batch).isEmpty()) {
-        alarms.raise(Alarm.BATCH_STUCK, relayer,
-            "the transaction of nonce " + batch.nonce() + " has not come through for "
-                + batch.since().toSeconds() + " s");
-      }
+    var lowest = batches.open(relayer).stream().findFirst().filter(
+        batch -> batch.since().compareTo(settings.stuckAfter) > 0);
+    if (lowest.isPresent() && receipt(chain, lowest.get()).isEmpty()) {
+      alarms.raise(Alarm.BATCH_STUCK, relayer,
+          "the transaction of nonce " + lowest.get().nonce() + " has not come through for "
+              + lowest.get().since().toSeconds() + " s");
     }
     var waiting = batches.waiting(relayer.chain());
     if (waiting.count() > 0 && waiting.oldest().compareTo(settings.stuckAfter) > 0) {
