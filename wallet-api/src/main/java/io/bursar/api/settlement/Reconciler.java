@@ -114,11 +114,13 @@ public final class Reconciler implements AutoCloseable {
     if (use == NonceUse.OPEN || !books.isUnused(wallet.tenantId(), wallet.walletId(), nonce)) {
       return; // a payment has taken it since the wallet was read, or a node is behind
     }
-    var _ = books.freezeForForeign(wallet.tenantId(), wallet.walletId(), nonce,
+    boolean news = books.freezeForForeign(wallet.tenantId(), wallet.walletId(), nonce,
         use == NonceUse.TAKEN_FOR_GOOD ? count : nonce);
-    metrics.alarm(wallet.tenantId(), Id.WALLET, wallet.walletId(), Alarm.FOREIGN_TRANSACTION, "the chain holds "
-        + count + " transactions of the wallet, and we made " + nonce
-        + "; somebody else may have its key, and it was frozen");
+    if (news) {
+      metrics.alarm(wallet.tenantId(), Id.WALLET, wallet.walletId(), Alarm.FOREIGN_TRANSACTION, "the chain holds "
+          + count + " transactions of the wallet, and we made " + nonce
+          + "; somebody else may have its key, and it was frozen");
+    }
   }
 
   private void gap(WalletInUse wallet, long count) {

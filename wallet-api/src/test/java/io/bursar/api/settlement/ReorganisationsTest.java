@@ -177,6 +177,9 @@ class ReorganisationsTest extends ChainAndSigner {
       await().atMost(Duration.ofSeconds(20)).until(() -> fixture.state(first) instanceof Confirmed);
       takeNonce(wallet, 1);
       anvil.rpc("anvil_mine", "0x3");
+      // The newest block that a chain says is up to a tenth of a second old, and the transaction is to be there for good.
+      long newest = Long.decode(anvil.rpc("eth_blockNumber").asString());
+      await().atMost(Duration.ofSeconds(5)).pollInterval(Duration.ofMillis(20)).until(() -> chain.head() >= newest);
       reconciler.reconcile(chain);
       assertThat(fixture.store.directory.wallet(tenant, wallet.id()).orElseThrow().frozen()).isTrue();
       assertThat(fixture.alarms(Alarm.FOREIGN_TRANSACTION)).isEqualTo(1);
