@@ -26,13 +26,26 @@ public sealed interface Json {
     private final String[] names;
     private final Json[] values;
 
+    /** The canonical form, where it was made beforehand. */
+    final byte @Nullable [] canonical;
+
     private Obj(String[] names, Json[] values) {
+      this(names, values, null);
+    }
+
+    private Obj(String[] names, Json[] values, byte @Nullable [] canonical) {
       this.names = names;
       this.values = values;
+      this.canonical = canonical;
     }
 
     public Obj(Map<String, Json> members) {
       this(members.keySet().toArray(String[]::new), members.values().toArray(Json[]::new));
+    }
+
+    /** The same object with its canonical form made once, for one that will be written as a part of many others. */
+    public Obj prepared() {
+      return new Obj(names, values, JsonText.canonical(this));
     }
 
     public int size() {

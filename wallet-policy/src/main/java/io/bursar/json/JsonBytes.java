@@ -7,7 +7,8 @@ import java.util.Arrays;
 final class JsonBytes {
   private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
 
-  private byte[] bytes = new byte[2_048];
+  /** Most entries of the record fit. */
+  private byte[] bytes = new byte[4_096];
   private int size;
 
   byte[] write(Json value, boolean sorted) {
@@ -17,6 +18,7 @@ final class JsonBytes {
 
   private void put(Json value, boolean sorted) {
     switch (value) {
+      case Json.Obj object when sorted && object.canonical != null -> put(object.canonical);
       case Json.Obj object -> {
         var ordered = sorted ? object.byName() : object;
         put('{');
@@ -45,6 +47,12 @@ final class JsonBytes {
       case Json.Bool bool -> ascii(bool.value() ? "true" : "false");
       case Json.Null none -> ascii("null");
     }
+  }
+
+  private void put(byte[] prepared) {
+    reserve(prepared.length);
+    System.arraycopy(prepared, 0, bytes, size, prepared.length);
+    size += prepared.length;
   }
 
   private void put(char c) {

@@ -9,6 +9,8 @@ import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.json.Json;
+
 /**
  * The answer to one request to spend, with everything that led to it.
  *
@@ -65,8 +67,16 @@ public record Decision(Effect effect, boolean implicit, List<PolicyVersion> poli
       @Nullable String observed,
       @Nullable String bound, @Nullable String headroom) {}
 
-  /** What one rule said. */
-  public record RuleTrace(UUID policyId, String rule, String kind, Outcome outcome) {
+  /**
+   * What one rule said.
+   *
+   * @param json this in the record: it is written for every spend that the rule looks at, and always the same
+   */
+  public record RuleTrace(UUID policyId, String rule, String kind, Outcome outcome, Json.Obj json) {
+    RuleTrace(UUID policyId, String rule, String kind, Outcome outcome) {
+      this(policyId, rule, kind, outcome, DecisionJson.trace(policyId, rule, kind, outcome).prepared());
+    }
+
     public enum Outcome {
       /** A permit that grants, a deny that denies, an approval that asks. */
       MATCHED,

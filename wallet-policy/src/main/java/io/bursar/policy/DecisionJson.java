@@ -80,13 +80,14 @@ public final class DecisionJson {
   }
 
   private static Json trace(List<Decision.RuleTrace> of) {
-    var trace = new ArrayList<Json>();
-    for (var rule : of) {
-      trace.add(
-          Json.object().put("policy", Id.POLICY.text(rule.policyId())).put("rule", rule.rule()).put("kind", rule.kind())
-              .put("outcome", rule.outcome().name().toLowerCase(Locale.ROOT)).build());
-    }
+    List<Json> trace = new ArrayList<>(of.size());
+    of.forEach(rule -> trace.add(rule.json()));
     return new Json.Arr(trace);
+  }
+
+  static Json.Obj trace(UUID policyId, String rule, String kind, Decision.RuleTrace.Outcome outcome) {
+    return Json.object().put("policy", Id.POLICY.text(policyId)).put("rule", rule).put("kind", kind)
+        .put("outcome", outcome.name().toLowerCase(Locale.ROOT)).build();
   }
 
   private static Json observed(Decision decision) {

@@ -3,12 +3,13 @@ package io.bursar.policy;
 import java.math.BigInteger;
 import java.math.RoundingMode;
 import java.time.Instant;
-import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +29,9 @@ final class RuleInForce {
 
   private final @Nullable SpanMemo active;
   private final @Nullable SpanMemo unless;
-  private final EnumMap<Outcome, Decision.RuleTrace> traces = new EnumMap<>(Outcome.class);
+
+  /** Each made when it is first asked for: a large policy has many rules, and most only ever come to one outcome. */
+  private final Map<Outcome, Decision.RuleTrace> traces = new ConcurrentHashMap<>(2);
 
   /**
    * What a limit lets through.
@@ -59,9 +62,6 @@ final class RuleInForce {
     this.active = SpanMemo.of(rule.schedule().active());
     this.unless = SpanMemo.of(rule.schedule().unless());
     this.bounds = rule instanceof Rule.Limit limit ? bounds(limit, attachedTo) : null;
-    for (var outcome : Outcome.values()) {
-      traces.put(outcome, new Decision.RuleTrace(policyId, rule.id(), kind(rule), outcome));
-    }
   }
 
   /** Makes its condition ready, which may look at the other rules of the policy. */
@@ -71,7 +71,8 @@ final class RuleInForce {
   }
 
   Decision.RuleTrace trace(Outcome outcome) {
-    return Objects.requireNonNull(traces.get(outcome));
+    return traces.computeIfAbsent(outcome,
+        first -> new Decision.RuleTrace(policyId, rule.id(), kind(rule), first));
   }
 
   boolean scheduled() {

@@ -120,6 +120,20 @@ class JsonTextTest {
   }
 
   @Test
+  void whatWasPreparedIsWrittenAsIfItHadNotBeen() {
+    for (long seed = 1; seed <= 2_000; seed++) {
+      var value = random(new Random(seed), 0);
+      var object = value instanceof Json.Obj made ? made : Json.object().put("z", value).put("a", "ü").build();
+      var plain = Json.object().put("of", object).put("all", new Json.Arr(List.of(object, value))).build();
+      var prepared = Json.object().put("of", object.prepared())
+          .put("all", new Json.Arr(List.of(object.prepared(), value))).build();
+
+      assertThat(JsonText.canonical(prepared)).as("seed %d", seed).isEqualTo(JsonText.canonical(plain));
+      assertThat(prepared).isEqualTo(plain);
+    }
+  }
+
+  @Test
   void refusesNestingBeyondTheLimitAndEndsSoon() throws Exception {
     assertThat(parse("[".repeat(JsonText.DEPTH_MAX) + "]".repeat(JsonText.DEPTH_MAX))).isInstanceOf(Json.Arr.class);
     assertThatThrownBy(() -> parse("[".repeat(JsonText.DEPTH_MAX + 1) + "]".repeat(JsonText.DEPTH_MAX + 1)))
