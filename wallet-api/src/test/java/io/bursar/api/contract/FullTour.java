@@ -170,7 +170,10 @@ final class FullTour {
     var chain = service.chain;
     var sent = chain.rpc("eth_sendTransaction", chain.chain().newObject()
         .put("from", chain.rpc("eth_accounts").path(5).asString()).put("data", OTHER_TOKEN)).asString();
-    return chain.rpc("eth_getTransactionReceipt", sent).path("contractAddress").asString();
+    // The node answers before it has mined.
+    return Awaitility.await().atMost(Duration.ofSeconds(30))
+        .until(() -> chain.rpc("eth_getTransactionReceipt", sent).path("contractAddress").asString(""),
+            contract -> !contract.isEmpty());
   }
 
   private void policies() {
