@@ -62,6 +62,10 @@ public record Authorization(Domain domain, Address from, Transfer transfer, long
     public static final int SIGNATURE_BYTES = 65;
 
     public Signed {
+      requireSize(signature);
+    }
+
+    static void requireSize(Bytes signature) {
       if (signature.size() != SIGNATURE_BYTES) {
         throw new IllegalArgumentException("an authorization's signature has 65 bytes, not " + signature.size());
       }

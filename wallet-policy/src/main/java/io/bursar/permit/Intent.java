@@ -11,9 +11,10 @@ import io.bursar.money.Address;
  *
  * <p>
  * The bytes begin with version 1 (1) and kind (1): 1 is a {@link TransferIntent}, 2 an {@link AuthorizationIntent}, 3 a
- * {@link RelayIntent}, 4 a {@link CancelIntent}. A changed layout takes another version.
+ * {@link RelayIntent} of payments alone, 4 a {@link CancelIntent}, 5 a {@link CancelAuthorizationIntent}, 6 a {@link RelayIntent} with
+ * cancellations in it. A changed layout takes another version.
  */
-public sealed interface Intent permits PaymentIntent, TransactionIntent {
+public sealed interface Intent permits PaymentIntent, TransactionIntent, CancelAuthorizationIntent {
   /** The version that every form's bytes begin with. */
   int VERSION = 1;
 
@@ -61,10 +62,11 @@ public sealed interface Intent permits PaymentIntent, TransactionIntent {
     var intent = switch (kind) {
       case TransferIntent.KIND -> TransferIntent.read(in);
       case AuthorizationIntent.KIND -> AuthorizationIntent.read(in);
-      case RelayIntent.KIND -> RelayIntent.read(in);
+      case RelayIntent.KIND, RelayIntent.MIXED_KIND -> RelayIntent.read(in, kind);
       case CancelIntent.KIND -> CancelIntent.read(in);
+      case CancelAuthorizationIntent.KIND -> CancelAuthorizationIntent.read(in);
       default -> throw new IllegalArgumentException("the intent has kind " + kind
-          + "; only 1 (an ERC-20 transfer), 2 (an EIP-3009 authorization), 3 (a batch of these) and 4 (a cancellation) are known");
+          + "; only 1 (an ERC-20 transfer), 2 (an EIP-3009 authorization), 3 (a batch of these), 4 (a cancellation), 5 (that of an authorization) and 6 (a batch with cancellations) are known");
     };
     in.end();
     return intent;

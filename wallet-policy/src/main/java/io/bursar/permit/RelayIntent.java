@@ -9,14 +9,16 @@ import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.permit.TransferIntent.NonceSlot;
 
 /**
- * A relayer's transaction that takes a batch of signed authorizations of one token to the chain, each on its own: what becomes of
- * one does not touch the others. It is a call of {@link #MULTICALL}, carries no native coin, and cannot call anything but
- * {@code transferWithAuthorization} of the token, so it moves no money that its owner has not signed for.
+ * A relayer's transaction that takes a batch of signed authorizations of one token, and signed cancellations of such, to the chain,
+ * each on its own: what becomes of one does not touch the others. It is a call of {@link #MULTICALL}, carries no native coin, and
+ * cannot call anything but {@code transferWithAuthorization} and {@code cancelAuthorization} of the token, so it moves no money that
+ * its owner has not signed for.
  *
  * <p>
- * Layout, big-endian: version 1 (1), kind 3 (1), batch (16), key (16), nonce (8), from (20), gas limit (8), max fee per gas (12),
+ * Layout, big-endian: version 1 (1), kind 3 or 6 (1), batch (16), key (16), nonce (8), from (20), gas limit (8), max fee per gas (12),
  * max priority fee per gas (12), chain id (8), the token's name (2 + n) and version (2 + n), token (20), count (1), and for each
- * authorization: key (16), payer (20), payee (20), amount (32), valid before (8), nonce (32), signature (65).
+ * item in kind 6 alone: 1 for a payment, 2 for a cancellation (1); key (16), payer (20), of a payment payee (20), amount (32) and
+ * valid before (8); nonce (32), signature (65). Kind 6 is a batch with at least one cancellation.
  *
  * @param batchId the batch; the permit names it where it would name a spend
  * @param slot where the transaction goes: chain, key and nonce of the relayer
@@ -39,16 +41,76 @@ public record RelayIntent(UUID batchId, NonceSlot slot, Address from, List<Item>
   public static final Address MULTICALL = Address.parse("0xcA11bde05977b3631167028862bE2a173976CA11");
 
   static final int KIND = 3;
+  static final int MIXED_KIND = 6;
+  private static final int PAYMENT = 1;
+  private static final int CANCELLATION = 2;
 
-  /**
-   * One authorization of the batch.
-   *
-   * @param keyId the payer's key, which this signer must hold: a relayer pays for nobody else
-   */
-  public record Item(UUID keyId, Authorization.Signed signed) {
+  /** One call of the batch. */
+  public sealed interface Item {
+    /** The payer's key, which the signer must hold: a relayer pays gas for nobody else. */
+    UUID keyId();
+
+    /** The payer. */
+    Address from();
+
+    /** How the token tells its signatures from others. */
+    Authorization.Domain domain();
+
+    /** The contract that is called. */
+    Address token();
+
+    /** Of the authorization. */
+    Digest32 nonce();
+  }
+
+  /** An authorization that is to be used. */
+  public record Payment(UUID keyId, Authorization.Signed signed) implements Item {
     /** The authorization without its signature. */
     public Authorization authorization() {
       return signed.authorization();
+    }
+
+    @Override
+    public Address from() {
+      return authorization().from();
+    }
+
+    @Override
+    public Authorization.Domain domain() {
+      return authorization().domain();
+    }
+
+    @Override
+    public Address token() {
+      return authorization().transfer().token();
+    }
+
+    @Override
+    public Digest32 nonce() {
+      return authorization().nonce();
+    }
+  }
+
+  /** An authorization that is to be canceled. */
+  public record Cancellation(UUID keyId, AuthorizationCancellation.Signed signed) implements Item {
+    @Override
+    public Address from() {
+      return signed.cancellation().from();
+    }
+
+    @Override
+    public Authorization.Domain domain() {
+      return signed.cancellation().domain();
+    }
+
+    @Override
+    public Address token() {
+      return signed.cancellation().token();
+    }
+
+    @Override
+    public Digest32 nonce() {
+      return signed.cancellation().nonce();
     }
   }
 
@@ -57,10 +119,9 @@ public record RelayIntent(UUID batchId, NonceSlot slot, Address from, List<Item>
     if (items.isEmpty() || items.size() > ITEMS_MAX) {
       throw new IllegalArgumentException("a batch has 1 to 100 authorizations, not " + items.size());
     }
-    var first = items.getFirst().authorization();
+    var first = items.getFirst();
     for (var item : items) {
-      var next = item.authorization();
-      if (!next.domain().equals(first.domain()) || !next.transfer().token().equals(first.transfer().token())) {
+      if (!item.domain().equals(first.domain()) || !item.token().equals(first.token())) {
         throw new IllegalArgumentException("the authorizations of a batch must be of one token");
       }
     }
@@ -92,21 +153,36 @@ public record RelayIntent(UUID batchId, NonceSlot slot, Address from, List<Item>
         && items.equals(other.items);
   }
 
+  private boolean cancels() {
+    return items.stream().anyMatch(Cancellation.class::isInstance);
+  }
+
   @Override
   public byte[] encode() {
-    var out = new WireWriter().u8(VERSION).u8(KIND).uuid(batchId).uuid(slot.keyId()).i64(slot.nonce()).address(from);
+    boolean mixed = cancels();
+    var out = new WireWriter().u8(VERSION).u8(mixed ? MIXED_KIND : KIND).uuid(batchId).uuid(slot.keyId())
+        .i64(slot.nonce()).address(from);
     TransferIntent.writeGas(out, gas);
-    var first = items.getFirst().authorization();
-    Authorization.writeToken(out, first.domain(), first.transfer().token());
+    Authorization.writeToken(out, items.getFirst().domain(), items.getFirst().token());
     out.u8(items.size());
     for (var item : items) {
-      item.authorization().writeOwn(out.uuid(item.keyId));
-      out.bytes(item.signed.signature().toByteArray());
+      if (mixed) {
+        out.u8(item instanceof Payment ? PAYMENT : CANCELLATION);
+      }
+      out.uuid(item.keyId());
+      switch (item) {
+        case Payment(var _, var signed) -> {
+          signed.authorization().writeOwn(out);
+          out.bytes(signed.signature().toByteArray());
+        }
+        case Cancellation(var _, var signed) -> out.address(item.from()).digest(item.nonce())
+            .bytes(signed.signature().toByteArray());
+      }
     }
     return out.toByteArray();
   }
 
-  static RelayIntent read(WireReader in) {
+  static RelayIntent read(WireReader in, int kind) {
     var batchId = in.uuid();
     var keyId = in.uuid();
     long nonce = in.i64();
@@ -117,9 +193,27 @@ public record RelayIntent(UUID batchId, NonceSlot slot, Address from, List<Item>
     int count = in.u8();
     var items = new ArrayList<Item>(Math.min(count, ITEMS_MAX));
     for (int i = 0; i < count; i++) {
-      items.add(new Item(in.uuid(), new Authorization.Signed(Authorization.readOwn(in, domain, token),
-          Bytes.of(in.bytes(Authorization.Signed.SIGNATURE_BYTES)))));
+      items.add(readItem(in, kind == KIND ? PAYMENT : in.u8(), domain, token));
     }
-    return new RelayIntent(batchId, new NonceSlot(domain.chainId(), keyId, nonce), from, items, gas);
+    var batch = new RelayIntent(batchId, new NonceSlot(domain.chainId(), keyId, nonce), from, items, gas);
+    if (kind == MIXED_KIND && !batch.cancels()) {
+      throw new IllegalArgumentException("a batch without cancellations is of kind 3, not 6");
+    }
+    return batch;
+  }
+
+  private static Item readItem(WireReader in, int what, Authorization.Domain domain, Address token) {
+    return switch (what) {
+      case PAYMENT -> new Payment(in.uuid(),
+          new Authorization.Signed(Authorization.readOwn(in, domain, token), readSignature(in)));
+      case CANCELLATION -> new Cancellation(in.uuid(), new AuthorizationCancellation.Signed(
+          new AuthorizationCancellation(domain, token, in.address(), in.digest()), readSignature(in)));
+      default -> throw new IllegalArgumentException(
+          "an item of a batch is 1 (a payment) or 2 (a cancellation), not " + what);
+    };
+  }
+
+  private static Bytes readSignature(WireReader in) {
+    return Bytes.of(in.bytes(Authorization.Signed.SIGNATURE_BYTES));
   }
 }

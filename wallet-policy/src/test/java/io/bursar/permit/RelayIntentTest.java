@@ -32,7 +32,9 @@ class RelayIntentTest {
       var authorization = new AuthorizationIntent(uuid(random), uuid(random), uuid(random),
           random(random, DOMAIN, TOKEN));
       var batch = batch(random, 1 + random.nextInt(RelayIntent.ITEMS_MAX));
-      for (Intent intent : List.of(authorization, batch)) {
+      var cancel = new CancelAuthorizationIntent(uuid(random), uuid(random), uuid(random),
+          AuthorizationCancellation.of(random(random, DOMAIN, TOKEN)));
+      for (Intent intent : List.of(authorization, batch, cancel, canceling(random, batch))) {
         var bytes = intent.encode();
         assertThat(Intent.decode(bytes)).as("seed %d, round %d", seed, i).isEqualTo(intent);
         for (int length : new int[]{bytes.length - 1, bytes.length + 1, random.nextInt(bytes.length)}) {
@@ -48,7 +50,9 @@ class RelayIntentTest {
     var random = new Random(32);
     var authorization = new AuthorizationIntent(uuid(random), uuid(random), uuid(random),
         random(random, DOMAIN, TOKEN));
-    for (Intent intent : List.of(authorization, batch(random, 2))) {
+    var cancel = new CancelAuthorizationIntent(uuid(random), uuid(random), uuid(random),
+        AuthorizationCancellation.of(random(random, DOMAIN, TOKEN)));
+    for (Intent intent : List.of(authorization, cancel, batch(random, 2), canceling(random, batch(random, 2)))) {
       var bytes = intent.encode();
       for (int bit = 0; bit < 8 * bytes.length; bit++) {
         var altered = bytes.clone();
@@ -60,6 +64,20 @@ class RelayIntentTest {
         }
       }
     }
+  }
+
+  @Test
+  void aBatchOfPaymentsAloneHasOneFormAndKeepsIt() {
+    var batch = batch(new Random(35), 1);
+    var bytes = batch.encode();
+    assertThat(bytes[1]).isEqualTo((byte) 3);
+    int items = bytes.length - (16 + 20 + 20 + 32 + 8 + 32 + 65);
+    var mixed = new byte[bytes.length + 1];
+    System.arraycopy(bytes, 0, mixed, 0, items);
+    mixed[1] = 6;
+    mixed[items] = 1;
+    System.arraycopy(bytes, items, mixed, items + 1, bytes.length - items);
+    assertThatIllegalArgumentException().isThrownBy(() -> Intent.decode(mixed)).withMessageContaining("of kind 3");
   }
 
   @Test
@@ -85,14 +103,24 @@ class RelayIntentTest {
         .isThrownBy(() -> with(good, new NonceSlot(1, good.slot().keyId(), 0), good.items()));
     assertThatIllegalArgumentException().isThrownBy(
         () -> new AuthorizationIntent(RelayIntent.TENANT, uuid(random), uuid(random), random(random, DOMAIN, TOKEN)));
+    assertThatIllegalArgumentException().isThrownBy(() -> new CancelAuthorizationIntent(RelayIntent.TENANT,
+        uuid(random), uuid(random), AuthorizationCancellation.of(random(random, DOMAIN, TOKEN))));
     assertThatIllegalArgumentException()
         .isThrownBy(() -> new TransferIntent(RelayIntent.TENANT, uuid(random), good.slot(),
-            good.from(), good.items().getFirst().authorization().transfer(),
+            good.from(), random(random, DOMAIN, TOKEN).transfer(),
             new Gas(21_000, BigInteger.ONE, BigInteger.ONE)));
   }
 
   private static RelayIntent with(RelayIntent batch, NonceSlot slot, List<RelayIntent.Item> items) {
     return new RelayIntent(batch.batchId(), slot, batch.from(), items, batch.gas());
+  }
+
+  private static RelayIntent canceling(Random random, RelayIntent batch) {
+    var items = new ArrayList<>(batch.items());
+    items.set(random.nextInt(items.size()), new RelayIntent.Cancellation(uuid(random),
+        new AuthorizationCancellation.Signed(AuthorizationCancellation.of(random(random, DOMAIN, TOKEN)),
+            Bytes.of(bytes(random, 65)))));
+    return with(batch, batch.slot(), items);
   }
 
   private static RelayIntent batch(Random random, int count) {
@@ -105,7 +133,7 @@ class RelayIntentTest {
   }
 
   private static RelayIntent.Item item(Random random, Domain domain, Address token) {
-    return new RelayIntent.Item(uuid(random),
+    return new RelayIntent.Payment(uuid(random),
         new Authorization.Signed(random(random, domain, token), Bytes.of(bytes(random, 65))));
   }
 

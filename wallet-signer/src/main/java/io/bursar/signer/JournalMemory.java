@@ -17,7 +17,9 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
+import io.bursar.permit.AuthorizationCancellation;
 import io.bursar.permit.AuthorizationIntent;
+import io.bursar.permit.CancelAuthorizationIntent;
 import io.bursar.permit.CancelIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.FreezeScope;
@@ -67,12 +69,12 @@ final class JournalMemory {
   private final FingerprintMap slots = new FingerprintMap();
   /** Spend to the file offset of the record of what was first signed for it. */
   private final FingerprintMap spends = new FingerprintMap();
-  /** Nonce slot to the file offset of the record of the first cancellation that was signed for it. */
+  /** Nonce slot or, where it goes by authorization, spend to the file offset of the record of its first cancellation. */
   private final FingerprintMap cancels = new FingerprintMap();
   private final Set<UUID> permitsInFlight = new HashSet<>();
   private final Map<NonceSlot, Intent> slotsInFlight = new HashMap<>();
-  /** With how many cancellations that are on their way; they come after a transfer, so the slot's first intent is not theirs. */
-  private final Map<NonceSlot, Integer> cancelsInFlight = new HashMap<>();
+  /** How many cancellations are on their way for a fingerprint; they come after a payment, so the first intent is not theirs. */
+  private final Map<ByteBuffer, Integer> cancelsInFlight = new HashMap<>();
   private final Map<SpendKey, Intent> spendsInFlight = new HashMap<>();
   private final Map<FreezeScope, String> frozen = new LinkedHashMap<>();
   private final Set<FreezeScope> frozenForNow = new HashSet<>();
@@ -118,13 +120,18 @@ final class JournalMemory {
       var slot = transaction.slot();
       var first = first(slots, fingerprint(slot), slotsInFlight.get(slot), reader);
       if (first != null) {
-        return bySlot(first, transaction, isCanceled(slot));
+        return bySlot(first, transaction, isCanceled(fingerprint(slot)));
       }
     }
     return switch (intent) {
       case PaymentIntent payment -> {
         var first = first(spends, fingerprint(key(payment)), spendsInFlight.get(key(payment)), reader);
         yield first == null ? byCeilings(now, payment, approved) : bySpend(first, payment);
+      }
+      case CancelAuthorizationIntent cancel -> {
+        var print = fingerprint(new SpendKey(cancel.tenantId(), cancel.spendId()));
+        var first = first(spends, print, spendsInFlight.get(new SpendKey(cancel.tenantId(), cancel.spendId())), reader);
+        yield cancels(first, cancel) ? AGREED : new Judgement.Refused(new Outcome.NothingToCancel());
       }
       case RelayIntent _ -> AGREED; // of authorizations that were counted when they were signed
       case CancelIntent _ -> new Judgement.Refused(new Outcome.NothingToCancel());
@@ -155,11 +162,13 @@ final class JournalMemory {
 
   /**
    * INVARIANT: a spend is signed for one nonce, or by one authorization, and never otherwise, so at most one of all its signatures
-   * can take effect.
+   * can take effect. After an authorization may come its cancellation, and from then on it is not signed again.
    */
-  private static Judgement bySpend(Intent first, PaymentIntent next) {
+  private Judgement bySpend(Intent first, PaymentIntent next) {
     return switch (next) {
-      case AuthorizationIntent authorization when authorization.equals(first) -> AGREED;
+      case AuthorizationIntent authorization when authorization.equals(first) -> isCanceled(fingerprint(key(next)))
+          ? new Judgement.Refused(new Outcome.Canceled())
+          : AGREED;
       case AuthorizationIntent _,TransferIntent _ -> new Judgement.Refused(new Outcome.OtherPayment());
     };
   }
@@ -189,9 +198,23 @@ final class JournalMemory {
     return permit.expiresAt().toEpochMilli() <= forgottenUntil ? new Outcome.PermitForgotten() : null;
   }
 
-  private boolean isCanceled(NonceSlot slot) {
-    var print = fingerprint(slot);
-    return cancelsInFlight.containsKey(slot) || cancels.get(print.getLong(0), print.getLong(8)) != 0;
+  private boolean isCanceled(ByteBuffer print) {
+    return cancelsInFlight.containsKey(print) || cancels.get(print.getLong(0), print.getLong(8)) != 0;
+  }
+
+  private static boolean cancels(@Nullable Intent first, CancelAuthorizationIntent next) {
+    return first instanceof AuthorizationIntent signed && signed.keyId().equals(next.keyId())
+        && AuthorizationCancellation.of(signed.authorization()).equals(next.cancellation());
+  }
+
+  /** What a cancellation cancels; empty if it is none. */
+  private static Optional<ByteBuffer> canceled(Intent intent) {
+    return switch (intent) {
+      case CancelIntent cancel -> Optional.of(fingerprint(cancel.slot()));
+      case CancelAuthorizationIntent cancel ->
+        Optional.of(fingerprint(new SpendKey(cancel.tenantId(), cancel.spendId())));
+      case PaymentIntent _,RelayIntent _ -> Optional.empty();
+    };
   }
 
   private static boolean cancels(TransferIntent first, CancelIntent next) {
@@ -230,9 +253,9 @@ final class JournalMemory {
   /** INVARIANT: from here until it is settled or void, whoever asks for this permit, nonce, spend or ceiling meets it. */
   void take(Pending pending) {
     permitsInFlight.add(pending.permit.permitId());
-    if (pending.intent instanceof CancelIntent cancel) {
-      cancelsInFlight.merge(cancel.slot(), 1, Integer::sum);
-    } else if (pending.intent instanceof TransactionIntent transaction) {
+    var canceled = canceled(pending.intent);
+    canceled.ifPresent(print -> cancelsInFlight.merge(print, 1, Integer::sum));
+    if (canceled.isEmpty() && pending.intent instanceof TransactionIntent transaction) {
       slotsInFlight.putIfAbsent(transaction.slot(), transaction);
     }
     if (pending.intent instanceof PaymentIntent payment) {
@@ -249,9 +272,10 @@ final class JournalMemory {
     }
     // A later batch may wait on a slot too, but the durable entry answers for it from now on.
     batch.forEach(pending -> {
-      if (pending.intent instanceof CancelIntent cancel) {
-        cancelsInFlight.computeIfPresent(cancel.slot(), (slot, count) -> count > 1 ? count - 1 : null);
-      } else if (pending.intent instanceof TransactionIntent transaction) {
+      var canceled = canceled(pending.intent);
+      canceled.ifPresent(
+          print -> cancelsInFlight.computeIfPresent(print, (_, count) -> count > 1 ? count - 1 : null));
+      if (canceled.isEmpty() && pending.intent instanceof TransactionIntent transaction) {
         slotsInFlight.remove(transaction.slot());
       }
       if (pending.intent instanceof PaymentIntent payment) {
@@ -321,10 +345,11 @@ final class JournalMemory {
   private boolean remember(Permit permit, Intent intent, long offset) {
     var id = permit.permitId();
     permits.putIfAbsent(id.getMostSignificantBits(), id.getLeastSignificantBits(), permit.expiresAt().toEpochMilli());
-    if (intent instanceof TransactionIntent transaction) {
+    var canceled = canceled(intent);
+    canceled.ifPresent(print -> cancels.putIfAbsent(print.getLong(0), print.getLong(8), offset));
+    if (canceled.isEmpty() && intent instanceof TransactionIntent transaction) {
       var slot = fingerprint(transaction.slot());
-      var taken = intent instanceof CancelIntent ? cancels : slots;
-      taken.putIfAbsent(slot.getLong(0), slot.getLong(8), offset);
+      slots.putIfAbsent(slot.getLong(0), slot.getLong(8), offset);
     }
     records++;
     if (!(intent instanceof PaymentIntent payment)) {

@@ -6,7 +6,9 @@ import java.util.Optional;
 import io.bursar.json.Json;
 import io.bursar.json.JsonText;
 import io.bursar.log.NoteKey;
+import io.bursar.permit.CancelAuthorizationIntent;
 import io.bursar.permit.CancelIntent;
+import io.bursar.permit.Intent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerRequest.Evidence;
@@ -15,7 +17,7 @@ import io.bursar.spend.Id;
 
 /**
  * Checks that somebody asked on the record for a payment to be canceled: the entry is in the tenant's log, and it says the spend,
- * wallet, chain and nonce that the permit and the intent say.
+ * wallet, chain and nonce, of the account or of the authorization, that the permit and the intent say.
  */
 final class LoggedCancellation {
   private LoggedCancellation() {}
@@ -23,12 +25,24 @@ final class LoggedCancellation {
   /** What is wrong with the evidence; empty if it shows the cancellation. */
   static Optional<Fault> fault(Evidence evidence, NoteKey key, VerifiedHeads heads, Permit permit,
       CancelIntent intent) {
+    return fault(evidence, key, heads, permit, intent, "nonce", new Json.Num(intent.slot().nonce()));
+  }
+
+  /** As above, of an authorization. */
+  static Optional<Fault> fault(Evidence evidence, NoteKey key, VerifiedHeads heads, Permit permit,
+      CancelAuthorizationIntent intent) {
+    return fault(evidence, key, heads, permit, intent, "authorizationNonce",
+        new Json.Str("0x" + intent.cancellation().nonce()));
+  }
+
+  private static Optional<Fault> fault(Evidence evidence, NoteKey key, VerifiedHeads heads, Permit permit,
+      Intent intent, String nonceMember, Json nonce) {
     return LoggedAuthorization.unproven(evidence, key, heads, permit)
-        .or(() -> difference(evidence.entry().toByteArray(), intent).map(how -> new Fault(
+        .or(() -> difference(evidence.entry().toByteArray(), intent, nonceMember, nonce).map(how -> new Fault(
             SignerRefusal.AUTHORIZATION_MISMATCH, "the entry of the cancellation: " + how)));
   }
 
-  private static Optional<String> difference(byte[] bytes, CancelIntent intent) {
+  private static Optional<String> difference(byte[] bytes, Intent intent, String nonceMember, Json nonce) {
     Json.Obj entry;
     try {
       if (!(JsonText.parse(bytes) instanceof Json.Obj object)) {
@@ -45,7 +59,7 @@ final class LoggedCancellation {
     if (!LoggedAuthorization.is(entry.get("tenant"), Id.TENANT.text(intent.tenantId()))) {
       return Optional.of("it is another tenant's");
     }
-    if (!LoggedAuthorization.is(entry.get("spend"), Id.SPEND.text(intent.spendId()))) {
+    if (!LoggedAuthorization.is(entry.get("spend"), Id.SPEND.text(intent.subjectId()))) {
       return Optional.of("it cancels another spend");
     }
     if (!LoggedAuthorization.is(entry.get("wallet"), Id.WALLET.text(intent.keyId()))) {
@@ -54,7 +68,7 @@ final class LoggedCancellation {
     if (!LoggedAuthorization.is(entry.get("chain"), "eip155:" + intent.chainId())) {
       return Optional.of("it names another chain");
     }
-    return Objects.equals(entry.get("nonce"), new Json.Num(intent.slot().nonce()))
+    return Objects.equals(entry.get(nonceMember), nonce)
         ? Optional.empty()
         : Optional.of("it names another nonce");
   }

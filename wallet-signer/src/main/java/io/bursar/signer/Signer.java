@@ -13,6 +13,7 @@ import java.util.Set;
 import io.bursar.money.Address;
 import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.Bytes;
+import io.bursar.permit.CancelAuthorizationIntent;
 import io.bursar.permit.CancelIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.FreezeScope;
@@ -229,7 +230,7 @@ final class Signer {
       case Journal.Outcome.OtherPayload() -> refuse(SignerRefusal.NONCE_CONFLICT,
           "another payload was signed for the same nonce", permit);
       case Journal.Outcome.NothingToCancel() -> refuse(SignerRefusal.NONCE_CONFLICT,
-          "no transfer of the spend was signed for this nonce, so there is nothing to cancel", permit);
+          "nothing of the spend was signed for this nonce, so there is nothing to cancel", permit);
       case Journal.Outcome.Canceled() -> refuse(SignerRefusal.NONCE_CONFLICT,
           "the cancellation of the spend was signed for the same nonce, so its transfer is not signed again", permit);
       case Journal.Outcome.OtherPayment() -> refuse(SignerRefusal.SPEND_CONFLICT,
@@ -286,7 +287,7 @@ final class Signer {
     return switch (intent) {
       case PaymentIntent payment -> approvals(request, permit, payment);
       case RelayIntent batch -> signedByPayers(batch);
-      case CancelIntent cancel -> cancellation(request, permit, cancel);
+      case CancelIntent _,CancelAuthorizationIntent _ -> cancellation(request, permit, intent);
     };
   }
 
@@ -313,11 +314,17 @@ final class Signer {
   }
 
   /** Refuses to cancel what nobody asked on the record to be canceled. */
-  private SpendApprovals.Result cancellation(Sign request, Permit permit, CancelIntent intent) {
+  private SpendApprovals.Result cancellation(Sign request, Permit permit, Intent intent) {
     if (request.evidence().isEmpty()) {
       return unshown("cancellation");
     }
-    var fault = LoggedCancellation.fault(request.evidence().get(), log.key(intent.tenantId()), heads, permit, intent);
+    var evidence = request.evidence().get();
+    var key = log.key(intent.tenantId());
+    var fault = switch (intent) {
+      case CancelIntent cancel -> LoggedCancellation.fault(evidence, key, heads, permit, cancel);
+      case CancelAuthorizationIntent cancel -> LoggedCancellation.fault(evidence, key, heads, permit, cancel);
+      case PaymentIntent _,RelayIntent _ -> throw new IllegalArgumentException("it cancels nothing");
+    };
     return fault.isPresent()
         ? new SpendApprovals.Result.Invalid(fault.get().reason(), fault.get().message())
         : SpendApprovals.Result.Counted.NONE;
@@ -328,10 +335,10 @@ final class Signer {
       throws IOException, Keystore.UnreadableKeyException {
     for (var item : batch.items()) {
       var payer = keystore.find(item.keyId()).map(Keystore.Entry::address);
-      if (!payer.equals(Optional.of(item.authorization().from()))
-          || !Eip3009.isSigned(item.signed(), keystore.curve())) {
-        return new SpendApprovals.Result.Invalid(SignerRefusal.BAD_INTENT, "the authorization of nonce 0x"
-            + item.authorization().nonce() + " is not signed by the key `" + item.keyId() + "`");
+      if (!payer.equals(Optional.of(item.from())) || !Eip3009.isSigned(item, keystore.curve())) {
+        return new SpendApprovals.Result.Invalid(SignerRefusal.BAD_INTENT,
+            "what is to be relayed for the authorization of nonce 0x"
+                + item.nonce() + " is not signed by the key `" + item.keyId() + "`");
       }
     }
     return SpendApprovals.Result.Counted.NONE;
@@ -340,17 +347,19 @@ final class Signer {
   private SignerReply signRecorded(Keystore.Entry key, Intent intent)
       throws IOException, Keystore.UnreadableKeyException {
     return switch (intent) {
-      case AuthorizationIntent payment -> signAuthorization(key, payment);
+      case AuthorizationIntent payment ->
+        signForToken(key, payment, Eip3009.digest(payment.authorization()), payment.authorization().nonce());
+      case CancelAuthorizationIntent cancel ->
+        signForToken(key, cancel, Eip3009.digest(cancel.cancellation()), cancel.cancellation().nonce());
       case TransactionIntent transaction -> signTransaction(key, transaction);
     };
   }
 
-  private SignerReply signAuthorization(Keystore.Entry key, AuthorizationIntent intent)
+  private SignerReply signForToken(Keystore.Entry key, Intent intent, byte[] digest, Digest32 nonce)
       throws IOException, Keystore.UnreadableKeyException {
-    var digest = Eip3009.digest(intent.authorization());
     var signature = Eip3009.signature(signDigest(key, digest));
-    LOG.log(Level.INFO, "signed spend=" + intent.spendId() + " key=" + key.keyId() + " chain=" + intent.chainId()
-        + " authorization=0x" + intent.authorization().nonce());
+    LOG.log(Level.INFO, "signed spend=" + intent.subjectId() + " key=" + key.keyId() + " chain=" + intent.chainId()
+        + (intent instanceof CancelAuthorizationIntent ? " canceled authorization=0x" : " authorization=0x") + nonce);
     return new AuthorizationSigned(signature, Digest32.of(digest));
   }
 

@@ -9,6 +9,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import java.util.UUID;
+import java.util.function.Consumer;
 
 import org.junit.jupiter.api.Test;
 import org.web3j.abi.FunctionEncoder;
@@ -30,6 +31,7 @@ import org.web3j.utils.Numeric;
 
 import io.bursar.money.Address;
 import io.bursar.permit.Authorization;
+import io.bursar.permit.AuthorizationCancellation;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.RelayIntent;
@@ -48,6 +50,10 @@ class Eip3009Test {
       var expected = new StructuredDataEncoder(json(authorization)).hashStructuredData();
       assertThat(HexFormat.of().formatHex(Eip3009.digest(authorization))).as("seed %d, round %d", seed, i)
           .isEqualTo(HexFormat.of().formatHex(expected));
+      var cancellation = AuthorizationCancellation.of(authorization);
+      assertThat(HexFormat.of().formatHex(Eip3009.digest(cancellation))).as("seed %d, round %d", seed, i)
+          .isEqualTo(HexFormat.of()
+              .formatHex(new StructuredDataEncoder(json(cancellation)).hashStructuredData()));
     }
   }
 
@@ -61,7 +67,7 @@ class Eip3009Test {
       var token = Fixtures.address(random);
       var items = new ArrayList<RelayIntent.Item>();
       for (int i = 0; i < count; i++) {
-        items.add(signed(random, token));
+        items.add(i % 3 == 1 ? canceled(random, token) : signed(random, token));
       }
       var batch = new RelayIntent(UUID.randomUUID(), new NonceSlot(8453, UUID.randomUUID(), 5), relayer, items,
           Fixtures.gas(12_000_000, 1_000_000, 1_000));
@@ -82,30 +88,64 @@ class Eip3009Test {
 
   @Test
   void knowsASignatureOfThePayerFromEveryOther() {
-    var item = signed(new Random(7), Fixtures.TOKEN).signed();
-    assertThat(Eip3009.isSigned(item, curve)).isTrue();
-    for (int bit = 0; bit < 8 * Authorization.Signed.SIGNATURE_BYTES; bit++) {
-      var bytes = item.signature().toByteArray();
-      bytes[bit / 8] ^= (byte) (1 << bit % 8);
-      assertThat(Eip3009.isSigned(new Authorization.Signed(item.authorization(), Bytes.of(bytes)), curve))
-          .as("bit %d", bit).isFalse();
+    var random = new Random(7);
+    for (RelayIntent.Item item : List.of(signed(random, Fixtures.TOKEN), canceled(random, Fixtures.TOKEN))) {
+      assertThat(Eip3009.isSigned(item, curve)).isTrue();
+      for (int bit = 0; bit < 8 * Authorization.Signed.SIGNATURE_BYTES; bit++) {
+        int flipped = bit;
+        assertThat(Eip3009.isSigned(with(item, bytes -> bytes[flipped / 8] ^= (byte) (1 << flipped % 8)), curve))
+            .as("bit %d", bit).isFalse();
+      }
     }
+    var item = signed(random, Fixtures.TOKEN);
     var authorization = item.authorization();
     var dearer = new Authorization(authorization.domain(), authorization.from(),
         new Transfer(Fixtures.TOKEN, authorization.transfer().payee(),
             authorization.transfer().amount().add(BigInteger.ONE)),
         authorization.validBefore(), authorization.nonce());
-    assertThat(Eip3009.isSigned(new Authorization.Signed(dearer, item.signature()), curve)).isFalse();
+    assertThat(Eip3009.isSigned(
+        new RelayIntent.Payment(item.keyId(), new Authorization.Signed(dearer, item.signed().signature())), curve))
+        .isFalse();
+    assertThat(Eip3009.isSigned(new RelayIntent.Cancellation(item.keyId(), new AuthorizationCancellation.Signed(
+        AuthorizationCancellation.of(authorization), item.signed().signature())), curve))
+        .as("who lets it be used has not canceled it").isFalse();
   }
 
-  private RelayIntent.Item signed(Random random, Address token) {
+  private static RelayIntent.Item with(RelayIntent.Item item, Consumer<byte[]> change) {
+    return switch (item) {
+      case RelayIntent.Payment(var key, var signed) -> new RelayIntent.Payment(key,
+          new Authorization.Signed(signed.authorization(), changed(signed.signature(), change)));
+      case RelayIntent.Cancellation(var key, var signed) -> new RelayIntent.Cancellation(key,
+          new AuthorizationCancellation.Signed(signed.cancellation(), changed(signed.signature(), change)));
+    };
+  }
+
+  private static Bytes changed(Bytes signature, Consumer<byte[]> change) {
+    var bytes = signature.toByteArray();
+    change.accept(bytes);
+    return Bytes.of(bytes);
+  }
+
+  private RelayIntent.Payment signed(Random random, Address token) {
     var secret = Fixtures.bytes(random, 32);
-    var payer = Address.parse(Numeric.prependHexPrefix(Keys.getAddress(ECKeyPair.create(secret))));
-    var authorization = random(random, payer, "USD Coin", token);
+    var authorization = random(random, address(secret), "USD Coin", token);
     try (var key = SecretBytes.takeFrom(secret)) {
-      return new RelayIntent.Item(UUID.randomUUID(), new Authorization.Signed(authorization,
+      return new RelayIntent.Payment(UUID.randomUUID(), new Authorization.Signed(authorization,
           Eip3009.signature(curve.sign(Eip3009.digest(authorization), key))));
     }
+  }
+
+  private RelayIntent.Cancellation canceled(Random random, Address token) {
+    var secret = Fixtures.bytes(random, 32);
+    var cancellation = AuthorizationCancellation.of(random(random, address(secret), "USD Coin", token));
+    try (var key = SecretBytes.takeFrom(secret)) {
+      return new RelayIntent.Cancellation(UUID.randomUUID(), new AuthorizationCancellation.Signed(cancellation,
+          Eip3009.signature(curve.sign(Eip3009.digest(cancellation), key))));
+    }
+  }
+
+  private static Address address(byte[] secret) {
+    return Address.parse(Numeric.prependHexPrefix(Keys.getAddress(ECKeyPair.create(secret))));
   }
 
   private static Authorization random(Random random, Address from, String name, Address token) {
@@ -132,12 +172,41 @@ class Eip3009Test {
         authorization.nonce());
   }
 
+  private static String json(AuthorizationCancellation cancellation) {
+    return """
+        {"types": {
+          "EIP712Domain": [{"name": "name", "type": "string"}, {"name": "version", "type": "string"},
+            {"name": "chainId", "type": "uint256"}, {"name": "verifyingContract", "type": "address"}],
+          "CancelAuthorization": [{"name": "authorizer", "type": "address"}, {"name": "nonce", "type": "bytes32"}]},
+         "primaryType": "CancelAuthorization",
+         "domain": {"name": "%s", "version": "%s", "chainId": %d, "verifyingContract": "%s"},
+         "message": {"authorizer": "%s", "nonce": "0x%s"}}
+        """.formatted(cancellation.domain().name(), cancellation.domain().version(), cancellation.domain().chainId(),
+        cancellation.token(), cancellation.from(), cancellation.nonce());
+  }
+
   private static String aggregate(RelayIntent batch) {
-    var calls = batch.items().stream().map(item -> new DynamicStruct(abi(item.authorization().transfer().token()),
-        new Bool(true), new DynamicBytes(Numeric.hexStringToByteArray(call(item.signed()))))).toList();
+    var calls = batch.items().stream().map(item -> new DynamicStruct(abi(item.token()), new Bool(true),
+        new DynamicBytes(Numeric.hexStringToByteArray(call(item))))).toList();
     return FunctionEncoder
         .encode(new Function("aggregate3", List.of(new DynamicArray<>(DynamicStruct.class, calls)), List.of()))
         .replaceFirst("^0x.{8}", "0x82ad56cb"); // web3j cannot name the struct's type in the signature that it hashes
+  }
+
+  private static String call(RelayIntent.Item item) {
+    return switch (item) {
+      case RelayIntent.Payment(var _, var signed) -> call(signed);
+      case RelayIntent.Cancellation(var _, var signed) -> call(signed);
+    };
+  }
+
+  private static String call(AuthorizationCancellation.Signed signed) {
+    var signature = signed.signature().toByteArray();
+    return FunctionEncoder.encode(new Function("cancelAuthorization",
+        List.of(abi(signed.cancellation().from()), new Bytes32(signed.cancellation().nonce().bytes()),
+            new Uint8(signature[64]), new Bytes32(Arrays.copyOf(signature, 32)),
+            new Bytes32(Arrays.copyOfRange(signature, 32, 64))),
+        List.of()));
   }
 
   private static String call(Authorization.Signed signed) {

@@ -67,7 +67,8 @@ class RelaySigningTest {
   void signsAnAuthorizationThatRecoversToThePayer() {
     var intent = intent(1, 5, SOON);
     var signed = sign(intent);
-    assertThat(Eip3009.isSigned(new Authorization.Signed(intent.authorization(), signed.signature()), curve)).isTrue();
+    assertThat(Eip3009.isSigned(new RelayIntent.Payment(KEY,
+        new Authorization.Signed(intent.authorization(), signed.signature())), curve)).isTrue();
     assertThat(signed.digest()).isEqualTo(Digest32.of(Eip3009.digest(intent.authorization())));
     assertThat(sign(intent)).as("asked again, as after an answer that was lost").isEqualTo(signed);
   }
@@ -105,16 +106,16 @@ class RelaySigningTest {
     var items = List.of(item(1, 5), item(2, 6));
     assertThat(ask(Fixtures.request(batch(0, items)))).isInstanceOf(Signed.class);
     var one = items.getFirst();
-    var forged = new RelayIntent.Item(KEY, new Authorization.Signed(items.get(1).authorization(),
+    var forged = new RelayIntent.Payment(KEY, new Authorization.Signed(items.get(1).authorization(),
         one.signed().signature()));
     assertRefused(SignerRefusal.BAD_INTENT, batch(1, List.of(one, forged)));
-    assertRefused(SignerRefusal.BAD_INTENT, batch(1, List.of(new RelayIntent.Item(new UUID(9, 9), one.signed()))));
-    assertRefused(SignerRefusal.BAD_INTENT, batch(1, List.of(new RelayIntent.Item(RELAYER, one.signed()))));
+    assertRefused(SignerRefusal.BAD_INTENT, batch(1, List.of(new RelayIntent.Payment(new UUID(9, 9), one.signed()))));
+    assertRefused(SignerRefusal.BAD_INTENT, batch(1, List.of(new RelayIntent.Payment(RELAYER, one.signed()))));
   }
 
   @Test
   void neverSignsAnotherBatchForARelayersNonceAndNoBatchWithAWalletsKey() {
-    var items = List.of(item(1, 5));
+    var items = List.<RelayIntent.Item>of(item(1, 5));
     var first = batch(0, items);
     assertThat(ask(Fixtures.request(first))).isInstanceOf(Signed.class);
     var dearer = new RelayIntent(first.batchId(), first.slot(), relayer, items, Fixtures.gas(200_000, 9_000, 900));
@@ -130,12 +131,12 @@ class RelaySigningTest {
     return (AuthorizationSigned) ask(Fixtures.request(intent));
   }
 
-  private RelayIntent.Item item(long spend, long nonce) {
+  private RelayIntent.Payment item(long spend, long nonce) {
     var intent = intent(spend, nonce, SOON);
-    return new RelayIntent.Item(KEY, new Authorization.Signed(intent.authorization(), sign(intent).signature()));
+    return new RelayIntent.Payment(KEY, new Authorization.Signed(intent.authorization(), sign(intent).signature()));
   }
 
-  private RelayIntent batch(long nonce, List<RelayIntent.Item> items) {
+  private RelayIntent batch(long nonce, List<? extends RelayIntent.Item> items) {
     return new RelayIntent(new UUID(nonce, 4), new NonceSlot(CHAIN, RELAYER, nonce), relayer, new ArrayList<>(items),
         Fixtures.gas(200_000, 1_000, 100));
   }

@@ -21,13 +21,13 @@ import io.bursar.log.SignedNote;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.Intent;
+import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.SignerReply.HeadSigned;
 import io.bursar.permit.SignerRequest.Approved;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.SignerRequest.Sign;
 import io.bursar.permit.SignerRequest.SignHead;
-import io.bursar.permit.TransferIntent;
 import io.bursar.spend.Id;
 
 /** A log of a few entries, and requests whose authorization is in it. */
@@ -48,14 +48,14 @@ record TestLog(List<byte[]> entries) implements HashSource {
         oldSize == 0 ? List.of() : new Proofs(this).consistency(oldSize, size));
   }
 
-  static Json.Builder facts(TransferIntent intent) {
-    return Json.object().put("wallet", Id.WALLET.text(intent.slot().keyId()))
-        .put("chain", "eip155:" + intent.slot().chainId()).put("contract", intent.transfer().token().toString())
+  static Json.Builder facts(PaymentIntent intent) {
+    return Json.object().put("wallet", Id.WALLET.text(intent.keyId()))
+        .put("chain", "eip155:" + intent.chainId()).put("contract", intent.transfer().token().toString())
         .put("payee", intent.transfer().payee().toString()).put("amount", intent.transfer().amount());
   }
 
   /** An authorization that asks nobody. */
-  static Json.Builder entry(TransferIntent intent) {
+  static Json.Builder entry(PaymentIntent intent) {
     return Json.object().put("schema", 1).put("kind", "authorization").put("tenant", Id.TENANT.text(intent.tenantId()))
         .put("spend", Id.SPEND.text(intent.spendId())).put("facts", facts(intent).build())
         .put("decision", Json.object().put("effect", "allow").build());

@@ -323,22 +323,28 @@ public final class PaymentStore {
 
   /**
    * Asks on the record for a payment to be canceled that may be signed already: its nonce is then to be taken by a transaction that
-   * moves nothing. Whichever is mined counts; all stays reserved until then. Asked again, it is the same request.
+   * moves nothing, or its authorization canceled at the token. Whichever the chain takes counts; all stays reserved until then. Asked
+   * again, it is the same request.
    *
    * @param actor who wants it, as in {@link AuditEntries#write}
    */
   public Cancel requestCancel(UUID tenantId, UUID spendId, String actor) {
     return database.inTransaction(() -> {
       audit.lock(tenantId);
-      record Asked(UUID walletId, String chain, long nonce, boolean before) {}
+      record Asked(Json.Builder entry, boolean before) {}
       var asked = sql("""
-          SELECT p.wallet_id, w.chain, p.nonce, p.cancel_seq IS NOT NULL AS before FROM payment p
+          SELECT p.wallet_id, w.chain, p.nonce, z.nonce AS authorization_nonce, p.cancel_seq IS NOT NULL AS before FROM payment p
           JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
-          WHERE p.tenant_id = :tenant AND p.spend_id = :spend AND p.state IN %s FOR UPDATE OF p
-          """.formatted(IN_FLIGHT)).param("tenant", tenantId).param("spend", spendId)
-          .query((row, n) -> new Asked(Directory.uuid(row, "wallet_id"), row.getString("chain"),
-              row.getLong("nonce"), row.getBoolean("before")))
-          .optional();
+          LEFT JOIN payment_authorization z ON z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id
+          WHERE p.tenant_id = :tenant AND p.spend_id = :spend AND p.state IN ('prepared', 'signed', 'broadcast') FOR UPDATE OF p
+          """).param("tenant", tenantId).param("spend", spendId).query((row, n) -> {
+        var entry = Json.object().put("spend", Id.SPEND.text(spendId))
+            .put("wallet", Id.WALLET.text(Directory.uuid(row, "wallet_id"))).put("chain", row.getString("chain"));
+        var authorization = PaymentRows.digest(row.getBytes("authorization_nonce"));
+        return new Asked(authorization == null
+            ? entry.put("nonce", row.getLong("nonce"))
+            : entry.put("authorizationNonce", "0x" + authorization), row.getBoolean("before"));
+      }).optional();
       if (asked.isEmpty()) {
         return stateOf(tenantId, spendId).<Cancel>map(Cancel.TooLate::new).orElse(new Cancel.NotFound());
       }
@@ -349,9 +355,7 @@ public final class PaymentStore {
             WHERE tenant_id = :tenant AND spend_id = :spend
             """).param("seq", slot.seq()).param("at", Directory.utc(slot.at()))
             .param("tenant", tenantId).param("spend", spendId).update();
-        audit.write(slot, "payment.cancel_requested", spendId, actor,
-            Json.object().put("spend", Id.SPEND.text(spendId)).put("wallet", Id.WALLET.text(asked.get().walletId))
-                .put("chain", asked.get().chain).put("nonce", asked.get().nonce).build());
+        audit.write(slot, "payment.cancel_requested", spendId, actor, asked.get().entry.build());
       }
       return new Cancel.Requested();
     });

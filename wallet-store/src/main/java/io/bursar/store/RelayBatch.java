@@ -45,12 +45,23 @@ public record RelayBatch(UUID batchId, Relayer relayer, long nonce, List<Attempt
   }
 
   /**
+   * What one of its calls is about.
+   *
+   * @param cancels whether it cancels the payment's authorization; otherwise it uses it
+   */
+  public record Member(RelayedPayment payment, boolean cancels) {
+    private RelayIntent.Item item() {
+      return cancels ? payment.cancelItem() : payment.item();
+    }
+  }
+
+  /**
    * The request to sign it at a price.
    *
-   * @param payments whose authorizations it holds, in its order
+   * @param members what its calls are about, in its order
    */
-  public RelayIntent intent(List<RelayedPayment> payments, Gas gas) {
+  public RelayIntent intent(List<Member> members, Gas gas) {
     return new RelayIntent(batchId, new NonceSlot(Asset.chainId(relayer.chain), relayer.keyId, nonce), relayer.address,
-        payments.stream().map(RelayedPayment::item).toList(), gas);
+        members.stream().map(Member::item).toList(), gas);
   }
 }

@@ -19,6 +19,7 @@ import io.bursar.permit.Digest32;
 import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.store.PaymentState.Attempt;
 import io.bursar.store.PaymentState.Mined;
+import io.bursar.store.RelayBatch.Member;
 import io.bursar.store.RelayBatch.Relayer;
 
 /**
@@ -26,6 +27,16 @@ import io.bursar.store.RelayBatch.Relayer;
  * its row and never from a node, and what a nonce is for is fixed in the transaction that takes it.
  */
 public final class RelayBatches {
+  /** Of a payment p and its authorization z: its cancellation is signed and in no transaction. */
+  private static final String CANCELING = """
+      p.mode = 'relayed' AND p.cancel_seq IS NOT NULL AND p.state IN ('signed', 'broadcast') AND z.cancel_signature IS NOT NULL
+      AND z.cancel_batch_id IS NULL""";
+  /**
+   * A cancellation behind its authorization, among one relayer's transactions, comes too late whatever happens: for so long it is left
+   * to the others.
+   */
+  private static final Duration LEFT_TO_OTHERS = Duration.ofSeconds(10);
+
   private final Database database;
   private final AuditEntries audit;
   private final RelayStore payments;
@@ -84,22 +95,26 @@ public final class RelayBatches {
         .param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by).update();
   }
 
-  /** How many signed authorizations wait for a transaction on a chain, and since when the oldest does. */
+  /** How many signed authorizations and cancellations wait for a transaction on a chain, and since when the oldest does. */
   public record Waiting(int count, Duration oldest) {}
 
   public Waiting waiting(String chain) {
     return sql("""
-        SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(updated_at)) * 1000, 0)::bigint AS oldest FROM (
-          SELECT p.updated_at FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
+        SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(since)) * 1000, 0)::bigint AS oldest FROM (
+          (SELECT p.updated_at AS since FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
           WHERE p.mode = 'relayed' AND p.state = 'signed' AND p.due_at <= now() AND p.lease_until < now() AND w.chain = :chain
-            AND EXISTS (SELECT FROM payment_authorization z
-              WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.batch_id IS NULL) LIMIT 10000) q
-        """).param("chain", chain)
+            AND p.cancel_seq IS NULL AND EXISTS (SELECT FROM payment_authorization z
+              WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.batch_id IS NULL) LIMIT 10000)
+          UNION ALL
+          (SELECT p.cancel_requested_at FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
+          JOIN payment_authorization z ON z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id
+          WHERE %s AND p.due_at <= now() AND p.lease_until < now() AND w.chain = :chain LIMIT 10000)) q
+        """.formatted(CANCELING)).param("chain", chain)
         .query((row, n) -> new Waiting(row.getInt("count"), Duration.ofMillis(row.getLong("oldest")))).single();
   }
 
   /**
-   * Fixes the relayer's next transaction: its nonce, its price, and the authorizations in it, all of one token.
+   * Fixes the relayer's next transaction: its nonce, its price, and the authorizations and cancellations in it, all of one token.
    *
    * @param most how many authorizations at most, up to {@link io.bursar.permit.RelayIntent#ITEMS_MAX}
    * @param notAfter authorizations that are over at this time or before, in seconds since 1970, are left out
@@ -116,7 +131,7 @@ public final class RelayBatches {
       if (nonce.isEmpty()) {
         return Optional.empty();
       }
-      var members = candidates(relayer.chain(), most, notAfter);
+      var members = candidates(relayer, most, notAfter);
       if (members.isEmpty()) {
         return Optional.empty();
       }
@@ -129,13 +144,16 @@ public final class RelayBatches {
           .param("gas", gas.limit()).update();
       insertAttempt(id, 1, gas);
       sql("""
-          INSERT INTO relay_item (batch_id, position, tenant_id, spend_id)
-          SELECT :id, u.n - 1, u.tenant, u.spend FROM unnest(:tenants::uuid[], :spends::uuid[]) WITH ORDINALITY AS u (tenant, spend, n)
-          """).param("id", id).param("tenants", members.stream().map(Payment.Key::tenantId).toArray(UUID[]::new))
-          .param("spends", members.stream().map(Payment.Key::spendId).toArray(UUID[]::new)).update();
+          INSERT INTO relay_item (batch_id, position, tenant_id, spend_id, cancels)
+          SELECT :id, u.n - 1, u.tenant, u.spend, u.cancels
+          FROM unnest(:tenants::uuid[], :spends::uuid[], :cancels::boolean[]) WITH ORDINALITY AS u (tenant, spend, cancels, n)
+          """).param("id", id).param("tenants", members.stream().map(of -> of.key.tenantId()).toArray(UUID[]::new))
+          .param("spends", members.stream().map(of -> of.key.spendId()).toArray(UUID[]::new))
+          .param("cancels", members.stream().map(Candidate::cancels).toArray(Boolean[]::new)).update();
       sql("""
-          UPDATE payment_authorization SET batch_id = :id WHERE (tenant_id, spend_id) IN (
-            SELECT tenant_id, spend_id FROM relay_item WHERE batch_id = :id)
+          UPDATE payment_authorization z SET batch_id = CASE WHEN i.cancels THEN z.batch_id ELSE i.batch_id END,
+            cancel_batch_id = CASE WHEN i.cancels THEN i.batch_id ELSE z.cancel_batch_id END
+          FROM relay_item i WHERE i.batch_id = :id AND z.tenant_id = i.tenant_id AND z.spend_id = i.spend_id
           """).param("id", id).update();
       sql("UPDATE relayer SET next_nonce = next_nonce + 1 WHERE chain = :chain AND key_id = :key")
           .param("chain", relayer.chain()).param("key", relayer.keyId()).update();
@@ -143,23 +161,38 @@ public final class RelayBatches {
     });
   }
 
-  private List<Payment.Key> candidates(String chain, int most, long notAfter) {
-    record Member(Payment.Key key, Bytes token) {}
-    var due = sql("""
-        SELECT p.tenant_id, p.spend_id, x.contract FROM payment p
+  private record Candidate(Payment.Key key, boolean cancels, Bytes token) {}
+
+  /** Cancellations first: each of them races with its authorization. */
+  private List<Candidate> candidates(Relayer relayer, int most, long notAfter) {
+    var due = new ArrayList<>(candidates(CANCELING + " " + """
+         AND (z.batch_id IS NULL OR p.cancel_requested_at < now() - :others * interval '1 millisecond'
+          OR NOT EXISTS (SELECT FROM relay_batch b WHERE b.batch_id = z.batch_id AND b.key_id = :relayer AND b.state <> 'settled')
+          OR NOT EXISTS (SELECT FROM relayer r WHERE r.chain = :chain AND r.key_id <> :relayer))""", relayer, most,
+        notAfter));
+    if (due.size() < most) {
+      due.addAll(candidates("""
+          p.mode = 'relayed' AND p.state = 'signed' AND p.cancel_seq IS NULL AND z.batch_id IS NULL
+          AND z.signature IS NOT NULL""", relayer, most - due.size(), notAfter));
+    }
+    // One token a batch: the others are next.
+    return due.stream().filter(member -> member.token.equals(due.getFirst().token)).toList();
+  }
+
+  private List<Candidate> candidates(String which, Relayer relayer, int most, long notAfter) {
+    return sql("""
+        SELECT p.tenant_id, p.spend_id, x.contract, p.cancel_seq IS NOT NULL AS cancels FROM payment p
         JOIN payment_authorization z USING (tenant_id, spend_id)
         JOIN spend s USING (tenant_id, spend_id)
         JOIN asset x ON x.tenant_id = p.tenant_id AND x.asset_id = s.asset_id
-        WHERE p.mode = 'relayed' AND p.state = 'signed' AND p.due_at <= now() AND p.lease_until < now() AND x.chain = :chain
-          AND z.batch_id IS NULL AND z.signature IS NOT NULL AND z.valid_before > :after
+        WHERE %s AND p.due_at <= now() AND p.lease_until < now() AND x.chain = :chain AND z.valid_before > :after
         ORDER BY p.due_at, p.spend_id LIMIT :most FOR UPDATE OF z, p SKIP LOCKED
-        """).param("chain", chain).param("after", notAfter).param("most", most)
-        .query(
-            (row, n) -> new Member(new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id")),
-                Bytes.of(row.getBytes("contract"))))
+        """.formatted(which)).param("chain", relayer.chain()).param("relayer", relayer.keyId())
+        .param("others", LEFT_TO_OTHERS.toMillis()).param("after", notAfter).param("most", most)
+        .query((row, n) -> new Candidate(
+            new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id")),
+            row.getBoolean("cancels"), Bytes.of(row.getBytes("contract"))))
         .list();
-    // One token a batch: the others are next.
-    return due.stream().filter(member -> member.token.equals(due.getFirst().token)).map(Member::key).toList();
   }
 
   private void insertAttempt(UUID batch, int number, Gas gas) {
@@ -203,15 +236,18 @@ public final class RelayBatches {
     return batches;
   }
 
-  /** The payments whose authorizations a batch holds, in its order. */
-  public List<RelayedPayment> members(RelayBatch of) {
-    var batch = of.batchId();
-    var keys = sql("SELECT tenant_id, spend_id FROM relay_item WHERE batch_id = :batch ORDER BY position")
-        .param("batch", batch)
-        .query((row, n) -> new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id"))).list();
+  /** What a batch's calls are about, in its order. */
+  public List<Member> members(RelayBatch of) {
+    record Item(Payment.Key key, boolean cancels) {}
+    var items = sql("SELECT tenant_id, spend_id, cancels FROM relay_item WHERE batch_id = :batch ORDER BY position")
+        .param("batch", of.batchId())
+        .query((row, n) -> new Item(new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id")),
+            row.getBoolean("cancels")))
+        .list();
     var byKey = new HashMap<Payment.Key, RelayedPayment>();
-    payments.read(keys).forEach(payment -> byKey.put(payment.key(), payment));
-    return keys.stream().map(key -> java.util.Objects.requireNonNull(byKey.get(key))).toList();
+    payments.read(items.stream().map(Item::key).toList()).forEach(payment -> byKey.put(payment.key(), payment));
+    return items.stream()
+        .map(item -> new Member(java.util.Objects.requireNonNull(byKey.get(item.key)), item.cancels)).toList();
   }
 
   private static java.time.@Nullable Instant time(@Nullable OffsetDateTime time) {
@@ -247,7 +283,8 @@ public final class RelayBatches {
   public void sent(RelayBatch batch, Attempt attempt) {
     var members = batch.isSent()
         ? List.<RelayedPayment>of()
-        : members(batch).stream().filter(payment -> payment.state().equals("signed")).toList();
+        : members(batch).stream().filter(member -> !member.cancels()).map(Member::payment)
+            .filter(payment -> payment.state().equals("signed")).toList();
     for (var group : RelayStore.byTenant(members).entrySet()) {
       database.inTransaction(() -> {
         audit.lock(group.getKey());
@@ -286,36 +323,51 @@ public final class RelayBatches {
    * do again: a payment is confirmed once, and the batch is settled last.
    *
    * @param paid the payments that the transaction's events show as paid
-   * @param waiting why each of the others was not, and how long it waits
+   * @param waiting why each of the others was not brought about
+   * @param delay how long these wait
    */
   public void settle(RelayBatch batch, Mined mined, long gasUsed, List<RelayedPayment> paid,
-      Map<RelayedPayment, String> waiting,
-      Duration delay) {
+      Map<Member, String> waiting, Duration delay) {
     payments.confirm(paid, mined);
-    for (var group : RelayStore.byTenant(waiting.keySet()).entrySet()) {
-      database.inTransaction(() -> {
-        audit.lock(group.getKey());
-        var back = group.getValue().stream().filter(payment -> sql("""
-            UPDATE payment p SET state = 'signed', failure = :why, due_at = now() + :delay * interval '1 millisecond',
-              updated_at = clock_timestamp() FROM payment_authorization z
-            WHERE p.tenant_id = :tenant AND p.spend_id = :spend AND p.mode = 'relayed' AND p.state IN ('signed', 'broadcast')
-              AND z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.batch_id = :batch
-            """).param("why", waiting.get(payment)).param("delay", delay.toMillis()).param("tenant", payment.tenantId())
-            .param("spend", payment.spendId()).param("batch", batch.batchId()).update() == 1).toList();
-        sql("UPDATE payment_authorization SET batch_id = NULL WHERE tenant_id = :tenant AND spend_id = ANY (:spends::uuid[]) AND batch_id = :batch")
-            .param("tenant", group.getKey()).param("spends", RelayStore.spends(back)).param("batch", batch.batchId())
-            .update();
-        audit.writeAll(group.getKey(), "payment.not_relayed", "settlement", back.stream()
-            .map(payment -> new AuditEntries.Line(payment.spendId(), RelayStore.entry(payment)
-                .put("transactionHash", "0x" + mined.transactionHash()).put("why", waiting.get(payment)).build()))
-            .toList());
-      });
-    }
+    var byTenant = new java.util.TreeMap<UUID, List<Member>>();
+    waiting.keySet()
+        .forEach(member -> byTenant.computeIfAbsent(member.payment().tenantId(), _ -> new ArrayList<>()).add(member));
+    byTenant.forEach((tenant, members) -> database.inTransaction(() -> {
+      audit.lock(tenant);
+      var back = members.stream()
+          .filter(member -> takeOut(batch, member, String.valueOf(waiting.get(member)), delay)).toList();
+      audit.writeAll(tenant, "payment.not_relayed", RelayStore.ACTOR, back.stream().map(member -> {
+        var entry = RelayStore.entry(member.payment()).put("transactionHash", "0x" + mined.transactionHash())
+            .put("why", waiting.get(member));
+        return new AuditEntries.Line(member.payment().spendId(),
+            member.cancels() ? entry.put("cancels", true).build() : entry.build());
+      }).toList());
+    }));
     sql("""
         UPDATE relay_batch SET state = 'settled', transaction_hash = :hash, block_number = :block, block_hash = :blockHash,
           gas_used = :gas, failure = NULL, updated_at = now() WHERE batch_id = :batch AND state <> 'settled'
         """).param("hash", mined.transactionHash().bytes()).param("block", mined.blockNumber())
         .param("blockHash", mined.blockHash().bytes()).param("gas", gasUsed).param("batch", batch.batchId()).update();
+  }
+
+  /** Whether what a batch was to bring about is in no transaction now, and waits for another. */
+  private boolean takeOut(RelayBatch batch, Member member, String why, Duration delay) {
+    var payment = member.payment();
+    var column = member.cancels() ? "cancel_batch_id" : "batch_id";
+    boolean back = sql("""
+        UPDATE payment p SET state = CASE WHEN :cancels THEN p.state ELSE 'signed' END, failure = :why,
+          due_at = now() + :delay * interval '1 millisecond', updated_at = clock_timestamp() FROM payment_authorization z
+        WHERE p.tenant_id = :tenant AND p.spend_id = :spend AND p.mode = 'relayed' AND p.state IN ('signed', 'broadcast')
+          AND z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.%s = :batch
+        """.formatted(column)).param("cancels", member.cancels()).param("why", why).param("delay", delay.toMillis())
+        .param("tenant", payment.tenantId()).param("spend", payment.spendId()).param("batch", batch.batchId())
+        .update() == 1;
+    if (back) {
+      sql("UPDATE payment_authorization SET %s = NULL WHERE tenant_id = :tenant AND spend_id = :spend"
+          .formatted(column))
+          .param("tenant", payment.tenantId()).param("spend", payment.spendId()).update();
+    }
+    return back;
   }
 
   private JdbcClient.StatementSpec sql(String text) {

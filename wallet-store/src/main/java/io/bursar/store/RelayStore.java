@@ -29,6 +29,7 @@ import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.spend.Id;
 import io.bursar.store.PaymentState.Mined;
+import io.bursar.store.RelayedPayment.Canceling;
 import io.bursar.store.RelayedPayment.Terms;
 
 /**
@@ -36,11 +37,12 @@ import io.bursar.store.RelayedPayment.Terms;
  * record for each of them. Work is taken by a short lease; a row changes only from the state and the lease under which it was read.
  */
 public final class RelayStore {
-  private static final String ACTOR = "settlement";
+  static final String ACTOR = "settlement";
   private static final String SELECT = """
       SELECT p.tenant_id, p.spend_id, p.wallet_id, p.state, p.request_expires_at,
         (extract(epoch FROM now() - p.updated_at) * 1000)::bigint AS age, w.chain, w.address, s.amount, s.payee,
         x.contract, x.eip712_name, x.eip712_version, e.leaf_hash, z.nonce AS terms_nonce, z.valid_before, z.from_block, z.signature,
+        c.leaf_hash AS cancellation, z.cancel_signature,
         CASE WHEN w.status = 'frozen' THEN 'the wallet is frozen' WHEN a.status = 'suspended' THEN 'the agent is suspended'
           WHEN p.not_before > now() THEN 'its delay after the approval is not over' END AS hold
       FROM payment p
@@ -49,6 +51,7 @@ public final class RelayStore {
       JOIN agent a ON a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id
       JOIN asset x ON x.tenant_id = p.tenant_id AND x.asset_id = s.asset_id
       JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
+      LEFT JOIN audit_entry c ON c.tenant_id = p.tenant_id AND c.seq = p.cancel_seq
       LEFT JOIN payment_authorization z ON z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id
       """;
 
@@ -71,6 +74,11 @@ public final class RelayStore {
     this.lease = lease;
   }
 
+  /** What is to be canceled of them. */
+  public RelayCancellations cancellations() {
+    return new RelayCancellations(database, audit, reservations, this);
+  }
+
   /** Takes payments of a chain that have no signature yet, those that wait longest first. */
   public List<RelayedPayment> claimUnsigned(String chain, int most) {
     return claim(chain, "p.state IN ('authorized', 'prepared')", 0, most);
@@ -88,7 +96,7 @@ public final class RelayStore {
           WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.valid_before <= :time)""", time, most);
   }
 
-  private List<RelayedPayment> claim(String chain, String which, long time, int most) {
+  List<RelayedPayment> claim(String chain, String which, long time, int most) {
     return database.inTransaction(() -> {
       var keys = sql("""
           UPDATE payment SET lease = :lease, lease_until = now() + :length * interval '1 millisecond'
@@ -222,32 +230,32 @@ public final class RelayStore {
     database.inTransaction(() -> {
       audit.lock(payment.tenantId());
       int changed = sql("""
-          UPDATE payment SET state = :to, failure = NULL, lease_until = '-infinity', updated_at = clock_timestamp()
-          WHERE tenant_id = :tenant AND spend_id = :spend AND mode = 'relayed' AND state = :from
-          """).param("to", end.state).param("tenant", payment.tenantId()).param("spend", payment.spendId())
-          .param("from", payment.state()).update();
+          UPDATE payment SET state = 'expired', failure = NULL, lease_until = '-infinity', updated_at = clock_timestamp()
+          WHERE tenant_id = :tenant AND spend_id = :spend AND mode = 'relayed' AND state = ANY (string_to_array(:from, ' '))
+          """).param("tenant", payment.tenantId()).param("spend", payment.spendId())
+          .param("from", end.from).update();
       if (changed == 1) {
         var slot = audit.nextChanging(payment.tenantId(), true, false);
         reservations.giveBack(slot, payment.spendId(), Reservations.GiveBack.ALL);
-        audit.write(slot, "payment." + end.state, payment.spendId(), ACTOR, entry(payment).put("why", end.why).build());
+        audit.write(slot, "payment.expired", payment.spendId(), ACTOR, entry(payment).put("why", end.why).build());
       }
     });
   }
 
-  /** How a payment ends without having been paid. */
+  /** How the time of a payment is over that has not been paid. */
   public enum End {
-    /** Its time was over before anything was signed. */
-    UNSIGNED("expired", "its time was over before it was signed"),
+    /** Before anything was signed. */
+    UNSIGNED("authorized", "its time was over before it was signed"),
     /** The chain's final time is past its authorization's, and the token has not seen it. */
-    OUTLIVED("expired", "its authorization is over by the chain's final time, and was not used"),
-    /** The token says that the authorization was canceled. */
-    CANCELED("canceled", "its authorization was canceled on the chain");
+    OUTLIVED("prepared signed broadcast",
+        "its authorization is over by the chain's final time, and was not used");
 
-    private final String state;
+    /** Names of states. */
+    private final String from;
     private final String why;
 
-    End(String state, String why) {
-      this.state = state;
+    End(String from, String why) {
+      this.from = from;
       this.why = why;
     }
   }
@@ -335,7 +343,15 @@ public final class RelayStore {
         order,
         new RelayedPayment.Token(row.getString("eip712_name"), row.getString("eip712_version")), row.getString("state"),
         terms,
-        row.getString("hold"), Duration.ofMillis(row.getLong("age")));
+        row.getString("hold"), Duration.ofMillis(row.getLong("age")), canceling(row));
+  }
+
+  private static @Nullable Canceling canceling(ResultSet row) throws SQLException {
+    byte @Nullable [] entry = row.getBytes("cancellation");
+    byte @Nullable [] signature = row.getBytes("cancel_signature");
+    return entry == null
+        ? null
+        : new Canceling(Digest32.of(entry), signature == null ? null : Bytes.of(signature));
   }
 
   private static @Nullable Instant expiry(ResultSet row) throws SQLException {

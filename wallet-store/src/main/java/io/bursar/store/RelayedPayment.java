@@ -8,8 +8,10 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.money.Asset;
 import io.bursar.permit.Authorization;
+import io.bursar.permit.AuthorizationCancellation;
 import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.Bytes;
+import io.bursar.permit.CancelAuthorizationIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.TransferIntent.Transfer;
@@ -23,9 +25,10 @@ import io.bursar.permit.TransferIntent.Transfer;
  * @param terms what the authorization says beside the order; null before it is prepared
  * @param hold why nothing may be signed for it just now; null if nothing is in the way
  * @param age how long it had been in its state when it was read
+ * @param canceling that somebody has asked for it to be canceled; null if nobody has
  */
 public record RelayedPayment(Payment.Key key, Payment.Wallet wallet, Payment.Order order, Token token, String state,
-    @Nullable Terms terms, @Nullable String hold, Duration age) {
+    @Nullable Terms terms, @Nullable String hold, Duration age, @Nullable Canceling canceling) {
 
   /** The name and version by which the token's signatures are told from others (EIP-712). */
   public record Token(String name, String version) {}
@@ -39,6 +42,14 @@ public record RelayedPayment(Payment.Key key, Payment.Wallet wallet, Payment.Ord
    * @param signature 65 bytes; null until signed
    */
   public record Terms(Digest32 nonce, long validBefore, long fromBlock, @Nullable Bytes signature) {}
+
+  /**
+   * A wish to cancel.
+   *
+   * @param entry leaf hash of the audit entry that asks for it
+   * @param signature the wallet's to the cancellation of the authorization, 65 bytes; null until signed
+   */
+  public record Canceling(Digest32 entry, @Nullable Bytes signature) {}
 
   public UUID tenantId() {
     return key.tenantId();
@@ -71,13 +82,26 @@ public record RelayedPayment(Payment.Key key, Payment.Wallet wallet, Payment.Ord
     return new AuthorizationIntent(tenantId(), spendId(), wallet.walletId(), authorization());
   }
 
+  /** The request to sign that it is canceled. Only after it is prepared. */
+  public CancelAuthorizationIntent cancelIntent() {
+    return new CancelAuthorizationIntent(tenantId(), spendId(), wallet.walletId(),
+        AuthorizationCancellation.of(authorization()));
+  }
+
   /** Its place in a batch. Only after it is signed. */
   public RelayIntent.Item item() {
     var signature = java.util.Objects.requireNonNull(java.util.Objects.requireNonNull(terms).signature);
-    return new RelayIntent.Item(wallet.walletId(), new Authorization.Signed(authorization(), signature));
+    return new RelayIntent.Payment(wallet.walletId(), new Authorization.Signed(authorization(), signature));
+  }
+
+  /** Its cancellation's place in a batch. Only after that is signed. */
+  public RelayIntent.Item cancelItem() {
+    var signature = java.util.Objects.requireNonNull(java.util.Objects.requireNonNull(canceling).signature);
+    return new RelayIntent.Cancellation(wallet.walletId(),
+        new AuthorizationCancellation.Signed(cancelIntent().cancellation(), signature));
   }
 
   RelayedPayment with(String next, Terms fixed) {
-    return new RelayedPayment(key, wallet, order, token, next, fixed, hold, Duration.ZERO);
+    return new RelayedPayment(key, wallet, order, token, next, fixed, hold, Duration.ZERO, canceling);
   }
 }

@@ -44,8 +44,8 @@ public final class Eip3009 {
     /** It was used, by this transaction. */
     record Used(Digest32 transactionHash) implements Outcome {}
 
-    /** Its payer has withdrawn it. */
-    record Canceled() implements Outcome {}
+    /** Its payer has taken it back, by this transaction. */
+    record Canceled(Digest32 transactionHash) implements Outcome {}
   }
 
   /**
@@ -99,15 +99,14 @@ public final class Eip3009 {
       topics.addArray().add(USED).add(CANCELED);
       topics.add("0x" + TypeEncoder.encode(abi(authorization.from()))).add("0x" + authorization.nonce());
       for (var log : chain.required("eth_getLogs", filter)) {
-        if (isAbout(log, USED, authorization, nonce)) {
+        boolean used = isAbout(log, USED, authorization, nonce);
+        if (used || isAbout(log, CANCELED, authorization, nonce)) {
           var hash = log.path("transactionHash").asString("");
           if (!hash.matches("0x[0-9a-fA-F]{64}")) {
             throw new ChainUnavailable("the node's answer to eth_getLogs is not what it should be");
           }
-          return Optional.of(new Outcome.Used(Digest32.of(HexFormat.of().parseHex(hash, 2, hash.length()))));
-        }
-        if (isAbout(log, CANCELED, authorization, nonce)) {
-          return Optional.of(new Outcome.Canceled());
+          var by = Digest32.of(HexFormat.of().parseHex(hash, 2, hash.length()));
+          return Optional.of(used ? new Outcome.Used(by) : new Outcome.Canceled(by));
         }
       }
     }
@@ -127,6 +126,17 @@ public final class Eip3009 {
         return true;
       }
       used = isAbout(log, USED, authorization, nonce);
+    }
+    return false;
+  }
+
+  /** Whether a receipt shows that the authorization was canceled in its transaction. */
+  public static boolean isCanceled(Receipt receipt, Authorization authorization) {
+    var nonce = "0x" + authorization.nonce();
+    for (var log : receipt.logs()) {
+      if (isAbout(log, CANCELED, authorization, nonce)) {
+        return true;
+      }
     }
     return false;
   }

@@ -7,6 +7,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
@@ -16,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.Eip3009;
+import io.bursar.api.chain.Receipt;
 import io.bursar.api.funding.FundsCheck;
 import io.bursar.api.relay.RelayAlarms.Alarm;
 import io.bursar.api.signer.SignerUnreachable;
@@ -27,6 +30,7 @@ import io.bursar.permit.SignerReply;
 import io.bursar.store.Funds;
 import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.PaymentStore;
+import io.bursar.store.RelayCancellations;
 import io.bursar.store.RelayStore;
 import io.bursar.store.RelayStore.Balances;
 import io.bursar.store.RelayedPayment;
@@ -34,8 +38,8 @@ import io.bursar.store.RelayedPayment.Terms;
 import io.bursar.store.log.LogUnavailable;
 
 /**
- * What is done with a payment by authorization before a relayer has it, and after its time is over. Its terms are recorded before it is
- * signed and never change, so whoever does a step again signs the same bytes; and the token itself takes them once.
+ * What is done with a payment by authorization before a relayer has it, when it is to be canceled, and after its time is over. Its terms
+ * are recorded before it is signed and never change, so whoever does a step again signs the same bytes; and the token itself takes them once.
  */
 public final class AuthorizationSteps {
   /** How many payments are taken at once. */
@@ -46,6 +50,7 @@ public final class AuthorizationSteps {
   private static final int NONCE_BYTES = 32;
 
   private final RelayStore store;
+  private final RelayCancellations cancellations;
   private final PaymentStore payments;
   private final TransferSigner signer;
   private final RelayAlarms alarms;
@@ -69,6 +74,7 @@ public final class AuthorizationSteps {
   public AuthorizationSteps(RelayStore store, PaymentStore payments, TransferSigner signer, RelayAlarms alarms,
       Clock clock, Settings settings) {
     this.store = store;
+    this.cancellations = store.cancellations();
     this.payments = payments;
     this.signer = signer;
     this.alarms = alarms;
@@ -103,9 +109,23 @@ public final class AuthorizationSteps {
         }
       }
       ready.addAll(prepare(chain, fresh));
-      sign(ready, threads);
+      store.sign(signatures(ready, threads, this::authorization));
     } catch (ChainUnavailable e) {
       store.release(claimed, MOMENT.multipliedBy(4), e.getMessage());
+    }
+    return claimed.size();
+  }
+
+  /**
+   * Signs the cancellations that are wanted. What is held may be canceled all the same.
+   *
+   * @param threads on which the signer is asked
+   * @return how many payments were looked at
+   */
+  public int signCancellations(Chain chain, ExecutorService threads) {
+    var claimed = cancellations.claimUnsigned(chain.name(), AT_ONCE);
+    if (!claimed.isEmpty()) {
+      cancellations.sign(signatures(claimed, threads, this::cancellation));
     }
     return claimed.size();
   }
@@ -151,10 +171,26 @@ public final class AuthorizationSteps {
     return new Balances(block, amounts);
   }
 
-  private void sign(List<RelayedPayment> ready, ExecutorService threads) {
+  /** Asks the signer. */
+  private interface Asking {
+    SignerReply ask(RelayedPayment payment) throws LogUnavailable, SignerUnreachable;
+  }
+
+  private SignerReply authorization(RelayedPayment payment) throws LogUnavailable, SignerUnreachable {
+    return signer.sign(payment.intent(), payment.order().authorizationHash(),
+        signer.evidence(payment.tenantId(), payment.spendId()));
+  }
+
+  private SignerReply cancellation(RelayedPayment payment) throws LogUnavailable, SignerUnreachable {
+    return signer.sign(payment.cancelIntent(), Objects.requireNonNull(payment.canceling()).entry(),
+        signer.cancellation(payment.tenantId(), payment.spendId()));
+  }
+
+  /** Those that the signer gave; the others wait. What is signed and not recorded is signed again, and says the same. */
+  private Map<RelayedPayment, Bytes> signatures(List<RelayedPayment> ready, ExecutorService threads, Asking asking) {
     var signatures = new ConcurrentHashMap<RelayedPayment, Bytes>();
     var asked = ready.stream().map(payment -> threads.submit(() -> {
-      var signature = signature(payment);
+      var signature = signature(payment, asking);
       if (signature != null) {
         signatures.put(payment, signature);
       }
@@ -166,16 +202,15 @@ public final class AuthorizationSteps {
         throw new IllegalStateException("an authorization could not be signed", failed);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
-        return; // what is signed and not recorded is signed again, and says the same
+        return Map.of();
       }
     }
-    store.sign(signatures);
+    return signatures;
   }
 
-  private @Nullable Bytes signature(RelayedPayment payment) {
+  private @Nullable Bytes signature(RelayedPayment payment, Asking asking) {
     try {
-      var evidence = signer.evidence(payment.tenantId(), payment.spendId());
-      return switch (signer.sign(payment.intent(), payment.order().authorizationHash(), evidence)) {
+      return switch (asking.ask(payment)) {
         case SignerReply.AuthorizationSigned(var signature, var _) -> signature;
         case SignerReply.Refused(var reason, var message) -> {
           boolean stop = reason.remedy() == Remedy.STOP;
@@ -219,12 +254,18 @@ public final class AuthorizationSteps {
   boolean endSeen(Chain chain, RelayedPayment payment, long last) throws ChainUnavailable {
     var authorization = payment.authorization();
     Optional<Eip3009.Outcome> outcome = Eip3009.outcome(chain, authorization,
-        java.util.Objects.requireNonNull(payment.terms()).fromBlock(), last);
+        Objects.requireNonNull(payment.terms()).fromBlock(), last);
     if (outcome.isEmpty()) {
       return false;
     }
     switch (outcome.get()) {
-      case Eip3009.Outcome.Canceled() -> store.end(payment, RelayStore.End.CANCELED);
+      case Eip3009.Outcome.Canceled(var hash) -> {
+        var receipt = chain.receipt(hash);
+        if (receipt.isEmpty() || !Eip3009.isCanceled(receipt.get(), authorization)) {
+          return false;
+        }
+        annul(payment, receipt.get());
+      }
       case Eip3009.Outcome.Used(var hash) -> {
         var receipt = chain.receipt(hash);
         if (receipt.isEmpty() || !Eip3009.isPaid(receipt.get(), authorization)) {
@@ -232,10 +273,19 @@ public final class AuthorizationSteps {
               + "` used the authorization, but the token does not say that it moved the money");
           return false;
         }
-        store.confirm(List.of(payment), new Mined(hash, receipt.get().blockNumber(), receipt.get().blockHash()));
+        store.confirm(List.of(payment), mined(receipt.get()));
       }
     }
     return true;
+  }
+
+  /** Ends a payment whose authorization was canceled in a final block, as the receipt says. */
+  void annul(RelayedPayment payment, Receipt receipt) {
+    cancellations.annul(payment, mined(receipt));
+  }
+
+  static Mined mined(Receipt receipt) {
+    return new Mined(receipt.transactionHash(), receipt.blockNumber(), receipt.blockHash());
   }
 
   /** As long again as it has waited already: soon at first, then ever more seldom. */

@@ -19,8 +19,8 @@ import io.bursar.api.signer.TransferSigner;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.store.PaymentState.Attempt;
-import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.RelayBatch;
+import io.bursar.store.RelayBatch.Member;
 import io.bursar.store.RelayBatch.Relayer;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayedPayment;
@@ -122,7 +122,7 @@ public final class BatchSteps {
     var waiting = batches.waiting(relayer.chain());
     if (waiting.count() > 0 && waiting.oldest().compareTo(settings.stuckAfter) > 0) {
       alarms.raise(Alarm.POOL_BEHIND, relayer,
-          waiting.count() + " authorizations wait for a transaction, the oldest for "
+          waiting.count() + " authorizations and cancellations wait for a transaction, the oldest for "
               + waiting.oldest().toSeconds() + " s");
     }
   }
@@ -271,20 +271,30 @@ public final class BatchSteps {
       return false; // the chain has just changed under the receipt
     }
     var paid = new ArrayList<RelayedPayment>();
-    var waiting = new LinkedHashMap<RelayedPayment, String>();
-    for (var payment : batches.members(batch)) {
-      if (receipt.succeeded() && Eip3009.isPaid(receipt, payment.authorization())) {
+    var waiting = new LinkedHashMap<Member, String>();
+    for (var member : batches.members(batch)) {
+      var payment = member.payment();
+      if (!member.cancels() && receipt.succeeded() && Eip3009.isPaid(receipt, payment.authorization())) {
         paid.add(payment);
-      } else if (isOpen(payment)
-          && !(Eip3009.isSeen(chain, payment.authorization(), last) && authorizations.endSeen(chain, payment, last))) {
-        waiting.put(payment, why(chain, payment));
+      } else if (isOpen(payment) && !endAsSeen(chain, member, receipt, last)) {
+        waiting.put(member, member.cancels()
+            ? "the token did not take the cancellation; it is tried again until the authorization is over"
+            : why(chain, payment));
       }
     }
-    batches.settle(batch, new Mined(receipt.transactionHash(), receipt.blockNumber(), receipt.blockHash()),
-        receipt.gasUsed(), paid,
-        waiting, AFTER_REFUSAL);
+    batches.settle(batch, AuthorizationSteps.mined(receipt), receipt.gasUsed(), paid, waiting, AFTER_REFUSAL);
     alarms.settled(paid.size(), receipt.gasUsed());
     return true;
+  }
+
+  /** Ends what a final block says to be over: canceled in this transaction, or seen by the token in another. */
+  private boolean endAsSeen(Chain chain, Member member, Receipt receipt, long last) throws ChainUnavailable {
+    var payment = member.payment();
+    if (member.cancels() && receipt.succeeded() && Eip3009.isCanceled(receipt, payment.authorization())) {
+      authorizations.annul(payment, receipt);
+      return true;
+    }
+    return Eip3009.isSeen(chain, payment.authorization(), last) && authorizations.endSeen(chain, payment, last);
   }
 
   private static boolean isOpen(RelayedPayment payment) {

@@ -138,14 +138,14 @@ public final class RelayWorker implements AutoCloseable {
     }
   }
 
-  /** Has authorizations signed, and ends those that are over. */
+  /** Has authorizations and cancellations signed, and ends those that are over. */
   private final class Authorizing implements Round {
     private long looked = System.nanoTime() - OUTLIVED_EVERY.toNanos();
 
     @Override
     public boolean work() throws ChainUnavailable {
       int done = authorizations.signDue(chain, signing);
-      if (done > 0) {
+      if (done + authorizations.signCancellations(chain, signing) > 0) {
         wake();
       }
       if (System.nanoTime() - looked >= OUTLIVED_EVERY.toNanos()) {

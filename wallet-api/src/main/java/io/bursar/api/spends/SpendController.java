@@ -215,7 +215,7 @@ public final class SpendController {
         ? payment != null && payment.cancelRequestedAt() != null && !state.equals("canceled")
             ? "its cancellation was asked for too late: the chain took the transfer first"
             : "nothing can change that"
-        : "what is paid by a relayed authorization can be canceled only before that is prepared"));
+        : "it has just moved; try again"));
   }
 
   @PostMapping("/v1/spends/{id}/erase-text")

@@ -5,30 +5,18 @@ import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.math.BigInteger;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.UUID;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.Eip3009;
-import io.bursar.api.dev.DevChain;
-import io.bursar.api.relay.AuthorizationSteps;
-import io.bursar.api.relay.BatchSteps;
-import io.bursar.api.relay.RelayAlarms;
 import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.api.testing.SettlementFixture.Wallet;
-import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignerReply;
-import io.bursar.permit.SignerRequest;
 import io.bursar.store.Alarms;
 import io.bursar.store.Directory;
 import io.bursar.store.Fixture;
@@ -36,121 +24,11 @@ import io.bursar.store.Funds;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentState;
 import io.bursar.store.RelayBatch;
-import io.bursar.store.RelayBatch.Relayer;
-import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
 import io.bursar.store.RelayedPayment;
-import io.bursar.store.SettlementModes;
 
 /** Payments by authorization: wallets without native coin, batches, and what becomes of those that fail or are cut short. */
-class RelayTest extends ChainAndSigner {
-  private static final Duration LEASE = Duration.ofMillis(1);
-
-  private final ExecutorService threads = Executors.newFixedThreadPool(4);
-  private RelayStore store;
-  private RelayBatches batches;
-  private Relayer relayer;
-  private Alarms record;
-  private RelayAlarms alarms;
-
-  @BeforeEach
-  void settleByAuthorization() throws Exception {
-    DevChain.of(anvil.chain()).ensureMulticall();
-    var modes = new SettlementModes(fixture.store.database, fixture.store.audit);
-    var domain = Eip3009.domain(anvil.chain(), anvil.usdc()).orElseThrow();
-    modes.relay(fixture.store.tenant, fixture.usdc.id(), new RelayedPayment.Token(domain.name(), domain.version()),
-        "test");
-    store = new RelayStore(fixture.store.database, fixture.store.audit, fixture.store.reservations, LEASE);
-    batches = new RelayBatches(fixture.store.database, fixture.store.audit, store, Duration.ofMinutes(1));
-    record = new Alarms(fixture.store.database, fixture.store.audit);
-    alarms = new RelayAlarms(fixture.registry, record, fixture.store.directory);
-    relayer = newRelayer();
-  }
-
-  @AfterAll
-  void stopThreads() {
-    threads.shutdownNow();
-  }
-
-  private Relayer newRelayer() throws SignerUnreachable {
-    var key = UUID.randomUUID();
-    var made = (SignerReply.KeyCreated) signer.client().ask(new SignerRequest.CreateKey(RelayIntent.TENANT, key));
-    anvil.rpc("anvil_setBalance", made.address().toString(), "0x" + BigInteger.TEN.pow(21).toString(16));
-    var account = new Relayer("eip155:31337", key, made.address());
-    batches.enroll(account, 0);
-    return account;
-  }
-
-  /** Everything as a process that has just been started would find it. */
-  private final class Started {
-    private final AuthorizationSteps authorizations;
-    private final BatchSteps steps;
-    private final UUID lease = UUID.randomUUID();
-
-    Started(Duration validFor, Duration fundsWait) {
-      fixture.store.test.asAdministrator("UPDATE relayer SET lease_until = '-infinity'");
-      var transfers = signer.transfers(fixture.log);
-      authorizations = new AuthorizationSteps(store, fixture.payments, transfers, alarms, Clock.systemUTC(),
-          new AuthorizationSteps.Settings(validFor, fundsWait));
-      steps = new BatchSteps(batches, authorizations, transfers, alarms,
-          new BatchSteps.Settings(100, Duration.ZERO, 4, Duration.ofMillis(200), Duration.ofSeconds(60),
-              Duration.ofMillis(1)));
-      assertThat(batches.take(relayer, lease)).isTrue();
-    }
-
-    Started(Duration validFor) {
-      this(validFor, Duration.ofSeconds(60));
-    }
-
-    Started() {
-      this(Duration.ofHours(1));
-    }
-
-    void sign() {
-      fixture.store.test.asAdministrator("UPDATE payment SET due_at = now() WHERE state <> 'signed'");
-      authorizations.signDue(anvil.chain(), threads);
-    }
-
-    /** Until all are signed: money counts once its block is final. */
-    void signAll(List<Payment.Key> spends) {
-      await().atMost(Duration.ofSeconds(10)).pollInterval(Duration.ofMillis(20)).until(() -> {
-        sign();
-        return spends.stream()
-            .allMatch(spend -> fixture.state(spend).equals(new PaymentState.Relayed("signed")));
-      });
-    }
-
-    void relay() {
-      try {
-        steps.work(anvil.chain(), relayer, lease);
-      } catch (ChainUnavailable e) {
-        throw new IllegalStateException(e);
-      }
-    }
-
-    void settle(List<Payment.Key> spends) {
-      await().atMost(Duration.ofSeconds(30)).pollInterval(Duration.ofMillis(20)).until(() -> {
-        sign();
-        relay();
-        return spends.stream().allMatch(spend -> fixture.state(spend) instanceof PaymentState.Final);
-      });
-    }
-  }
-
-  private void assertPaidOnce(Wallet wallet, List<Payment.Key> spends, String context) {
-    assertThat(spends).as(context)
-        .allSatisfy(spend -> assertThat(fixture.state(spend)).isInstanceOf(PaymentState.Confirmed.class));
-    assertThat(anvil.transfersFrom(wallet.address())).as(context).hasSize(spends.size());
-    assertThat(anvil.transactionCount(wallet.address())).as(context).isZero();
-    assertThat(fixture.store.counters.differences(fixture.store.tenant)).as(context).isEmpty();
-  }
-
-  private Wallet walletWithoutCoin(String amount) {
-    var wallet = fixture.fundedWallet(amount);
-    anvil.rpc("anvil_setBalance", wallet.address().toString(), "0x0");
-    return wallet;
-  }
-
+class RelayTest extends RelayGround {
   @Test
   void paysFromWalletsWithoutNativeCoinManyInOneTransaction() throws IOException {
     var wallets = new ArrayList<Wallet>();
