@@ -8,6 +8,7 @@ import io.bursar.api.funding.DepositWatcher;
 import io.bursar.api.relay.RelayWorker;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.settlement.Reconciler;
+import io.bursar.api.treasury.FundingWorker;
 
 /** What settles payments, books deposits and holds the books against the chains, if this process does. */
 final class Settlement implements AutoCloseable {
@@ -18,6 +19,7 @@ final class Settlement implements AutoCloseable {
   private final Optional<Reconciler> reconciler;
   private final List<RelayWorker> relays;
   private final Optional<DepositWatcher> deposits;
+  private Optional<FundingWorker> funding = Optional.empty();
 
   /** Does nothing: payments are settled elsewhere. */
   Settlement() {
@@ -39,11 +41,17 @@ final class Settlement implements AutoCloseable {
     relays.forEach(relay -> relay.topUpBy(by));
   }
 
+  /** Has funding rules looked at where payments are settled. Before {@link #start}. */
+  void fundBy(FundingWorker by) {
+    funding = worker.map(_ -> by);
+  }
+
   void start() {
     worker.ifPresent(PaymentWorker::start);
     reconciler.ifPresent(found -> found.start(RECONCILE_EVERY));
     relays.forEach(RelayWorker::start);
     deposits.ifPresent(watcher -> watcher.start(LOOK_FOR_DEPOSITS_EVERY));
+    funding.ifPresent(FundingWorker::start);
   }
 
   void wake() {
@@ -53,6 +61,7 @@ final class Settlement implements AutoCloseable {
 
   @Override
   public void close() {
+    funding.ifPresent(FundingWorker::close);
     deposits.ifPresent(DepositWatcher::close);
     reconciler.ifPresent(Reconciler::close);
     worker.ifPresent(PaymentWorker::close);

@@ -35,7 +35,9 @@ import io.bursar.api.signer.PermitIssuer;
 import io.bursar.api.signer.SignerClient;
 import io.bursar.api.signer.TransferSigner;
 import io.bursar.api.spends.LaneQueue;
+import io.bursar.api.spends.SpendDesk;
 import io.bursar.api.spends.SpendView;
+import io.bursar.api.treasury.FundingWorker;
 import io.bursar.store.Alarms;
 import io.bursar.store.ApiKeys;
 import io.bursar.store.Approvals;
@@ -48,6 +50,7 @@ import io.bursar.store.CounterKeeping;
 import io.bursar.store.Database;
 import io.bursar.store.Deposits;
 import io.bursar.store.Directory;
+import io.bursar.store.FundingRules;
 import io.bursar.store.KeyFreezes;
 import io.bursar.store.LaneStop;
 import io.bursar.store.Lanes;
@@ -311,6 +314,19 @@ public class Wiring {
   }
 
   @Bean
+  FundingRules fundingRules(Database database, AuditEntries audit) {
+    return new FundingRules(database, audit);
+  }
+
+  /** Its spends come from here by the way that every spend comes, so it is not part of what settles them. */
+  @Bean
+  FundingWorker fundingWorker(FundingRules rules, Directory directory, PaymentStore payments, SpendDesk desk,
+      Chains chains) {
+    return new FundingWorker(rules, directory, payments.funds(), desk::decide, chains.all(),
+        FundingWorker.Settings.DEFAULT);
+  }
+
+  @Bean
   SettlementModes settlementModes(Database database, AuditEntries audit) {
     return new SettlementModes(database, audit);
   }
@@ -358,8 +374,9 @@ public class Wiring {
 
   @Bean
   Startup startup(Database database, Directory directory, Approvals approvals, ChangeControl changes,
-      CounterKeeping counters, Settlement settlement, Tally tally,
+      CounterKeeping counters, Settlement settlement, FundingWorker funding, Tally tally,
       ObjectProvider<Development> development) {
+    settlement.fundBy(funding);
     Runnable endWaits = () -> {
       tally.writeDue();
       approvals.expireDue(EXPIRE_AT_ONCE);

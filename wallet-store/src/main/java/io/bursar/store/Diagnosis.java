@@ -44,6 +44,7 @@ public final class Diagnosis {
     findings.addAll(logs());
     findings.addAll(nonceGaps());
     findings.addAll(payments());
+    findings.addAll(fundingRules());
     findings.addAll(webhooks());
     findings.addAll(breakGlass());
     return findings;
@@ -88,6 +89,15 @@ public final class Diagnosis {
             AND updated_at < now() - interval '%d seconds' AND (not_before IS NULL OR not_before < now())
           ORDER BY tenant_id, wallet_id, nonce NULLS LAST, spend_id) AS first
         ORDER BY since LIMIT :most""".formatted(PATIENCE.toSeconds()));
+  }
+
+  private List<Finding> fundingRules() {
+    return find("funding_rule", Id.WALLET, """
+        SELECT f.tenant_id, f.wallet_id AS subject, f.noted_at AS since,
+          'its ' || CASE f.kind WHEN 'sweep' THEN 'sweep' ELSE 'top-up' END || ' of ' || x.symbol || ' does not go on: ' || f.note AS why
+        FROM funding_rule f JOIN asset x ON x.tenant_id = f.tenant_id AND x.asset_id = f.asset_id
+        WHERE f.noted_at < now() - interval '%d seconds' ORDER BY f.noted_at LIMIT :most"""
+        .formatted(PATIENCE.toSeconds()));
   }
 
   private List<Finding> webhooks() {

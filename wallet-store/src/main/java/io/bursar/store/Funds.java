@@ -109,6 +109,19 @@ public final class Funds {
         .list();
   }
 
+  /** What spends of an account will take of which nothing is fixed yet, by spend, in base units. */
+  public Map<UUID, BigInteger> unfixed(Account account) {
+    var unfixed = new HashMap<UUID, BigInteger>();
+    sql("""
+        SELECT s.spend_id, s.amount FROM payment p JOIN spend s USING (tenant_id, spend_id)
+        JOIN asset x ON x.tenant_id = s.tenant_id AND x.asset_id = s.asset_id AND x.contract = :token
+        WHERE p.tenant_id = :tenant AND p.wallet_id = :wallet AND p.state IN ('awaiting_approval', 'authorized')
+        """).param("tenant", account.tenantId).param("wallet", account.walletId).param("token", account.token.bytes())
+        .query((RowCallbackHandler) row -> unfixed.put(Directory.uuid(row, "spend_id"),
+            SpendStore.units(row, "amount")));
+    return unfixed;
+  }
+
   /**
    * Notes that a payment lacks the money.
    *

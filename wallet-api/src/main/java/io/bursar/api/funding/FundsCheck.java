@@ -3,6 +3,7 @@ package io.bursar.api.funding;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
@@ -55,6 +56,7 @@ public final class FundsCheck {
   /** What the chain proves of an account at the end of a block. */
   private record Standing(long block, BigInteger balance, BigInteger left, boolean isWhole) {}
 
+  /** Whose account is asked about; the key of no payment in particular where it is asked about as a whole. */
   private record Question(Payment.Key key, Account account, Address address, BigInteger amount) {}
 
   /** Of a payment by a transaction of its wallet: what has arrived in the newest block can be spent in the next one. */
@@ -85,6 +87,22 @@ public final class FundsCheck {
     return standing.left.compareTo(question.amount) >= 0
         ? new Verdict.Waits("earlier payments of the wallet are just being settled")
         : lacks(chain, question, standing);
+  }
+
+  /**
+   * What is available of an account by a final block: its balance then, less all that its spends are to take and have not taken by then.
+   * Empty while its spends move on, or are too many to be asked about.
+   */
+  public Optional<BigInteger> available(Chain chain, Account account, Address address, long settled)
+      throws ChainUnavailable {
+    var unfixed = funds.unfixed(account);
+    var question = new Question(new Payment.Key(account.tenantId(), account.walletId()), account, address,
+        BigInteger.ZERO);
+    var standing = standing(chain, question, settled);
+    // One that was fixed in between would count twice or not at all.
+    return standing.isWhole && funds.unfixed(account).equals(unfixed)
+        ? Optional.of(standing.left.subtract(unfixed.values().stream().reduce(BigInteger.ZERO, BigInteger::add)))
+        : Optional.empty();
   }
 
   private Verdict lacks(Chain chain, Question question, Standing standing) throws ChainUnavailable {

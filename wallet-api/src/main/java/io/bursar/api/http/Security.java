@@ -85,7 +85,7 @@ public class Security {
                 "/v1/audit/reserves", "/v1/audit/evidence")
             .hasAnyRole(AUDITOR, ADMIN)
             .requestMatchers(GET, "/v1/wallets", "/v1/wallets/{id}", "/v1/wallets/{id}/balances",
-                "/v1/wallets/{id}/deposits",
+                "/v1/wallets/{id}/deposits", "/v1/wallets/{id}/funding-rules",
                 "/v1/wallets/{id}/settlement")
             .hasAnyRole(ADMIN, AGENT, AUDITOR)
             .requestMatchers(GET, "/v1/assets", "/v1/assets/{id}/settlement", "/v1/events").authenticated()
@@ -123,8 +123,12 @@ public class Security {
                 "/v1/policies/{id}/publish", "/v1/approvers", "/v1/approver-groups", "/v1/value-sets",
                 "/v1/value-sets/{name}/versions", "/v1/dev/faucet")
             .hasRole(ADMIN)
-            .requestMatchers(DELETE, "/v1/api-keys/{id}", "/v1/policy-attachments/{target}/{id}").hasRole(ADMIN)
-            .requestMatchers(PUT, "/v1/wallets/{id}/settlement", "/v1/assets/{id}/settlement").hasRole(ADMIN)
+            .requestMatchers(DELETE, "/v1/api-keys/{id}", "/v1/policy-attachments/{target}/{id}",
+                "/v1/wallets/{id}/funding-rules")
+            .hasRole(ADMIN)
+            .requestMatchers(PUT, "/v1/wallets/{id}/funding-rules", "/v1/wallets/{id}/settlement",
+                "/v1/assets/{id}/settlement")
+            .hasRole(ADMIN)
             .requestMatchers(PUT, "/v1/policy-attachments/{target}/{id}", "/v1/approvers/{id}/key",
                 "/v1/approver-groups/{id}", "/v1/agents/{id}/principals")
             .hasRole(ADMIN)

@@ -449,6 +449,8 @@ final class BadInputTest {
         new Naming("GET", "/v1/wallets/ID", "agent", null, theirs.wallet()),
         new Naming("GET", "/v1/wallets/ID/balances", "admin", null, theirs.wallet()),
         new Naming("GET", "/v1/wallets/ID/deposits", "agent", null, theirs.wallet()),
+        new Naming("GET", "/v1/wallets/ID/funding-rules", "agent", null, theirs.wallet()),
+        new Naming("DELETE", "/v1/wallets/ID/funding-rules", "admin", null, theirs.wallet()),
         new Naming("POST", "/v1/wallets/ID/freeze", "admin", null, theirs.wallet()),
         new Naming("POST", "/v1/wallets/ID/unfreeze", "operator", null, theirs.wallet()),
         new Naming("POST", "/v1/wallets/ID/rotation", "admin", null, theirs.wallet()),

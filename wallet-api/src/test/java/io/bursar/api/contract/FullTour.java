@@ -52,6 +52,7 @@ final class FullTour {
     approvals();
     authorizations();
     audit();
+    new FundingRulesTour(service).play();
     lane();
     changes();
     rehearsedChange();

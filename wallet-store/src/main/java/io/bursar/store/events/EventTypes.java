@@ -15,11 +15,11 @@ public final class EventTypes {
   public static final Set<String> KNOWN = Set.copyOf(Arrays.asList("""
       spend.authorized spend.awaiting_approval spend.denied spend.prepared spend.signed spend.broadcast spend.replaced
       spend.confirmed spend.reverted spend.failed spend.expired spend.rejected spend.canceled spend.cancel_requested
-      spend.text_erased
+      spend.cancel_signed spend.not_relayed spend.text_erased
       approval.given approval.refused approval.dismissed
       alarm.raised signer.refused log.stopped log.resumed log.published log.unpublished lane.stopped lane.resumed
       wallet.created wallet.frozen wallet.unfrozen wallet.key_frozen wallet.rotated wallet.archived wallet.reopened
-      wallet.funded deposit.received agent.created agent.suspended agent.resumed agent.principals_changed
+      wallet.funded wallet.funding_rules_set deposit.received agent.created agent.suspended agent.resumed agent.principals_changed
       change.requested change.approved change.refused change.break_glass change.executed change.rejected change.expired
       change.outdated change.failed change_control.set
       policy.version_created policy.version_repeated policy.published policy.attached policy.detached
