@@ -1,6 +1,5 @@
 package io.bursar.signer;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
@@ -8,7 +7,6 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,7 +29,7 @@ import io.bursar.signer.JournalMemory.Pending;
 /**
  * The signer's own memory of what it agreed to sign: which permits are used, which payload has which nonce, how a spend is paid, what was spent of its
  * ceilings, what is frozen. It decides and records in one step, and answers {@link Outcome.Recorded} only once the record is on the
- * disk. Threads that record at the same time share one write and one fsync.
+ * disk. Threads that record while another writes share the next write and its fsync.
  */
 final class Journal implements AutoCloseable {
   /** The same transfer may be signed again at up to this many times the fees it was first signed at. */
@@ -79,15 +77,6 @@ final class Journal implements AutoCloseable {
     record NotDurable(IOException cause) implements Outcome {}
   }
 
-  /** Records that go to the disk together. */
-  private static final class Batch {
-    final ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    final List<Pending> pending = new ArrayList<>();
-    boolean done;
-    @Nullable
-    IOException failure;
-  }
-
   private final Path path;
   private final JournalFile file;
   private final Optional<JournalAnchor> anchor;
@@ -95,7 +84,7 @@ final class Journal implements AutoCloseable {
   private final Object writing = new Object();
   /** Guards itself and everything below. */
   private final JournalMemory memory;
-  private Batch open = new Batch();
+  private JournalBatch open = new JournalBatch();
   private boolean rewound;
 
   /**
@@ -195,7 +184,8 @@ final class Journal implements AutoCloseable {
    */
   Outcome record(Instant now, SignedPermit signed, Permit permit, Intent intent,
       SpendApprovals.Result.Counted approved) {
-    Batch batch;
+    var record = new JournalRecord.Sign(now, signed, permit, intent).encode();
+    JournalBatch batch;
     synchronized (memory) {
       if (rewound) {
         return new Outcome.Rewound();
@@ -215,7 +205,7 @@ final class Journal implements AutoCloseable {
           var pending = new Pending(permit, intent, counted, batch.bytes.size());
           memory.take(pending);
           batch.pending.add(pending);
-          batch.bytes.writeBytes(new JournalRecord.Sign(now, signed, permit, intent).encode());
+          batch.add(record);
         }
       }
     }
@@ -229,13 +219,13 @@ final class Journal implements AutoCloseable {
    * @return why it will not outlive this process; empty if it is durable. It holds all the same
    */
   Optional<IOException> freeze(FreezeScope scope, String why, Instant now) {
-    Batch batch;
+    JournalBatch batch;
     synchronized (memory) {
       if (!memory.freeze(scope, why)) {
         return Optional.empty();
       }
       batch = open;
-      batch.bytes.writeBytes(new JournalRecord.Freeze(now, scope, why).encode());
+      batch.add(new JournalRecord.Freeze(now, scope, why).encode());
     }
     var failure = flush(batch, now);
     if (failure != null) {
@@ -252,10 +242,10 @@ final class Journal implements AutoCloseable {
    * @return why it was not
    */
   Optional<IOException> lift(FreezeScope scope, Instant now) {
-    Batch batch;
+    JournalBatch batch;
     synchronized (memory) {
       batch = open;
-      batch.bytes.writeBytes(new JournalRecord.Lift(now, scope).encode());
+      batch.add(new JournalRecord.Lift(now, scope).encode());
     }
     var failure = flush(batch, now);
     if (failure == null) {
@@ -272,9 +262,10 @@ final class Journal implements AutoCloseable {
       synchronized (memory) {
         // Whoever is on the way to the disk was judged by the old ceilings: all of them must ask again.
         memory.release(open.pending);
-        fail(open, new IOException("the ceilings have changed meanwhile"));
-        open = new Batch();
+        open.end(new IOException("the ceilings have changed meanwhile"));
+        open = new JournalBatch();
         memory.ceilings(next);
+        file.repair();
         JournalFile.open(path, FileChannel.open(path, StandardOpenOption.READ), (content, offset) -> {
           while (content.hasRemaining()) {
             long at = offset + content.position();
@@ -329,41 +320,53 @@ final class Journal implements AutoCloseable {
     return Intent.decode(file.read(offset + JournalRecord.INTENT_AT, length - JournalRecord.INTENT_AT));
   }
 
-  /** Makes a batch durable, or waits for whoever is doing so. Null if it is durable, otherwise why not. */
-  private @Nullable IOException flush(Batch batch, Instant now) {
-    synchronized (writing) {
-      if (batch.done) {
-        return batch.failure;
+  /** Makes a batch durable, or waits for whoever does. Null if it is durable, otherwise why not. */
+  private @Nullable IOException flush(JournalBatch batch, Instant now) {
+    if (batch.isWrittenByThisThread()) {
+      synchronized (writing) {
+        if (!batch.isDone()) {
+          write(batch, now);
+        }
       }
+    }
+    return batch.outcome();
+  }
+
+  /** INVARIANT: a batch ends well only after the group that it is has become durable. */
+  private void write(JournalBatch batch, Instant now) {
+    synchronized (memory) {
+      open = new JournalBatch(); // batches end under the lock on writing: one that has not is the open one
+    }
+    IOException failure = new IOException("the journal was not written");
+    try {
+      long offset = file.append(batch.bytes.toByteArray());
+      boolean whole;
       synchronized (memory) {
-        open = new Batch(); // batches end under the lock on writing: one that has not is the open one
+        memory.settle(batch.pending, offset, now);
+        whole = !rewound;
       }
-      try {
-        long offset = file.append(batch.bytes.toByteArray());
-        synchronized (memory) {
-          memory.settle(batch.pending, offset, now);
-          batch.done = true;
-          if (!rewound) {
-            anchor.ifPresent(kept -> kept.move(file));
-          }
-        }
-      } catch (IOException | RuntimeException thrown) {
-        var failure = thrown instanceof IOException io ? io : new IOException("the journal cannot be written", thrown);
-        synchronized (memory) {
-          // Whoever queued up meanwhile was judged against entries that are now void: all of them must ask again.
-          memory.release(batch.pending);
-          memory.release(open.pending);
-          fail(batch, failure);
-          fail(open, failure);
-          open = new Batch();
-        }
+      failure = null;
+      batch.end(null); // nobody waits for the anchor
+      if (whole) {
+        anchor.ifPresent(kept -> kept.move(file));
       }
-      return batch.failure;
+    } catch (IOException | RuntimeException thrown) {
+      failure = thrown instanceof IOException io ? io : new IOException("the journal cannot be written", thrown);
+    } finally {
+      if (failure != null) {
+        abandon(batch, failure);
+      }
     }
   }
 
-  private static void fail(Batch batch, IOException failure) {
-    batch.failure = failure;
-    batch.done = true;
+  /** Whoever queued up meanwhile was judged against entries that are now void: all of them must ask again. */
+  private void abandon(JournalBatch batch, IOException failure) {
+    synchronized (memory) {
+      memory.release(batch.pending);
+      memory.release(open.pending);
+      batch.end(failure);
+      open.end(failure);
+      open = new JournalBatch();
+    }
   }
 }
