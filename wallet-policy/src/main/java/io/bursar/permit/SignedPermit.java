@@ -4,8 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.security.PublicKey;
 import java.util.Arrays;
 
-import org.bouncycastle.math.ec.rfc8032.Ed25519;
-
 /**
  * Permit bytes as received and the signature that came with them. Nothing is known about either until
  * {@link #isSignedBy} said yes; then {@link #permit} reads the very bytes that were verified.
@@ -41,8 +39,12 @@ public record SignedPermit(Bytes bytes, Bytes signature) {
    * @throws IllegalArgumentException if it is another kind of key
    */
   public boolean isSignedBy(PublicKey key) {
-    var message = message(bytes.toByteArray());
-    return Ed25519.verify(signature.toByteArray(), 0, PermitKeys.point(key), 0, message, 0, message.length);
+    return isSignedBy(PermitKey.of(key));
+  }
+
+  /** Whether the signature is the key's over exactly these bytes. */
+  public boolean isSignedBy(PermitKey key) {
+    return key.verifies(signature.toByteArray(), message(bytes.toByteArray()));
   }
 
   /**

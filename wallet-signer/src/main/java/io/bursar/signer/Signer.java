@@ -3,7 +3,6 @@ package io.bursar.signer;
 import java.io.IOException;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.security.PublicKey;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -20,6 +19,7 @@ import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
 import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.Permit;
+import io.bursar.permit.PermitKey;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignerFrame;
 import io.bursar.permit.SignerRefusal;
@@ -53,7 +53,7 @@ final class Signer {
       SignerRefusal.JOURNAL_REWOUND, SignerRefusal.KEY_UNREADABLE, SignerRefusal.UNAVAILABLE, SignerRefusal.BUSY);
   private static final Logger LOG = System.getLogger("io.bursar.signer");
 
-  private final PublicKey permitKey;
+  private final PermitKey permitKey;
   private final Keystore keystore;
   private final Fences fences;
   private final LogSigner log;
@@ -74,7 +74,7 @@ final class Signer {
   }
 
   /** What permits are held against. */
-  record Permits(PublicKey key, InstantSource clock) {}
+  record Permits(PermitKey key, InstantSource clock) {}
 
   /** The reply to whatever arrived in one frame. Never throws, and never signs what {@link #sign} would not. */
   SignerReply answer(byte[] payload) {

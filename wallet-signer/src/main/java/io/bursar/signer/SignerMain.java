@@ -24,6 +24,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.logging.LogManager;
 
+import io.bursar.permit.PermitKey;
 import io.bursar.permit.SignerReply.Healthy;
 import io.bursar.spend.Id;
 
@@ -103,7 +104,7 @@ public final class SignerMain {
   /** Runs one command and ends the process with 0, with 1 if the command failed, or with 2 if it was not understood. */
   public static void main(String[] args) {
     System.setProperty("java.util.logging.manager", StayingLogManager.class.getName());
-    System.setProperty("java.util.logging.SimpleFormatter.format", "%1$tFT%1$tT.%1$tL%1$tz %4$s %5$s%6$s%n");
+    LogLines.install();
     System.exit(run(args, System.getenv(), System.out, System.err));
   }
 
@@ -236,7 +237,8 @@ public final class SignerMain {
         hardening.finish(curve, options.containsKey("--require-hardening")); // the last step before anybody can connect
         var facts = new ArrayList<>(hardening.facts());
         facts.add("log-proof=" + (logProof ? "required" : "off"));
-        var signer = new Signer(new Signer.Permits(home.permitKey(), InstantSource.system()), keystore, fences, log,
+        var signer = new Signer(new Signer.Permits(PermitKey.of(home.permitKey()), InstantSource.system()), keystore,
+            fences, log,
             new Healthy(version(), curve.name(), facts));
         try (var rotation = new KekRotation(home, keks, keystore, _ -> {});
             var server = SignerServer.bind(signer, socket, home.user(),

@@ -18,6 +18,7 @@ import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.Intent;
 import io.bursar.permit.Permit;
+import io.bursar.permit.PermitKey;
 import io.bursar.permit.PermitKeys;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
@@ -69,7 +70,7 @@ final class Fixtures {
   }
 
   static Signer.Permits permits(InstantSource clock) {
-    return new Signer.Permits(PERMIT_KEYS.getPublic(), clock);
+    return new Signer.Permits(PermitKey.of(PERMIT_KEYS.getPublic()), clock);
   }
 
   /** Of a signer with what its directory has: no root set and no ceilings, unless they were put there. */
