@@ -8,6 +8,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -17,7 +18,8 @@ import java.util.SplittableRandom;
  * A closed loop of {@code POST /v1/spends}: each connection sends its next request when it has the answer to the last one. One
  * thread drives them all, since it shares the cores with what it measures.
  *
- * <p>Usage: {@code Load PORT CONNECTIONS WARMUP_SECONDS SECONDS KEY_FILE WALLETS_FILE API_PID POSTGRES_PID}. The key file holds an
+ * <p>Usage: {@code Load PORT CONNECTIONS WARMUP_SECONDS SECONDS KEY_FILE WALLETS_FILE API_PID POSTGRES_PID [RATE]}; with a rate, no more
+ * requests a second than that. The key file holds an
  * agent's key, the wallets file an identifier a line. Prints one line: requests a second, p50, p99 and the worst latency in
  * milliseconds; CPU in microseconds a request of the API, of PostgreSQL with all its processes, and of this process; the API's
  * resident memory in MiB at the end. Exit code 1 on the first answer that is not 201 or that is missing.
@@ -75,8 +77,13 @@ final class Load {
   private final ByteBuffer out;
   private final SplittableRandom random = new SplittableRandom();
   private Latencies latencies = new Latencies();
+  /** Between two requests; 0 where each connection sends as soon as it may. */
+  private final long pauseNanos;
+  private final ArrayDeque<Connection> idle = new ArrayDeque<>();
+  private long nextNanos = System.nanoTime();
 
-  private Load(List<byte[]> requests, int keyAt) {
+  private Load(List<byte[]> requests, int keyAt, int rate) {
+    this.pauseNanos = rate == 0 ? 0 : 1_000_000_000L / rate;
     this.requests = requests;
     this.keyAt = keyAt;
     this.out = ByteBuffer.allocateDirect(requests.getFirst().length + 64);
@@ -97,7 +104,7 @@ final class Load {
       requests.add((head + "0".repeat(KEY_LENGTH) + "\r\nContent-Length: " + body.length() + "\r\n\r\n" + body)
           .getBytes(StandardCharsets.US_ASCII));
     }
-    var load = new Load(requests, head.length());
+    var load = new Load(requests, head.length(), args.length > 8 ? Integer.parseInt(args[8]) : 0);
     long api = Long.parseLong(args[6]);
     long postgres = Long.parseLong(args[7]);
     try (var selector = Selector.open()) {
@@ -132,17 +139,25 @@ final class Load {
   private void drive(Selector selector, int seconds) throws IOException {
     long end = System.nanoTime() + seconds * 1_000_000_000L;
     while (System.nanoTime() < end) {
-      if (selector.select(ANSWER_WITHIN_MS) == 0) {
+      if (selector.select(idle.isEmpty() ? ANSWER_WITHIN_MS : 1) == 0 && idle.isEmpty()) {
         throw fail("no answer within " + ANSWER_WITHIN_MS + " ms");
       }
       for (var key : selector.selectedKeys()) {
         var connection = (Connection) key.attachment();
         if (answered(connection)) {
           latencies.add((System.nanoTime() - connection.sentNanos) / 1000);
-          send(connection);
+          if (pauseNanos == 0) {
+            send(connection);
+          } else {
+            idle.add(connection);
+          }
         }
       }
       selector.selectedKeys().clear();
+      while (!idle.isEmpty() && System.nanoTime() >= nextNanos) {
+        nextNanos += pauseNanos;
+        send(idle.remove());
+      }
     }
   }
 

@@ -10,7 +10,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
-import java.util.stream.Collectors;
 
 import io.bursar.spend.Id;
 
@@ -90,10 +89,10 @@ record AuthorizationSearch(String page, List<String> horizons, Map<String, Objec
     var direction = filter.newestFirst() ? "DESC" : "ASC";
     var range = range(filter, after, params);
     var first = FIRST + firstWalk(filter, wallets, range, direction, params);
-    var again = AGAIN + """
-        FROM (SELECT * FROM redecision WHERE tenant_id = :tenant%s ORDER BY authorization_id %s LIMIT :examined) r
+    var again = AGAIN + "FROM (" + againWalk(filter, wallets, range, direction, params) + """
+        ) r
         JOIN spend s ON s.tenant_id = r.tenant_id AND s.spend_id = r.spend_id
-        """.formatted(range.replace("#", "authorization_id"), direction);
+        """;
     var ordered = " ORDER BY authorization_id " + direction;
     var page = "(" + SHOWN.formatted(first) + conditions + ordered + " LIMIT :limit) UNION ALL ("
         + SHOWN.formatted(again) + conditions + ordered + " LIMIT :limit)" + ordered + " LIMIT :limit";
@@ -137,13 +136,7 @@ record AuthorizationSearch(String page, List<String> horizons, Map<String, Objec
       return spends + " AND s.wallet_id = :wallet" + end;
     }
     if (wallets.isPresent()) {
-      params.put("wallets", wallets.get().stream().map(UUID::toString).collect(Collectors.joining(",")));
-      return """
-          FROM (SELECT i.spend_id FROM unnest(string_to_array(:wallets, ',')::uuid[]) w(wallet_id)
-                CROSS JOIN LATERAL (SELECT s.spend_id FROM spend s WHERE s.tenant_id = :tenant AND s.wallet_id = w.wallet_id%s) i
-                ORDER BY i.spend_id %s LIMIT :examined) i
-          JOIN spend s ON s.tenant_id = :tenant AND s.spend_id = i.spend_id
-          """.formatted(end, direction);
+      return "FROM (" + merged("spend s", wallets.get(), end, params) + ") s";
     }
     if (filter.reasonCode().isPresent() || filter.effect().filter(effect -> !effect.equals("allow")).isPresent()
         || filter.status().filter(RESTRICTED::contains).isPresent()) {
@@ -156,6 +149,38 @@ record AuthorizationSearch(String page, List<String> horizons, Map<String, Objec
           """.formatted(end);
     }
     return spends + end;
+  }
+
+  private static String againWalk(AuthorizationQuery.Filter filter, Optional<List<UUID>> wallets, String range,
+      String direction, Map<String, Object> params) {
+    var end = range.replace("#", "r.authorization_id") + " ORDER BY r.authorization_id " + direction
+        + " LIMIT :examined";
+    if (filter.walletId().isPresent()) {
+      return "SELECT r.* FROM redecision r WHERE r.tenant_id = :tenant AND r.wallet_id = :wallet" + end;
+    }
+    return wallets.isPresent()
+        ? merged("redecision r", wallets.get(), end, params)
+        : "SELECT r.* FROM redecision r WHERE r.tenant_id = :tenant" + end;
+  }
+
+  /**
+   * One walk over each wallet, merged as they are read: no more rows of any wallet are looked at than the page takes.
+   *
+   * @param end the range, the order and the limit of each walk
+   */
+  private static String merged(String table, List<UUID> wallets, String end, Map<String, Object> params) {
+    if (wallets.isEmpty()) {
+      return "SELECT * FROM " + table + " WHERE false";
+    }
+    var walks = new ArrayList<String>();
+    for (int i = 0; i < wallets.size(); i++) {
+      params.put("wallet" + i, wallets.get(i));
+      walks.add("SELECT * FROM " + table + " WHERE tenant_id = :tenant AND wallet_id = :wallet" + i + end);
+    }
+    return walks.size() == 1
+        ? walks.getFirst()
+        : "(" + String.join(") UNION ALL (", walks) + ")"
+            + end.substring(end.indexOf(" ORDER BY")).replaceFirst(" [sr]\\.", " ");
   }
 
   private static String conditions(AuthorizationQuery.Filter filter, Map<String, Object> params) {

@@ -86,10 +86,10 @@ final class Redecisions {
 
   private void insert(AuditEntries.Slot slot, Spend spend, UUID authorizationId, Decision decision, Instant now) {
     database.sql().sql("""
-        INSERT INTO redecision (tenant_id, authorization_id, spend_id, effect, reason_codes, audit_seq, decided_at)
-        VALUES (:tenant, :id, :spend, :effect, :codes, :seq, :at)
+        INSERT INTO redecision (tenant_id, authorization_id, spend_id, wallet_id, effect, reason_codes, audit_seq, decided_at)
+        VALUES (:tenant, :id, :spend, :wallet, :effect, :codes, :seq, :at)
         """).param("tenant", spend.tenantId()).param("id", authorizationId).param("spend", spend.id())
-        .param("effect", DecisionJson.text(decision.effect()))
+        .param("wallet", spend.request().walletId()).param("effect", DecisionJson.text(decision.effect()))
         .param("codes",
             decision.reasons().stream().map(reason -> reason.code().name()).distinct().toArray(String[]::new))
         .param("seq", slot.seq()).param("at", Directory.utc(now)).update();

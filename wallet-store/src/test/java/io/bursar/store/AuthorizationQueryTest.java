@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.function.Predicate;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import org.junit.jupiter.api.AfterAll;
@@ -26,6 +27,8 @@ import io.bursar.store.AuthorizationQuery.Filter;
 class AuthorizationQueryTest {
   private static final int MADE = 25_000;
   private static final Pattern WHOLE_TABLE = Pattern.compile("Seq Scan on (spend|payment|audit_entry|redecision)\\b");
+
+  private static final Pattern SCANNED = Pattern.compile("Scan .*actual rows=([0-9.]+) loops=([0-9]+)");
 
   private final Fixture fixture = new Fixture();
   private final AuthorizationQuery query = new AuthorizationQuery(fixture.database);
@@ -50,8 +53,8 @@ class AuthorizationQueryTest {
             + "(SELECT spend_id FROM spend WHERE idempotency_key IN ('c', '12000'))");
     fixture.test.asAdministrator(
         """
-        INSERT INTO redecision (tenant_id, authorization_id, spend_id, effect, reason_codes, audit_seq, decided_at)
-        SELECT tenant_id, uuidv7(), spend_id, 'deny', '{NO_PERMIT}', audit_seq, now() FROM spend WHERE idempotency_key = 'a'""");
+        INSERT INTO redecision (tenant_id, authorization_id, spend_id, wallet_id, effect, reason_codes, audit_seq, decided_at)
+        SELECT tenant_id, uuidv7(), spend_id, wallet_id, 'deny', '{NO_PERMIT}', audit_seq, now() FROM spend WHERE idempotency_key = 'a'""");
     fixture.test.asAdministrator("ANALYZE");
     everything = all(Filter.ALL, 5_000);
   }
@@ -123,6 +126,7 @@ class AuthorizationQueryTest {
 
   @Test
   void findsByEachFilterAndByTheirCombinations() {
+    finds(filter(AGENT, fixture.agent), a -> a.request().agentId().equals(fixture.agent)); // over two wallets
     finds(filter(AGENT, otherAgent), a -> a.request().agentId().equals(otherAgent));
     finds(filter(AGENT, fixture.agent, EFFECT, "deny"), a -> a.effect().equals("deny")
         && a.request().agentId().equals(fixture.agent));
@@ -188,6 +192,20 @@ class AuthorizationQueryTest {
     assertThat(plan).contains("spend_by_payee");
     assertThat(String.join("\n", plan(filter(EFFECT, "deny")))).contains("spend_restricted");
     assertThat(String.join("\n", plan(filter(AGENT, fixture.agent)))).contains("spend_by_wallet");
+  }
+
+  /** An agent's page does not grow with what the agent has, nor with what others have had decided again. */
+  @Test
+  void readsNoMoreOfAnAgentsDecisionsThanThePageShows() {
+    var search = AuthorizationSearch
+        .of(fixture.database, fixture.tenant, reversed(filter(AGENT, fixture.agent)), Optional.empty(), 50)
+        .orElseThrow();
+    var plan = fixture.database.reading().sql("EXPLAIN (ANALYZE, TIMING OFF) " + search.page()).params(search.params())
+        .query((row, n) -> row.getString(1)).list();
+    double most = plan.stream().map(SCANNED::matcher).filter(Matcher::find)
+        .mapToDouble(scan -> Double.parseDouble(scan.group(1)) * Integer.parseInt(scan.group(2))).max().orElse(0);
+    assertThat(most).as(String.join("\n", plan)).isBetween(50., 60.);
+    assertThat(String.join("\n", plan)).contains("redecision_by_wallet");
   }
 
   private List<String> plan(Filter filter) {

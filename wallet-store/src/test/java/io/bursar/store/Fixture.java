@@ -20,23 +20,45 @@ public final class Fixture implements AutoCloseable {
   public static final String CHAIN = "eip155:31337";
   public static final Address PAYEE = address(0xbeef);
 
-  public final TestDatabase test = TestDatabase.create();
-  public final Database database = test.database();
-  public final AuditEntries audit = new AuditEntries(database);
-  public final Directory directory = new Directory(database, audit);
-  public final CounterKeeping counters = new CounterKeeping(database);
-  public final PolicyStore policies = new PolicyStore(database, audit, counters);
-  public final SpendStore spends = new SpendStore(database);
-  public final Reservations reservations = new Reservations(database);
-  public final Approvers approvers = new Approvers(database, audit);
-  public final Approvals approvals = new Approvals(database, audit, spends, reservations, counters, false);
-  public final Lanes lanes = new Lanes(database);
+  public final TestDatabase test;
+  public final Database database;
+  public final AuditEntries audit;
+  public final Directory directory;
+  public final CounterKeeping counters;
+  public final PolicyStore policies;
+  public final SpendStore spends;
+  public final Reservations reservations;
+  public final Approvers approvers;
+  public final Approvals approvals;
+  public final Lanes lanes;
 
-  public final UUID tenant = directory.createTenant("acme", "test").orElseThrow().id();
-  public final UUID agent = directory.createAgent(tenant, "buyer", "test").id();
-  public final Directory.RegisteredAsset usdc = directory
-      .registerAsset(tenant, new Asset(CHAIN, address(0xa0), "USDC", 6, "USD"), "test").orElseThrow();
-  public final UUID wallet = newWallet();
+  public final UUID tenant;
+  public final UUID agent;
+  public final Directory.RegisteredAsset usdc;
+  public final UUID wallet;
+
+  public Fixture() {
+    this(TestDatabase.create());
+  }
+
+  /** On a database that has no tenant yet. */
+  public Fixture(TestDatabase test) {
+    this.test = test;
+    database = test.database();
+    audit = new AuditEntries(database);
+    directory = new Directory(database, audit);
+    counters = new CounterKeeping(database);
+    policies = new PolicyStore(database, audit, counters);
+    spends = new SpendStore(database);
+    reservations = new Reservations(database);
+    approvers = new Approvers(database, audit);
+    approvals = new Approvals(database, audit, spends, reservations, counters, false);
+    lanes = new Lanes(database);
+    tenant = directory.createTenant("acme", "test").orElseThrow().id();
+    agent = directory.createAgent(tenant, "buyer", "test").id();
+    usdc = directory.registerAsset(tenant, new Asset(CHAIN, address(0xa0), "USDC", 6, "USD"), "test").orElseThrow();
+    wallet = newWallet();
+  }
 
   public static Address address(int number) {
     var bytes = new byte[20];

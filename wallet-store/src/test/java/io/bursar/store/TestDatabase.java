@@ -6,6 +6,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import org.testcontainers.DockerClientFactory;
@@ -29,21 +31,54 @@ public final class TestDatabase implements AutoCloseable {
     static final Server SERVER = start();
   }
 
+  /** The server's cache in a bench, as `deploy/bench/run` has it, unless `BURSAR_DB_SHARED_BUFFERS_MB` and the like say otherwise. */
+  private static final Map<String, String> BENCH = Map.of("BURSAR_DB_SHARED_BUFFERS_MB", "2048", "BURSAR_DB_MIN_WAL_MB",
+      "4096", "BURSAR_DB_MAX_WAL_MB", "4096");
+
   private static final AtomicInteger NUMBER = new AtomicInteger();
   private static final String API_PASSWORD = "test-only";
 
+  private final Server server;
   private final String url;
   private final Database database;
 
-  private TestDatabase(String url) {
-    this.url = url;
+  private TestDatabase(Server server, String name) {
+    this.server = server;
+    this.url = server.url(name);
     this.database = new Database(settings());
   }
 
   /** A new database with the schema and nothing in it. */
   public static TestDatabase create() {
-    var server = Holder.SERVER;
     var name = "test_" + ProcessHandle.current().pid() + "_" + NUMBER.incrementAndGet();
+    create(Holder.SERVER, name);
+    return new TestDatabase(Holder.SERVER, name);
+  }
+
+  /**
+   * The database in a folder, which outlives this process: with the schema and nothing in it the first time. Its server is an
+   * embedded one with the cache that benches have.
+   */
+  public static TestDatabase kept(Path home) {
+    var settings = new HashMap<>(BENCH);
+    settings.putAll(System.getenv());
+    var server = embedded(home, EmbeddedPostgres.Options.fromEnvironment(settings));
+    try (var connection = DriverManager.getConnection(server.url("postgres"), server.adminUser(),
+        server.adminPassword());
+        var statement = connection.createStatement();
+        var kept = statement.executeQuery("SELECT FROM pg_database WHERE datname = 'kept'")) {
+      if (kept.next()) {
+        Migrations.migrate(server.url("kept"), server.adminUser(), server.adminPassword());
+      } else {
+        create(server, "kept");
+      }
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+    return new TestDatabase(server, "kept");
+  }
+
+  private static void create(Server server, String name) {
     try (
         var connection = DriverManager.getConnection(server.url("postgres"), server.adminUser(),
             server.adminPassword());
@@ -59,7 +94,6 @@ public final class TestDatabase implements AutoCloseable {
     } catch (SQLException e) {
       throw new IllegalStateException(e);
     }
-    return new TestDatabase(server.url(name));
   }
 
   private static Server start() {
@@ -69,8 +103,16 @@ public final class TestDatabase implements AutoCloseable {
       return new Server(container.getHost(), container.getFirstMappedPort(), "postgres", "test-only");
     }
     try {
-      var home = Files.createTempDirectory(Path.of("target").toAbsolutePath(), "postgres-");
-      var server = EmbeddedPostgres.start(home, new EmbeddedPostgres.Options(128, 160, 512, 100));
+      return embedded(Files.createTempDirectory(Path.of("target").toAbsolutePath(), "postgres-"),
+          new EmbeddedPostgres.Options(128, 160, 512, 100));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static Server embedded(Path home, EmbeddedPostgres.Options options) {
+    try {
+      var server = EmbeddedPostgres.start(home, options);
       return new Server("127.0.0.1", server.port(), server.adminUser(), server.adminPassword());
     } catch (IOException e) {
       throw new UncheckedIOException(e);
@@ -101,7 +143,7 @@ public final class TestDatabase implements AutoCloseable {
 
   /** Runs a statement as one that may do anything. */
   public void asAdministrator(String sql) {
-    try (var connection = DriverManager.getConnection(url, Holder.SERVER.adminUser(), Holder.SERVER.adminPassword());
+    try (var connection = DriverManager.getConnection(url, server.adminUser(), server.adminPassword());
         var statement = connection.createStatement()) {
       statement.execute(sql);
     } catch (SQLException e) {

@@ -6,6 +6,7 @@ import java.time.Clock;
 import java.util.HexFormat;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 
 import org.springframework.http.ResponseEntity;
 import org.springframework.security.core.annotation.AuthenticationPrincipal;
@@ -22,6 +23,9 @@ import io.bursar.policy.Replay;
 import io.bursar.rehearsal.DecisionText;
 import io.bursar.spend.Id;
 import io.bursar.store.AuthorizationQuery;
+import io.bursar.store.AuthorizationQuery.Authorization;
+import io.bursar.store.AuthorizationQuery.Filter;
+import io.bursar.store.Page;
 import io.bursar.store.PolicyStore;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -29,7 +33,7 @@ import jakarta.servlet.http.HttpServletResponse;
 /** {@code /v1/authorizations}: the record of every decision. */
 @RestController
 public final class AuthorizationController {
-  /** So many decisions are in memory at once, and between them no connection to the database is held, however slow the client. */
+  /** Twice so many decisions are in memory at once, and between them no connection to the database is held, however slow the client. */
   private static final int EXPORT_PAGE = 2_000;
 
   private final AuthorizationQuery authorizations;
@@ -63,20 +67,30 @@ public final class AuthorizationController {
     var format = query.get("format", ExportFormat::named).orElse(ExportFormat.JSONL);
     query.refuseFaults();
     var page = authorizations.page(caller.tenantId(), filter, Optional.empty(), EXPORT_PAGE);
+    var next = page.nextAfter().map(after -> readAhead(caller.tenantId(), filter, after));
     response.setContentType(format.mediaType());
     response.setHeader("Content-Disposition", "attachment; filename=\"authorizations." + format.suffix() + "\"");
     var out = response.getOutputStream();
     out.write(format.header());
+    var lines = new ByteArrayOutputStream(page.items().size() * 1024);
     while (true) {
-      var lines = new ByteArrayOutputStream(page.items().size() * 1024);
-      page.items().forEach(authorization -> format.write(authorization, lines));
+      for (var authorization : page.items()) {
+        format.write(authorization, lines);
+      }
       lines.writeTo(out);
-      Optional<UUID> next = page.nextAfter();
+      lines.reset();
       if (next.isEmpty()) {
         return;
       }
-      page = authorizations.page(caller.tenantId(), filter, next, EXPORT_PAGE);
+      page = next.get().join();
+      next = page.nextAfter().map(after -> readAhead(caller.tenantId(), filter, after));
     }
+  }
+
+  /** Reads the page after this one while it is written, and lets go of its connection when it has it. */
+  private CompletableFuture<Page<Authorization>> readAhead(UUID tenantId, Filter filter, UUID after) {
+    return CompletableFuture.supplyAsync(() -> authorizations.page(tenantId, filter, Optional.of(after), EXPORT_PAGE),
+        Thread::startVirtualThread);
   }
 
   @GetMapping("/v1/authorizations/{id}")
@@ -94,7 +108,7 @@ public final class AuthorizationController {
         : Bodies.ok(view(found));
   }
 
-  static Json view(AuthorizationQuery.Authorization authorization) {
+  static Json view(Authorization authorization) {
     return Json.object().put("id", Id.AUTHORIZATION.text(authorization.id()))
         .put("spendId", Id.SPEND.text(authorization.spendId()))
         .put("seq", authorization.seq()).put("at", authorization.at().toString()).put("effect", authorization.effect())

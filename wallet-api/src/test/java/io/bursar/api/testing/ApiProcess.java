@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -23,6 +24,7 @@ public final class ApiProcess implements AutoCloseable {
 
   private final int port = TestProcess.freePort();
   private final Map<String, String> environment = new HashMap<>();
+  private List<String> flags = List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
   private @Nullable TestProcess process;
 
   private ApiProcess(Database.Settings database) {
@@ -52,6 +54,12 @@ public final class ApiProcess implements AutoCloseable {
     return this;
   }
 
+  /** With the collector and the compilers that a deployed service has, for a bench; tests want a quick start instead. */
+  public ApiProcess asDeployed(int heapMb) {
+    flags = List.of("-Xmx" + heapMb + "m", "-XX:+UseParallelGC", "-XX:+UseCompactObjectHeaders");
+    return this;
+  }
+
   public ApiProcess setting(String name, String value) {
     environment.put(name, value);
     return this;
@@ -60,10 +68,10 @@ public final class ApiProcess implements AutoCloseable {
   /** Starts it, or starts it again, and returns at once. */
   public ApiProcess launch() {
     kill();
-    process = TestProcess.start("api",
-        List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-Xmx256m", "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), "io.bursar.api.WalletApi"),
-        environment);
+    var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+    command.addAll(flags);
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.bursar.api.WalletApi"));
+    process = TestProcess.start("api", command, environment);
     return this;
   }
 
