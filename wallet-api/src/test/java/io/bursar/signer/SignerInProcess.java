@@ -13,6 +13,7 @@ import java.util.Optional;
 
 import org.jspecify.annotations.Nullable;
 
+import io.bursar.permit.PermitKey;
 import io.bursar.permit.SignerReply.Healthy;
 
 /**
@@ -63,7 +64,7 @@ public final class SignerInProcess implements AutoCloseable {
       var logKey = LogKeyFile.read(home.logKey());
       var log = LogSigner.open(logKey.origin(), logKey.unwrap(keks), home.heads(), true);
       var fences = Fences.open(home, logKey.origin(), home.anchor(), UNBOUNDED, false);
-      var signer = new Signer(new Signer.Permits(home.permitKey(), InstantSource.system()),
+      var signer = new Signer(new Signer.Permits(PermitKey.of(home.permitKey()), InstantSource.system()),
           Keystore.open(home.keys(), keks, curve), fences, log, new Healthy("simulated", curve.name(), List.of()));
       var server = SignerServer.bind(signer, socket(), home.user(), Optional.empty(), SignerServer.Limits.DEFAULT);
       running = new Running(lock, fences, server, Thread.ofPlatform().daemon().name("signer").start(server::run));

@@ -288,6 +288,7 @@ class FencesTest {
   @Timeout(20)
   void whatAFreezeOvertakesOnItsWayToTheDiskIsNotGivenOut() throws Exception {
     var channel = onFaultyDisk();
+    assertThat(pay(1)).isInstanceOf(Signed.class); // makes room for the next, so that the first write of that is its record
     var gate = channel.hold();
     try (var threads = Executors.newFixedThreadPool(2)) {
       try {
