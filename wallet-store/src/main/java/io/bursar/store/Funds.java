@@ -78,8 +78,8 @@ public final class Funds {
           SELECT p.spend_id FROM payment p WHERE p.tenant_id = k.tenant_id AND p.wallet_id = k.wallet_id AND %s
           UNION ALL
           SELECT p.spend_id FROM payment p WHERE p.tenant_id = k.tenant_id AND p.wallet_id = k.wallet_id AND %s) AS p
-        JOIN spend s ON s.tenant_id = k.tenant_id AND s.spend_id = p.spend_id
-        JOIN asset x ON x.tenant_id = k.tenant_id AND x.asset_id = s.asset_id AND x.contract = k.token
+        CROSS JOIN LATERAL (SELECT * FROM spend WHERE tenant_id = k.tenant_id AND spend_id = p.spend_id LIMIT 1) AS s
+        CROSS JOIN LATERAL (SELECT FROM asset WHERE tenant_id = k.tenant_id AND asset_id = s.asset_id AND contract = k.token LIMIT 1) AS x
         GROUP BY k.tenant_id, k.wallet_id, k.token
         """.formatted(IN_FLIGHT, PAID_AFTER)).param("block", block)
         .param("tenants", accounts.stream().map(Account::tenantId).toArray(UUID[]::new))
@@ -99,9 +99,10 @@ public final class Funds {
           SELECT p.tenant_id, p.spend_id, p.nonce FROM payment p WHERE p.tenant_id = :tenant AND p.wallet_id = :wallet AND %s
           UNION ALL
           SELECT p.tenant_id, p.spend_id, p.nonce FROM payment p WHERE p.tenant_id = :tenant AND p.wallet_id = :wallet AND %s) AS p
-        JOIN spend s USING (tenant_id, spend_id)
-        JOIN asset x ON x.tenant_id = s.tenant_id AND x.asset_id = s.asset_id AND x.contract = :token
-        LEFT JOIN payment_authorization z ON z.tenant_id = s.tenant_id AND z.spend_id = s.spend_id LIMIT :most
+        CROSS JOIN LATERAL (SELECT * FROM spend WHERE tenant_id = :tenant AND spend_id = p.spend_id LIMIT 1) AS s
+        CROSS JOIN LATERAL (SELECT FROM asset WHERE tenant_id = :tenant AND asset_id = s.asset_id AND contract = :token LIMIT 1) AS x
+        LEFT JOIN LATERAL (SELECT nonce FROM payment_authorization WHERE tenant_id = :tenant AND spend_id = p.spend_id LIMIT 1) AS z
+          ON true LIMIT :most
         """.formatted(IN_FLIGHT, PAID_AFTER)).param("block", block).param("tenant", account.tenantId)
         .param("wallet", account.walletId).param("token", account.token.bytes()).param("most", most)
         .query((row, n) -> new Promise(SpendStore.units(row, "amount"), row.getObject("nonce", Long.class),

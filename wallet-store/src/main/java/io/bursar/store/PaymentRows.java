@@ -35,18 +35,19 @@ final class PaymentRows {
    */
   List<Payment> read(Collection<Payment.Key> keys, @Nullable UUID lease) {
     var found = new ArrayList<Row>();
-    // One statement, so that a payment and its attempts are of the same moment.
+    // One statement, so that a payment and its attempts are of the same moment; and each row looked up by all of its key, which a plain
+    // join leaves to what is known of the tables when it is planned.
     database.sql().sql("""
         SELECT p.*, now() AS read_at, w.chain, w.address, s.amount, s.payee, a.contract, e.leaf_hash,
           c.leaf_hash AS cancellation, t.cancels, t.attempt, t.max_fee, t.priority_fee, t.raw_transaction, t.transaction_hash AS attempt_hash, t.first_sent_at, t.last_sent_at
         FROM unnest(:tenants::uuid[], :spends::uuid[]) AS k (tenant_id, spend_id)
-        JOIN payment p USING (tenant_id, spend_id)
-        JOIN spend s USING (tenant_id, spend_id)
-        JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
-        JOIN asset a ON a.tenant_id = p.tenant_id AND a.asset_id = s.asset_id
-        JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
-        LEFT JOIN audit_entry c ON c.tenant_id = p.tenant_id AND c.seq = p.cancel_seq
-        LEFT JOIN payment_attempt t ON t.tenant_id = p.tenant_id AND t.spend_id = p.spend_id
+        CROSS JOIN LATERAL (SELECT * FROM payment WHERE tenant_id = k.tenant_id AND spend_id = k.spend_id LIMIT 1) AS p
+        CROSS JOIN LATERAL (SELECT * FROM spend WHERE tenant_id = k.tenant_id AND spend_id = k.spend_id LIMIT 1) AS s
+        CROSS JOIN LATERAL (SELECT * FROM wallet WHERE tenant_id = k.tenant_id AND wallet_id = p.wallet_id LIMIT 1) AS w
+        CROSS JOIN LATERAL (SELECT * FROM asset WHERE tenant_id = k.tenant_id AND asset_id = s.asset_id LIMIT 1) AS a
+        CROSS JOIN LATERAL (SELECT leaf_hash FROM audit_entry WHERE tenant_id = k.tenant_id AND seq = p.audit_seq LIMIT 1) AS e
+        LEFT JOIN LATERAL (SELECT leaf_hash FROM audit_entry WHERE tenant_id = k.tenant_id AND seq = p.cancel_seq LIMIT 1) AS c ON true
+        LEFT JOIN LATERAL (SELECT * FROM payment_attempt WHERE tenant_id = k.tenant_id AND spend_id = k.spend_id OFFSET 0) AS t ON true
         ORDER BY p.nonce NULLS LAST, p.spend_id, t.attempt
         """).param("tenants", keys.stream().map(Payment.Key::tenantId).toArray(UUID[]::new))
         .param("spends", keys.stream().map(Payment.Key::spendId).toArray(UUID[]::new)).query(row -> {

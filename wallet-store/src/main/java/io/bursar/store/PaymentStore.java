@@ -44,6 +44,7 @@ public final class PaymentStore {
   /** Those that go by a transaction of the wallet itself; {@link RelayStore} has the others. */
   private static final String ACTIVE = UNSETTLED + " AND mode = 'direct'";
   static final String IN_FLIGHT = "('prepared', 'signed', 'broadcast') AND mode = 'direct'";
+  static final String WAITING = "state = 'authorized' AND mode = 'direct'";
   /**
    * That nobody holds it: no lease, or one that has run out, or one that ends later than any lease can, given by a clock that has
    * since been set back.
@@ -107,40 +108,44 @@ public final class PaymentStore {
   private List<WalletKey> lockWalletsWithWork(int most, Collection<UUID> busy) {
     return sql(
         """
-        SELECT w.tenant_id, w.wallet_id FROM wallet w JOIN (
+        SELECT due.tenant_id, due.wallet_id FROM (
           SELECT tenant_id, wallet_id, min(due_at) AS due_at FROM (
             SELECT tenant_id, wallet_id, due_at FROM payment
-            WHERE state IN %s AND due_at <= now() AND %s
-            ORDER BY due_at LIMIT :looked) AS first GROUP BY tenant_id, wallet_id) AS due USING (tenant_id, wallet_id)
-        ORDER BY due.due_at LIMIT :most FOR UPDATE OF w SKIP LOCKED
+            WHERE state IN %s AND due_at <= now() AND %s AND wallet_id <> ALL (:busy)
+            ORDER BY due_at LIMIT :looked) AS first GROUP BY tenant_id, wallet_id ORDER BY min(due_at) OFFSET 0) AS due
+        CROSS JOIN LATERAL (SELECT FROM wallet WHERE tenant_id = due.tenant_id AND wallet_id = due.wallet_id
+          FOR UPDATE SKIP LOCKED) AS w LIMIT :most
         """.formatted(ACTIVE, FREE)).param("looked", DUE_LOOKED_AT).param("most", most)
         .param("busy", busy.toArray(UUID[]::new))
-        .query((row, n) -> new WalletKey(row.getObject("tenant_id", UUID.class),
-            row.getObject("wallet_id", UUID.class)))
+        .query((row, n) -> new WalletKey(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "wallet_id")))
         .list();
   }
 
-  /** A statement of its own, so that it sees the leases of whoever held the wallets until just now. */
+  /**
+   * A statement of its own, so that it sees the leases of whoever held the wallets until now. A row changed meanwhile is left for next time.
+   */
   private List<Payment.Key> lease(List<WalletKey> wallets, int perWallet, UUID lease) {
     return sql(
         """
-        UPDATE payment p SET lease_until = now() + :length * interval '1 millisecond', lease = :lease
-        FROM (SELECT set_config('synchronous_commit', 'off', true)) AS relaxed, (
-          SELECT d.tenant_id, d.spend_id FROM unnest(:tenants::uuid[], :wallets::uuid[]) AS w (tenant_id, wallet_id)
-          CROSS JOIN LATERAL (
-            SELECT q.tenant_id, q.spend_id FROM payment q
-            WHERE q.tenant_id = w.tenant_id AND q.wallet_id = w.wallet_id AND q.state IN %1$s AND q.due_at <= now()
-            ORDER BY q.nonce NULLS LAST, q.spend_id LIMIT :most) AS d
-          WHERE NOT EXISTS (SELECT FROM payment o WHERE o.tenant_id = w.tenant_id AND o.wallet_id = w.wallet_id
-            AND o.state IN %1$s AND NOT (%2$s))) AS due
-        WHERE p.tenant_id = due.tenant_id AND p.spend_id = due.spend_id
-        RETURNING p.tenant_id, p.spend_id
-        """.formatted(ACTIVE, FREE.replace("lease_until", "o.lease_until"))).param("length", settings.lease.toMillis())
+        UPDATE payment SET lease_until = now() + :length * interval '1 millisecond', lease = :lease
+        FROM (SELECT set_config('synchronous_commit', 'off', true)) AS relaxed
+        WHERE ctid = ANY (ARRAY(
+          SELECT d.ctid FROM unnest(:tenants::uuid[], :wallets::uuid[]) AS w (tenant_id, wallet_id) CROSS JOIN LATERAL (
+            (SELECT ctid, due_at FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND state IN %1$s
+              ORDER BY nonce LIMIT :most)
+            UNION ALL
+            (SELECT ctid, due_at FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND %2$s AND due_at <= now()
+              ORDER BY spend_id LIMIT :most)) AS d
+          WHERE d.due_at <= now()
+            AND NOT EXISTS (SELECT FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND state IN %1$s AND NOT (%3$s))
+            AND NOT EXISTS (SELECT FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND %2$s AND NOT (%3$s))))
+          AND state IN %4$s AND %3$s
+        RETURNING tenant_id, spend_id
+        """.formatted(IN_FLIGHT, WAITING, FREE, ACTIVE)).param("length", settings.lease.toMillis())
         .param("lease", lease).param("tenants", wallets.stream().map(WalletKey::tenantId).toArray(UUID[]::new))
         .param("wallets", wallets.stream().map(WalletKey::walletId).toArray(UUID[]::new))
         .param("most", perWallet)
-        .query((row, n) -> new Payment.Key(row.getObject("tenant_id", UUID.class),
-            row.getObject("spend_id", UUID.class)))
+        .query((row, n) -> new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id")))
         .list();
   }
 
@@ -177,10 +182,15 @@ public final class PaymentStore {
       later(payment, delay, failure);
       sql("""
           UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity'
-          WHERE tenant_id = :tenant AND wallet_id = :wallet AND (lease = :lease AND lease_until > '-infinity'
-            OR state = 'authorized' AND spend_id > :spend AND due_at <= now() AND %s)
-            AND state IN %s
-          """.formatted(FREE, ACTIVE)).param("delay", delay.toMillis()).param("tenant", payment.tenantId())
+          WHERE tenant_id = :tenant AND spend_id = ANY (ARRAY(
+            SELECT spend_id FROM payment WHERE tenant_id = :tenant AND wallet_id = :wallet AND state IN %1$s
+              AND lease = :lease AND lease_until > '-infinity'
+            UNION ALL
+            SELECT spend_id FROM payment WHERE tenant_id = :tenant AND wallet_id = :wallet AND %2$s
+              AND (lease = :lease AND lease_until > '-infinity' OR spend_id > :spend AND due_at <= now() AND %3$s)))
+            AND state IN %4$s
+          """.formatted(IN_FLIGHT, WAITING, FREE, ACTIVE)).param("delay", delay.toMillis())
+          .param("tenant", payment.tenantId())
           .param("wallet", payment.wallet().walletId()).param("spend", payment.spendId())
           .param("lease", payment.reading().lease(), Types.OTHER).update();
     });
@@ -193,10 +203,10 @@ public final class PaymentStore {
   public void renew(Collection<Payment> taken) {
     sql("""
         UPDATE payment SET lease_until = now() + :length * interval '1 millisecond'
-        WHERE (tenant_id, spend_id) IN (SELECT p.tenant_id, p.spend_id FROM payment p
-          JOIN unnest(:tenants::uuid[], :spends::uuid[], :leases::uuid[]) AS k (tenant_id, spend_id, lease)
-            ON p.tenant_id = k.tenant_id AND p.spend_id = k.spend_id AND p.lease = k.lease
-          WHERE p.state IN %s AND p.lease_until > '-infinity' FOR UPDATE OF p SKIP LOCKED)
+        WHERE ctid = ANY (ARRAY(
+          SELECT p.ctid FROM unnest(:tenants::uuid[], :spends::uuid[], :leases::uuid[]) AS k (tenant_id, spend_id, lease)
+          CROSS JOIN LATERAL (SELECT ctid FROM payment WHERE tenant_id = k.tenant_id AND spend_id = k.spend_id
+            AND lease = k.lease AND state IN %s AND lease_until > '-infinity' FOR UPDATE SKIP LOCKED) AS p))
         """.formatted(ACTIVE)).param("length", settings.lease.toMillis())
         .param("tenants", taken.stream().map(Payment::tenantId).toArray(UUID[]::new))
         .param("spends", taken.stream().map(Payment::spendId).toArray(UUID[]::new))
@@ -271,10 +281,10 @@ public final class PaymentStore {
   /** Puts on the record that the signer refused a payment; once, for as long as it refuses for the same reason. */
   public void signerRefused(Payment payment, String reason, String why) {
     // Asked without holding the lane: whoever holds the payment's lease is the only one who writes its failure.
-    boolean known = sql(
-        "SELECT failure IS NOT DISTINCT FROM :why FROM payment WHERE tenant_id = :tenant AND spend_id = :spend")
-        .param("why", why).param("tenant", payment.tenantId()).param("spend", payment.spendId()).query(Boolean.class)
-        .single();
+    boolean known = sql("""
+        SELECT failure IS NOT DISTINCT FROM :why FROM payment WHERE tenant_id = :tenant AND spend_id = :spend
+        """).param("why", why).param("tenant", payment.tenantId()).param("spend", payment.spendId())
+        .query(Boolean.class).single();
     if (!known) {
       database.inTransaction(() -> {
         audit.write(audit.next(payment.tenantId()), "signer.refused", payment.spendId(), "signer",
@@ -288,8 +298,7 @@ public final class PaymentStore {
     database.inTransaction(() -> {
       var slot = audit.next(tenantId);
       int erased = sql("DELETE FROM spend_text WHERE tenant_id = :tenant AND spend_id = :spend")
-          .param("tenant", tenantId)
-          .param("spend", spendId).update();
+          .param("tenant", tenantId).param("spend", spendId).update();
       audit.write(slot, "spend.text_erased", spendId, actor,
           Json.object().put("spend", Id.SPEND.text(spendId)).put("erased", erased == 1).build());
     });
@@ -376,12 +385,10 @@ public final class PaymentStore {
   }
 
   public Backlog backlog() {
-    return sql(
-        """
+    return sql("""
         SELECT count(*) AS unsettled, coalesce(extract(epoch FROM (now() - min(charged_at))) * 1000, 0)::bigint AS oldest
         FROM payment WHERE state IN %s
-        """.formatted(
-            UNSETTLED))
+        """.formatted(UNSETTLED))
         .query((row, n) -> new Backlog(row.getLong("unsettled"),
             Duration.ofMillis(Math.max(0, row.getLong("oldest")))))
         .single();

@@ -44,7 +44,7 @@ final class AuditBench {
   private static final int DECIDED_AGAIN = 20;
   private static final int REPLAYED = 20_000;
   private static final String FIRST = "a";
-  private static final int ROUNDS = 3;
+  private static final int ROUNDS = 8;
   private static final int PAGES = 1_000;
   private static final int HEAP_MB = 256;
 
@@ -160,8 +160,8 @@ final class AuditBench {
     var tenant = tenant();
     var agents = database.sql().sql("SELECT agent_id FROM agent WHERE name LIKE 'agent %'")
         .query((row, n) -> row.getObject(1, UUID.class)).list();
-    var newest = at("max");
-    var oldest = Collections.max(List.of(newest.minus(Duration.ofDays(30)), at("min").plusSeconds(1)));
+    var newest = outermost("DESC");
+    var oldest = Collections.max(List.of(newest.minus(Duration.ofDays(30)), outermost("ASC").plusSeconds(1)));
     var random = new Random(1);
     for (int round = 1; round <= ROUNDS; round++) {
       var nanos = new ArrayList<Long>();
@@ -190,9 +190,12 @@ final class AuditBench {
     }
   }
 
-  private Instant at(String which) {
-    return database.sql().sql("SELECT " + which + "(decided_at) FROM spend WHERE idempotency_key <> :first")
-        .param("first", FIRST).query((row, n) -> row.getObject(1, OffsetDateTime.class).toInstant()).single();
+  /** When the first or the last spend was decided: their ids are in the order of that. */
+  private Instant outermost(String order) {
+    return database.sql().sql("""
+        SELECT decided_at FROM spend WHERE tenant_id = :tenant AND idempotency_key <> :first ORDER BY spend_id %s LIMIT 1
+        """.formatted(order)).param("tenant", tenant()).param("first", FIRST)
+        .query((row, n) -> row.getObject(1, OffsetDateTime.class).toInstant()).single();
   }
 
   /** Over HTTP, from a service whose heap is limited to 256 MB. */

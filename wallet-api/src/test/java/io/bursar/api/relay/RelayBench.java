@@ -41,27 +41,30 @@ public final class RelayBench {
   private final SignerProcess signer;
   private final SettlementFixture fixture;
   private final SettlementModes modes;
+  private final int rounds;
 
-  private RelayBench(AnvilProcess anvil, SignerProcess signer, SettlementFixture fixture) {
+  private RelayBench(AnvilProcess anvil, SignerProcess signer, SettlementFixture fixture, int rounds) {
     this.anvil = anvil;
     this.signer = signer;
     this.fixture = fixture;
     this.modes = new SettlementModes(fixture.store.database, fixture.store.audit);
+    this.rounds = rounds;
   }
 
-  /** Arguments: how many spends, over how many wallets, by how many relayers. */
+  /** Arguments: how many spends a round, over how many wallets, by how many relayers, how many rounds of either mode, and the modes. */
   public static void main(String[] args) throws Exception {
     int spends = Integer.parseInt(args[0]);
     int wallets = Integer.parseInt(args[1]);
     int relayers = Integer.parseInt(args[2]);
+    var modes = List.of(args).subList(4, args.length);
     try (var anvil = AnvilProcess.startMiningAtOnce();
         var signer = SignerProcess.start();
         var fixture = new SettlementFixture(anvil, signer)) {
-      new RelayBench(anvil, signer, fixture).run(spends, wallets, relayers);
+      new RelayBench(anvil, signer, fixture, Integer.parseInt(args[3])).run(spends, wallets, relayers, modes);
     }
   }
 
-  private void run(int spends, int wallets, int relayers) throws Exception {
+  private void run(int spends, int wallets, int relayers, List<String> which) throws Exception {
     DevChain.of(anvil.chain()).ensureMulticall();
     var domain = Eip3009.domain(anvil.chain(), anvil.usdc()).orElseThrow();
     modes.relay(fixture.store.tenant, fixture.usdc.id(), new RelayedPayment.Token(domain.name(), domain.version()),
@@ -69,13 +72,17 @@ public final class RelayBench {
     anvil.fund(PAYEE, BigInteger.ONE);
     var all = new ArrayList<Wallet>();
     for (int i = 0; i < wallets; i++) {
-      all.add(fixture.fundedWallet("100"));
+      all.add(fixture.fundedWallet("10000"));
     }
     anvil.rpc("evm_setAutomine", false);
     anvil.rpc("evm_setIntervalMining", 1);
     say(String.format(Locale.ROOT, "%d spends over %d wallets, a block each second", spends, wallets));
-    relayed(all, spends, relayers);
-    direct(all, spends);
+    if (which.contains("relayed")) {
+      relayed(all, spends, relayers);
+    }
+    if (which.contains("direct")) {
+      direct(all, spends);
+    }
   }
 
   private void relayed(List<Wallet> wallets, int spends, int relayers) throws Exception {
@@ -92,8 +99,9 @@ public final class RelayBench {
       worker.topUpBy(relayer -> anvil.rpc("anvil_setBalance", relayer.address().toString(),
           "0x" + BigInteger.TEN.pow(22).toString(16)));
       worker.start();
-      settle("relayed, warm-up", wallets, Math.min(spends, 500));
-      settle("relayed", wallets, spends);
+      for (int round = 1; round <= rounds; round++) {
+        settle("relayed, round " + round, wallets, spends);
+      }
     }
     var gas = (Number) fixture.store
         .value("SELECT round(avg(gas_used / n)) FROM (SELECT b.gas_used, count(*) AS n FROM relay_batch b"
@@ -110,8 +118,9 @@ public final class RelayBench {
     try (var worker = new PaymentWorker(fixture.payments, fixture.steps(Effects.PLAIN), fixture.metrics,
         PaymentWorker.Settings.DEFAULT)) {
       worker.start();
-      settle("direct, warm-up", wallets, Math.min(spends, 500));
-      settle("direct", wallets, spends);
+      for (int round = 1; round <= rounds; round++) {
+        settle("direct, round " + round, wallets, spends);
+      }
     }
     var hash = (byte[]) fixture.store.value(
         "SELECT transaction_hash FROM payment WHERE mode = 'direct' AND state = 'confirmed' ORDER BY spend_id DESC LIMIT 1");
