@@ -65,7 +65,8 @@ give_signer_a_user() {
   problem="cannot copy its program to \`$program\`"
   chmod 711 "$HOME_DIR" && mkdir -m 755 "$program" &&
     install -m 644 "$ROOT/wallet-signer/target/wallet-signer.jar" "$ROOT"/wallet-signer/target/lib/*.jar "$program" || return
-  for file in "$JDK/bin/java" "$program/wallet-signer.jar" "${BURSAR_SIGNER_PASSPHRASE_FILE:-}" "${BURSAR_PKCS11_PIN_FILE:-}" "${BURSAR_SIGNER_ROOT_SET:-}"; do
+  for file in "$JDK/bin/java" "$program/wallet-signer.jar" "${BURSAR_SIGNER_PASSPHRASE_FILE:-}" "${BURSAR_PKCS11_PIN_FILE:-}" "${BURSAR_SIGNER_ROOT_SET:-}" \
+    "${BURSAR_SIGNER_CEILINGS:-}"; do
     problem="the user \`$SIGNER_USER\` cannot read \`$file\`"
     [[ -z $file ]] || "${AS_SIGNER[@]}" test -r "$file" || return
   done
@@ -95,6 +96,7 @@ initialise_signer() {
     forget_secrets
     mapfile -t source < <(kek_options)
     [[ -z ${BURSAR_SIGNER_ROOT_SET:-} ]] || source+=(--root-set "$BURSAR_SIGNER_ROOT_SET")
+    [[ -z ${BURSAR_SIGNER_CEILINGS:-} ]] || source+=(--ceilings "$BURSAR_SIGNER_CEILINGS")
     exec "${AS_SIGNER[@]}" "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
       init --home "$HOME_DIR/signer" --permit-key "$permit_key" "${source[@]}"
   ) >>"$LOGS/signer.log" 2>&1 || {
