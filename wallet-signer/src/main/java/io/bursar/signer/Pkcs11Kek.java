@@ -53,6 +53,8 @@ final class Pkcs11Kek implements Kek {
     var provider = provider(token);
     try {
       var store = login(provider, token);
+      // Made as an object of the session, which ends with the process: what is stored is a copy inside the token, and of a key
+      // made there for good a second one without a label would stay when the first is destroyed.
       var generator = KeyGenerator.getInstance("AES", provider);
       generator.init(8 * AesKek.BYTES);
       store.setKeyEntry(id, generator.generateKey(), null, null);
@@ -99,7 +101,7 @@ final class Pkcs11Kek implements Kek {
           slot = %d
           showInfo = false
           attributes(generate,CKO_SECRET_KEY,CKK_AES) = {
-            CKA_TOKEN = true
+            CKA_TOKEN = false
             CKA_PRIVATE = true
             CKA_SENSITIVE = true
             CKA_EXTRACTABLE = false

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;
 
@@ -23,6 +24,21 @@ class Pkcs11KekTest {
         assertThat(wrapped).isNotEqualTo(opened.wrap(dataKey)).hasSizeLessThanOrEqualTo(Kek.MOST_WRAPPED_BYTES);
       }
       assertThat(opened).hasToString("REDACTED");
+    }
+  }
+
+  @Test
+  void leavesOneKeyInTheTokenSoThatItCanBeDestroyed() throws Exception {
+    var before = objects();
+    try (var kek = Pkcs11Kek.generate(SoftHsm.token())) {
+      assertThat(kek.id()).startsWith("kek-");
+    }
+    assertThat(objects()).isEqualTo(before + 1);
+  }
+
+  private static long objects() throws IOException {
+    try (var files = Files.walk(SoftHsm.token().pinFile().getParent())) {
+      return files.filter(file -> file.toString().endsWith(".object")).count();
     }
   }
 
