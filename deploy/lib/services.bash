@@ -50,13 +50,18 @@ separate_signer() {
   fi
 }
 
-# Whether it has one; if not, sets `problem`.
-give_signer_a_user() {
+# Makes the user if it is not there; if that cannot be, or nothing can run as it, sets `problem`.
+make_signer_user() {
   problem='there is no `setpriv`, install util-linux'
   type -P setpriv >/dev/null || return
   problem="cannot make the user \`$SIGNER_USER\`"
   id -u "$SIGNER_USER" >/dev/null 2>&1 ||
-    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$SIGNER_USER" 2>/dev/null || return
+    useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$SIGNER_USER" 2>/dev/null
+}
+
+# Whether it has one; if not, sets `problem`.
+give_signer_a_user() {
+  make_signer_user || return
   problem='the path of BURSAR_HOME is too long for its socket'
   (($(printf %s "$HOME_DIR/signer/run/signer.sock" | wc -c) <= 100)) || return
   use_signer_user

@@ -143,16 +143,23 @@ find_signer_socket() {
 
 port_is_taken() { (exec 9<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# Sets CHAIN_PORT: the one used last, 8545, or any free one below the range of outgoing connections.
+# free_port WANTED: that one, or any free one below the range of outgoing connections.
+free_port() {
+  local port=$1
+  while port_is_taken "$port"; do
+    port=$((15432 + RANDOM % 16384))
+  done
+  printf '%s' "$port"
+}
+
+# Sets CHAIN_PORT: the one used last, 8545, or any free one.
 find_chain_port() {
   CHAIN_PORT=''
   [[ -n $EMBEDDED_CHAIN ]] || return 0
   mkdir -p "$HOME_DIR/chain"
   [[ -s $HOME_DIR/chain/port ]] && read -r CHAIN_PORT <"$HOME_DIR/chain/port"
   [[ $CHAIN_PORT =~ ^[1-9][0-9]{3,4}$ ]] || CHAIN_PORT=8545
-  while port_is_taken "$CHAIN_PORT"; do
-    CHAIN_PORT=$((15432 + RANDOM % 16384))
-  done
+  CHAIN_PORT=$(free_port "$CHAIN_PORT")
   printf '%s\n' "$CHAIN_PORT" >"$HOME_DIR/chain/port"
 }
 

@@ -13,6 +13,7 @@ SERVICES=()          # in the order of starting; set by choose_services
 API_DATABASE=''      # the database URL that the API was started with
 
 open_lifeline() {
+  [[ -z ${LIFE_READ:-} ]] || return 0
   local fifo both
   fifo=$(mktemp -u "${TMPDIR:-/tmp}/bursar-XXXXXXXX")
   mkfifo -m 600 "$fifo" || die "cannot make a pipe in ${TMPDIR:-/tmp}"
@@ -144,12 +145,12 @@ service_died() {
   complain "$name ended (exit code $code), starting it again$( ((pause)) && printf ' in %s s' "$pause")"
   if ((deaths > 1)); then
     complain "the end of $LOGS/$name.log:"
-    log_end "$LOGS/$name.log" 8 >&2
+    log_end "$LOGS/$name.log" 8 "${OFFSET[$name]}" >&2
   fi
 }
 
-# log_end FILE LINES: for a message; long lines are cut.
-log_end() { tail -n "$2" "$1" | cut -c 1-300 | sed 's/^/    /'; }
+# log_end FILE LINES [BYTES]: for a message, without the first bytes, which are of an earlier run; long lines are cut.
+log_end() { tail -c "+$((${3:-0} + 1))" "$1" | tail -n "$2" | cut -c 1-300 | sed 's/^/    /'; }
 
 all_up() {
   local name

@@ -4,9 +4,11 @@
 # What the tests run, and the Debian package that has it.
 readonly TEST_TOOLS=(setsid:util-linux flock:util-linux unshare:util-linux node:nodejs npm:npm mvn:maven openssl:openssl softhsm2-util:softhsm2)
 
-install_test_tools() {
-  local tool missing=()
-  for tool in "${TEST_TOOLS[@]}"; do
+# install_tools WHO_NEEDS TOOL:PACKAGE...: as root installs the packages of those that are not there, else names them.
+install_tools() {
+  local needs=$1 tool missing=()
+  shift
+  for tool in "$@"; do
     command -v "${tool%%:*}" >/dev/null || missing+=("${tool#*:}")
   done
   ((${#missing[@]})) || return 0
@@ -16,7 +18,7 @@ install_test_tools() {
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}"; } >"$LOGS/apt.log" 2>&1 ||
       die "cannot install ${missing[*]}, see $LOGS/apt.log"
   else
-    die "the tests need these Debian packages, install them first: ${missing[*]}"
+    die "$needs these Debian packages, install them first: ${missing[*]}"
   fi
 }
 
@@ -39,7 +41,7 @@ run_tests() {
   refuse_skipping
   prepare_home
   open_lifeline
-  install_test_tools
+  install_tools 'the tests need' "${TEST_TOOLS[@]}"
   find_jdk
   require_maven
   require_node

@@ -36,7 +36,8 @@ public final class Faucet {
   }
 
   /** As the other, and without native coin if none is needed. */
-  synchronized void fund(Address wallet, Address contract, BigInteger amount, boolean gas) throws ChainUnavailable {
+  public synchronized void fund(Address wallet, Address contract, BigInteger amount, boolean gas)
+      throws ChainUnavailable {
     var sent = new ArrayList<Digest32>();
     if (gas && dev.chain().balance(wallet).compareTo(LITTLE_GAS) < 0) {
       sent.add(send(request(dev.funder(), wallet).put("value", "0x" + ETHER.toString(16))));
@@ -50,7 +51,7 @@ public final class Faucet {
   }
 
   /** Sends a relayer a hundred ether if it holds less than ten. */
-  synchronized void topUp(Address relayer) throws ChainUnavailable {
+  public synchronized void topUp(Address relayer) throws ChainUnavailable {
     if (dev.chain().balance(relayer).compareTo(ETHER.multiply(BigInteger.TEN)) < 0) {
       awaitSuccess(
           send(
