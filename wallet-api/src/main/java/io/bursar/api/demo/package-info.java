@@ -1,4 +1,4 @@
-/** The main job played once against a running instance, from outside. */
+/** The main job, and production mode, played once against a running instance, from outside. */
 @NullMarked
 package io.bursar.api.demo;
 
