@@ -101,10 +101,12 @@ public final class RelayBatches {
   public Waiting waiting(String chain) {
     return sql("""
         SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(since)) * 1000, 0)::bigint AS oldest FROM (
-          (SELECT p.updated_at AS since FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
+          (SELECT p.updated_at AS since FROM payment p
+          CROSS JOIN LATERAL (SELECT chain FROM wallet WHERE tenant_id = p.tenant_id AND wallet_id = p.wallet_id LIMIT 1) AS w
+          CROSS JOIN LATERAL (SELECT batch_id FROM payment_authorization
+            WHERE tenant_id = p.tenant_id AND spend_id = p.spend_id LIMIT 1) AS z
           WHERE p.mode = 'relayed' AND p.state = 'signed' AND p.due_at <= now() AND p.lease_until < now() AND w.chain = :chain
-            AND p.cancel_seq IS NULL AND EXISTS (SELECT FROM payment_authorization z
-              WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.batch_id IS NULL) LIMIT 10000)
+            AND p.cancel_seq IS NULL AND z.batch_id IS NULL LIMIT 10000)
           UNION ALL
           (SELECT p.cancel_requested_at FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
           JOIN payment_authorization z ON z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id
@@ -183,8 +185,8 @@ public final class RelayBatches {
     return sql("""
         SELECT p.tenant_id, p.spend_id, x.contract, p.cancel_seq IS NOT NULL AS cancels FROM payment p
         JOIN payment_authorization z USING (tenant_id, spend_id)
-        JOIN spend s USING (tenant_id, spend_id)
-        JOIN asset x ON x.tenant_id = p.tenant_id AND x.asset_id = s.asset_id
+        CROSS JOIN LATERAL (SELECT asset_id FROM spend WHERE tenant_id = p.tenant_id AND spend_id = p.spend_id LIMIT 1) AS s
+        CROSS JOIN LATERAL (SELECT * FROM asset WHERE tenant_id = p.tenant_id AND asset_id = s.asset_id LIMIT 1) AS x
         WHERE %s AND p.due_at <= now() AND p.lease_until < now() AND x.chain = :chain AND z.valid_before > :after
         ORDER BY p.due_at, p.spend_id LIMIT :most FOR UPDATE OF z, p SKIP LOCKED
         """.formatted(which)).param("chain", relayer.chain()).param("relayer", relayer.keyId())

@@ -21,6 +21,7 @@ import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 import org.jspecify.annotations.Nullable;
+import org.springframework.jdbc.core.namedparam.MapSqlParameterSource;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 import io.bursar.json.Json;
@@ -38,21 +39,24 @@ import io.bursar.store.RelayedPayment.Terms;
  */
 public final class RelayStore {
   static final String ACTOR = "settlement";
-  private static final String SELECT = """
+  /** Each row looked up by all of its key, which a plain join leaves to what is known of the tables when it is planned. */
+  private static final String READ = """
       SELECT p.tenant_id, p.spend_id, p.wallet_id, p.state, p.request_expires_at,
         (extract(epoch FROM now() - p.updated_at) * 1000)::bigint AS age, w.chain, w.address, s.amount, s.payee,
         x.contract, x.eip712_name, x.eip712_version, e.leaf_hash, z.nonce AS terms_nonce, z.valid_before, z.from_block, z.signature,
         c.leaf_hash AS cancellation, z.cancel_signature,
         CASE WHEN w.status = 'frozen' THEN 'the wallet is frozen' WHEN a.status = 'suspended' THEN 'the agent is suspended'
           WHEN p.not_before > now() THEN 'its delay after the approval is not over' END AS hold
-      FROM payment p
-      JOIN spend s USING (tenant_id, spend_id)
-      JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
-      JOIN agent a ON a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id
-      JOIN asset x ON x.tenant_id = p.tenant_id AND x.asset_id = s.asset_id
-      JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.audit_seq
-      LEFT JOIN audit_entry c ON c.tenant_id = p.tenant_id AND c.seq = p.cancel_seq
-      LEFT JOIN payment_authorization z ON z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id
+      FROM unnest(:tenants::uuid[], :spends::uuid[]) AS k (tenant_id, spend_id)
+      CROSS JOIN LATERAL (SELECT * FROM payment WHERE tenant_id = k.tenant_id AND spend_id = k.spend_id LIMIT 1) AS p
+      CROSS JOIN LATERAL (SELECT * FROM spend WHERE tenant_id = k.tenant_id AND spend_id = k.spend_id LIMIT 1) AS s
+      CROSS JOIN LATERAL (SELECT * FROM wallet WHERE tenant_id = k.tenant_id AND wallet_id = p.wallet_id LIMIT 1) AS w
+      CROSS JOIN LATERAL (SELECT status FROM agent WHERE tenant_id = k.tenant_id AND agent_id = w.agent_id LIMIT 1) AS a
+      CROSS JOIN LATERAL (SELECT * FROM asset WHERE tenant_id = k.tenant_id AND asset_id = s.asset_id LIMIT 1) AS x
+      CROSS JOIN LATERAL (SELECT leaf_hash FROM audit_entry WHERE tenant_id = k.tenant_id AND seq = p.audit_seq LIMIT 1) AS e
+      LEFT JOIN LATERAL (SELECT leaf_hash FROM audit_entry WHERE tenant_id = k.tenant_id AND seq = p.cancel_seq LIMIT 1) AS c ON true
+      LEFT JOIN LATERAL (SELECT * FROM payment_authorization WHERE tenant_id = k.tenant_id AND spend_id = k.spend_id LIMIT 1) AS z ON true
+      ORDER BY p.spend_id
       """;
 
   private final Database database;
@@ -100,10 +104,11 @@ public final class RelayStore {
     return database.inTransaction(() -> {
       var keys = sql("""
           UPDATE payment SET lease = :lease, lease_until = now() + :length * interval '1 millisecond'
-          WHERE (tenant_id, spend_id) IN (
-            SELECT p.tenant_id, p.spend_id FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
-            WHERE p.mode = 'relayed' AND p.due_at <= now() AND p.lease_until < now() AND w.chain = :chain AND %s
-            ORDER BY p.due_at, p.spend_id LIMIT :most FOR UPDATE OF p SKIP LOCKED)
+          WHERE ctid = ANY (ARRAY(
+            SELECT p.ctid FROM payment p
+            WHERE p.mode = 'relayed' AND p.due_at <= now() AND p.lease_until < now() AND %s
+              AND :chain = (SELECT w.chain FROM wallet w WHERE w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id)
+            ORDER BY p.due_at, p.spend_id LIMIT :most FOR UPDATE OF p SKIP LOCKED))
           RETURNING tenant_id, spend_id
           """.formatted(which)).param("lease", UUID.randomUUID()).param("length", lease.toMillis())
           .param("chain", chain)
@@ -115,9 +120,7 @@ public final class RelayStore {
 
   /** The payments of these keys that exist. */
   public List<RelayedPayment> read(Collection<Payment.Key> keys) {
-    return sql(SELECT + """
-        WHERE (p.tenant_id, p.spend_id) IN (SELECT * FROM unnest(:tenants::uuid[], :spends::uuid[])) ORDER BY p.spend_id
-        """).param("tenants", keys.stream().map(Payment.Key::tenantId).toArray(UUID[]::new))
+    return sql(READ).param("tenants", keys.stream().map(Payment.Key::tenantId).toArray(UUID[]::new))
         .param("spends", keys.stream().map(Payment.Key::spendId).toArray(UUID[]::new)).query((row, n) -> payment(row))
         .list();
   }
@@ -188,14 +191,10 @@ public final class RelayStore {
   public void sign(Map<RelayedPayment, Bytes> signatures) {
     var _ = move(List.copyOf(signatures.keySet()), "payment.signed", "prepared", "signed",
         payment -> entry(payment).build(), UnaryOperator.identity(), moved -> {
-          sql("""
-          UPDATE payment_authorization z SET signature = u.signature
-          FROM unnest(:tenants::uuid[], :spends::uuid[], :signatures::bytea[]) AS u (tenant_id, spend_id, signature)
-          WHERE z.tenant_id = u.tenant_id AND z.spend_id = u.spend_id
-          """).param("tenants", tenants(moved)).param("spends", spends(moved)).param("signatures", moved.stream()
-              .map(payment -> java.util.Objects.requireNonNull(signatures.get(payment)).toByteArray())
-              .toArray(byte[][]::new))
-              .update();
+          var _ = database.batch("""
+              UPDATE payment_authorization SET signature = :signature WHERE tenant_id = :tenant AND spend_id = :spend
+              """, moved, payment -> named(payment)
+              .addValue("signature", java.util.Objects.requireNonNull(signatures.get(payment)).toByteArray()));
           release(moved, Duration.ZERO, null);
         });
   }
@@ -262,13 +261,15 @@ public final class RelayStore {
 
   /** Gives leases back; the payments are due again after the delay, and show why. */
   public void release(Collection<RelayedPayment> payments, Duration delay, @Nullable String failure) {
-    sql("""
+    var _ = database.batch("""
         UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity', failure = :failure
-        WHERE (tenant_id, spend_id) IN (SELECT * FROM unnest(:tenants::uuid[], :spends::uuid[])) AND mode = 'relayed'
-          AND state IN ('authorized', 'prepared', 'signed', 'broadcast')
-        """).param("delay", delay.toMillis()).param("failure", failure, Types.VARCHAR)
-        .param("tenants", tenants(payments))
-        .param("spends", spends(payments)).update();
+        WHERE tenant_id = :tenant AND spend_id = :spend AND mode = 'relayed' AND state IN ('authorized', 'prepared', 'signed', 'broadcast')
+        """, List.copyOf(payments), payment -> named(payment).addValue("delay", delay.toMillis())
+        .addValue("failure", failure, Types.VARCHAR));
+  }
+
+  private static MapSqlParameterSource named(RelayedPayment payment) {
+    return new MapSqlParameterSource("tenant", payment.tenantId()).addValue("spend", payment.spendId());
   }
 
   private interface Also {
@@ -283,10 +284,11 @@ public final class RelayStore {
         var at = audit.lock(group.getKey());
         var chosen = choice.apply(group.getValue());
         Set<UUID> changed = new HashSet<>(sql("""
-            UPDATE payment p SET state = :to, failure = NULL, updated_at = :at FROM wallet w, agent a
+            UPDATE payment p SET state = :to, failure = NULL, updated_at = :at
             WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.mode = 'relayed' AND p.state = :from
-              AND w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id AND a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id
-              AND (:to <> 'prepared' OR w.status = 'active' AND a.status = 'active' AND coalesce(p.not_before <= now(), true))
+              AND (:to <> 'prepared' OR coalesce(p.not_before <= now(), true) AND 'active' = (SELECT w.status FROM wallet w
+                WHERE w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id AND 'active' = (SELECT a.status FROM agent a
+                  WHERE a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id)))
             RETURNING p.spend_id
             """).param("to", to).param("at", utc(at)).param("tenant", group.getKey())
             .param("spends", spends(chosen))
