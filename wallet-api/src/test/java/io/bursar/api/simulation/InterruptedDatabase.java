@@ -12,8 +12,11 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.SQLFeatureNotSupportedException;
 import java.sql.Statement;
+import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.logging.Logger;
+import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 
@@ -32,6 +35,10 @@ final class InterruptedDatabase implements Driver {
     }
   }
 
+  /** What a query has in its text if it could write; a row that is locked is not written. */
+  private static final Pattern WRITES = Pattern
+      .compile("(?i)\\b(insert|delete|merge|truncate|nextval|setval)\\b|(?<!\\bfor )(?<!\\bkey )\\bupdate\\b");
+  private static final Map<String, Boolean> COULD_WRITE = new ConcurrentHashMap<>();
   private static final String PREFIX = "jdbc:interrupted:";
   private static volatile @Nullable World world;
 
@@ -102,6 +109,7 @@ final class InterruptedDatabase implements Driver {
   private static final class Session implements InvocationHandler {
     private final Connection plain;
     private boolean begun;
+    private boolean wrote;
 
     Session(Connection plain) {
       this.plain = plain;
@@ -113,9 +121,9 @@ final class InterruptedDatabase implements Driver {
       var actor = Actor.current();
       return switch (method.getName()) {
         case "prepareStatement" ->
-          proxy(PreparedStatement.class, statement(made(method, arguments)));
+          proxy(PreparedStatement.class, statement(made(method, arguments), String.valueOf(first(arguments))));
         case "createStatement" ->
-          proxy(Statement.class, statement(made(method, arguments)));
+          proxy(Statement.class, statement(made(method, arguments), ""));
         case "commit" -> {
           if (actor.isPresent() && begun) {
             end(actor.get(), () -> InterruptedDatabase.call(plain, method, arguments));
@@ -135,15 +143,23 @@ final class InterruptedDatabase implements Driver {
       return (Statement) java.util.Objects.requireNonNull(InterruptedDatabase.call(plain, method, arguments));
     }
 
-    private InvocationHandler statement(Statement statement) {
+    private static @Nullable Object first(@Nullable Object @Nullable [] arguments) {
+      return java.util.Objects.requireNonNull(arguments)[0];
+    }
+
+    private InvocationHandler statement(Statement statement, String sql) {
       return (proxy, method, arguments) -> {
         var actor = Actor.current();
-        if (actor.isEmpty() || !method.getName().startsWith("execute")) {
+        if (!method.getName().startsWith("execute")) {
+          return InterruptedDatabase.call(statement, method, arguments);
+        }
+        if (actor.isEmpty()) {
+          wroteUnhindered();
           return InterruptedDatabase.call(statement, method, arguments);
         }
         if (plain.getAutoCommit()) {
           interrupt(actor.get());
-          return end(actor.get(), () -> InterruptedDatabase.call(statement, method, arguments));
+          return end(actor.get(), () -> noted(sql, method, InterruptedDatabase.call(statement, method, arguments)));
         }
         if (!begun) {
           interrupt(actor.get());
@@ -152,8 +168,27 @@ final class InterruptedDatabase implements Driver {
           actor.get().requireAlive();
           require(world).within(actor.get(), this::abort);
         }
-        return InterruptedDatabase.call(statement, method, arguments);
+        return noted(sql, method, InterruptedDatabase.call(statement, method, arguments));
       };
+    }
+
+    /** Remembers whether a statement could have written anything: only then is there anything to read again. */
+    private @Nullable Object noted(String sql, Method method, @Nullable Object result) {
+      wrote |= switch (method.getName()) {
+        case "executeQuery" -> COULD_WRITE.computeIfAbsent(sql, text -> WRITES.matcher(text).find());
+        case "executeUpdate" ->
+          !Integer.valueOf(0).equals(result) || sql.stripLeading().regionMatches(true, 0, "WITH", 0, 4);
+        default -> true;
+      };
+      return result;
+    }
+
+    /** A process that is started writes with no turn to give back. */
+    private static void wroteUnhindered() {
+      var present = world;
+      if (present != null) {
+        present.wrote();
+      }
     }
 
     private static void interrupt(Actor actor) {
@@ -172,6 +207,10 @@ final class InterruptedDatabase implements Driver {
       require(world).within(actor, this::abort);
       var result = work.run();
       begun = false;
+      if (wrote) {
+        wrote = false;
+        require(world).wrote();
+      }
       require(world).committed(actor);
       return result;
     }

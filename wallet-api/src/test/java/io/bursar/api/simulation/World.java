@@ -58,6 +58,7 @@ final class World implements AutoCloseable {
   private final List<Address> addresses = new ArrayList<>();
   private int wishes;
   private boolean dirty = true;
+  private volatile boolean written = true;
 
   World(long seed, Stage stage) {
     this.stage = stage;
@@ -161,7 +162,19 @@ final class World implements AutoCloseable {
     }
   }
 
-  /** Whether the database may have changed since this was last asked. */
+  /** Something may have been written that the invariants have not seen. */
+  void wrote() {
+    written = true;
+  }
+
+  /** Whether anything may have been written since this was last asked. */
+  boolean written() {
+    boolean was = written;
+    written = false;
+    return was;
+  }
+
+  /** Whether a transaction has ended since this was last asked. */
   boolean changed() {
     boolean was = dirty;
     dirty = false;
