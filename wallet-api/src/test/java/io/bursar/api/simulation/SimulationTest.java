@@ -18,7 +18,7 @@ class SimulationTest {
   private static final int SEEDS = Integer.getInteger("simulation.seeds", 0);
   private static final long FROM = Long.getLong("simulation.from", 1);
   /** Where no number is asked for: as many seeds as the suite has time for. */
-  private static final Duration TIME = Duration.ofSeconds(90);
+  private static final Duration TIME = Duration.ofSeconds(35);
   private static final int LEAST = 10;
 
   private Stage stage;
