@@ -21,8 +21,6 @@ import java.util.UUID;
 
 import org.springframework.jdbc.core.RowCallbackHandler;
 import org.springframework.jdbc.core.namedparam.MapSqlParameterSource;
-import org.springframework.jdbc.core.namedparam.NamedParameterJdbcTemplate;
-import org.springframework.jdbc.core.namedparam.SqlParameterSource;
 
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
@@ -196,19 +194,15 @@ public final class CounterKeeping {
 
   /** Adds to the buckets of a tenant. */
   void add(UUID tenantId, Map<LaneCounters.Bucket, LaneCounters.Sum> buckets) {
-    var rows = buckets.entrySet().stream().map(entry -> new MapSqlParameterSource("tenant", tenantId)
+    var _ = database.batch("""
+        INSERT INTO limit_bucket (tenant_id, counter_no, key, slot_seconds, slot, amount, count)
+        VALUES (:tenant, :no, :key, :size, :slot, :amount, :count)
+        ON CONFLICT (tenant_id, counter_no, key, slot_seconds, slot)
+        DO UPDATE SET amount = limit_bucket.amount + excluded.amount, count = limit_bucket.count + excluded.count
+        """, List.copyOf(buckets.entrySet()), entry -> new MapSqlParameterSource("tenant", tenantId)
         .addValue("no", entry.getKey().counterNo()).addValue("key", entry.getKey().key())
         .addValue("size", entry.getKey().slotSeconds()).addValue("slot", entry.getKey().slot())
-        .addValue("amount", new BigDecimal(entry.getValue().amount)).addValue("count", entry.getValue().count))
-        .toArray(SqlParameterSource[]::new);
-    if (rows.length > 0) {
-      new NamedParameterJdbcTemplate(database.source()).batchUpdate("""
-          INSERT INTO limit_bucket (tenant_id, counter_no, key, slot_seconds, slot, amount, count)
-          VALUES (:tenant, :no, :key, :size, :slot, :amount, :count)
-          ON CONFLICT (tenant_id, counter_no, key, slot_seconds, slot)
-          DO UPDATE SET amount = limit_bucket.amount + excluded.amount, count = limit_bucket.count + excluded.count
-          """, rows);
-    }
+        .addValue("amount", new BigDecimal(entry.getValue().amount)).addValue("count", entry.getValue().count));
   }
 
   /** What the buckets of a counter should hold at {@code now}, counted from the spends. */

@@ -49,6 +49,7 @@ public final class Database implements AutoCloseable {
   private final HikariDataSource lanePool;
   private final HikariDataSource readingPool;
   private final JdbcClient sql;
+  private final NamedParameterJdbcTemplate batches;
   private final JdbcClient reading;
   private final TransactionTemplate transaction;
 
@@ -64,6 +65,7 @@ public final class Database implements AutoCloseable {
     readingPool = pool(settings, "reading", READING_POOL_SIZE,
         " -c plan_cache_mode=force_custom_plan -c enable_seqscan=off -c jit=off -c default_transaction_read_only=on");
     sql = JdbcClient.create(pool);
+    batches = new NamedParameterJdbcTemplate(pool);
     reading = JdbcClient.create(readingPool);
     transaction = new TransactionTemplate(new DataSourceTransactionManager(pool));
   }
@@ -117,8 +119,7 @@ public final class Database implements AutoCloseable {
   <T> int[] batch(String text, List<T> each, Function<T, SqlParameterSource> params) {
     return each.isEmpty()
         ? new int[0]
-        : new NamedParameterJdbcTemplate(pool).batchUpdate(text,
-            each.stream().map(params).toArray(SqlParameterSource[]::new));
+        : batches.batchUpdate(text, each.stream().map(params).toArray(SqlParameterSource[]::new));
   }
 
   /** Does all of the work in one transaction, or none of it; an exception rolls back. READ COMMITTED. */
