@@ -82,7 +82,7 @@ final class BackupCommands {
       }
       if (!journalIsThere) {
         // The order has accepted the loss, so what the anchor says of the lost one counts no more.
-        try (var journal = JournalFile.open(home.journal(), SafeFiles.open(home.journal()), (content, offset) -> {});
+        try (var journal = JournalFile.open(home.journal(), SafeFiles.open(home.journal()), (_, _, _) -> {});
             var anchor = JournalAnchor.open(home.anchor())) {
           anchor.accept(journal, Instant.now());
         }

@@ -103,12 +103,7 @@ final class Journal implements AutoCloseable {
     this.path = path;
     this.anchor = anchor;
     this.memory = new JournalMemory(ceilings);
-    file = JournalFile.open(path, channel, (content, offset) -> {
-      while (content.hasRemaining()) {
-        long at = offset + content.position();
-        memory.load(JournalRecord.read(content, at), at);
-      }
-    });
+    file = JournalFile.open(path, channel, JournalRecord.each(memory::load));
     memory.forget(now.toEpochMilli());
     if (anchor.isPresent()) {
       try {
@@ -266,12 +261,8 @@ final class Journal implements AutoCloseable {
         open = new JournalBatch();
         memory.ceilings(next);
         file.repair();
-        JournalFile.open(path, FileChannel.open(path, StandardOpenOption.READ), (content, offset) -> {
-          while (content.hasRemaining()) {
-            long at = offset + content.position();
-            memory.count(JournalRecord.read(content, at), at);
-          }
-        }).close();
+        JournalFile.open(path, FileChannel.open(path, StandardOpenOption.READ), JournalRecord.each(memory::count))
+            .close();
       }
     }
   }
@@ -314,10 +305,16 @@ final class Journal implements AutoCloseable {
     }
   }
 
-  /** The intent of the record that begins at an offset. */
   private Intent read(long offset) throws IOException {
-    int length = 2 + (ByteBuffer.wrap(file.read(offset, 2)).getShort() & 0xffff);
-    return Intent.decode(file.read(offset + JournalRecord.INTENT_AT, length - JournalRecord.INTENT_AT));
+    return intent(file, offset);
+  }
+
+  /** The intent of the record that begins at an offset. */
+  static Intent intent(JournalFile file, long offset) throws IOException {
+    var lead = file.read(offset, JournalRecord.LEAD_BYTES);
+    int length = 2 + (ByteBuffer.wrap(lead).getShort() & 0xffff);
+    int at = JournalRecord.intentAt(lead);
+    return Intent.decode(file.read(offset + at, length - at));
   }
 
   /** Makes a batch durable, or waits for whoever does. Null if it is durable, otherwise why not. */

@@ -3,6 +3,7 @@ package io.bursar.signer;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +11,10 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 import io.bursar.permit.Bytes;
 import io.bursar.permit.JournalMark;
@@ -23,12 +28,23 @@ import io.bursar.permit.JournalMark;
  * a file that grows.
  *
  * <p>
+ * A file that took the place of another begins with {@code "bursar journal 2"}, where in it ends what stayed of that one (8), and the
+ * CRC-32C of these 24 bytes (4), big-endian. Its first group says how far that one had come: the ends of its last groups, oldest first, each
+ * as the length up to there (8) and the checksum (16). Lengths go on from the last of them, so that a mark of the one before is still
+ * held or not held by this one.
+ *
+ * <p>
  * A crash while appending leaves a torn last group: with its end missing, or with whole sectors never written, which are still
  * zeros. Opening cuts it away; nothing was answered on its strength. Anything else that does not check is damage to what was
  * durable, and opening refuses.
  */
 final class JournalFile implements AutoCloseable {
   private static final byte[] HEADER = "bursar journal 1".getBytes(StandardCharsets.US_ASCII);
+  private static final byte[] SUCCESSOR_HEADER = "bursar journal 2".getBytes(StandardCharsets.US_ASCII);
+  private static final int SUCCESSOR_LEAD_BYTES = SUCCESSOR_HEADER.length + 8 + 4;
+  private static final int END_BYTES = 8 + JournalGroup.CHECKSUM_BYTES;
+  /** How many ends of the file before a file can say. */
+  static final int MOST_ENDS = 32_768;
   /** Room is made by so many bytes at a time. */
   private static final int ROOM_BYTES = 1 << 20;
 
@@ -39,9 +55,18 @@ final class JournalFile implements AutoCloseable {
      *
      * @param content ready for reading; valid during the call
      * @param offset of the content's first byte in the file
+     * @param end how far the journal had come with it
      */
-    void group(ByteBuffer content, long offset);
+    void group(ByteBuffer content, long offset, End end) throws IOException;
   }
+
+  /**
+   * How far a journal has come.
+   *
+   * @param length in bytes, with all that went before it in files whose place it took
+   * @param checksum of the last group
+   */
+  record End(long length, Bytes checksum) {}
 
   /** Damage that no crash explains. A person must look. */
   static final class DamagedException extends IOException {
@@ -54,6 +79,10 @@ final class JournalFile implements AutoCloseable {
   }
 
   private final FileChannel channel;
+  /** What lengths of the journal are more than lengths in this file. */
+  private long before;
+  /** Ends of the last groups before this file, by their lengths. */
+  private final SortedMap<Long, Bytes> endsBefore = new TreeMap<>();
   private long length;
   /** From {@link #length} to here there are zeros. */
   private long room;
@@ -88,16 +117,29 @@ final class JournalFile implements AutoCloseable {
     }
     try (var arena = Arena.ofConfined()) {
       var file = channel.map(FileChannel.MapMode.READ_ONLY, 0, room, arena);
-      if (!JournalGroup.holds(file, 0, HEADER)) {
-        throw new DamagedException(path, 0, "it does not begin as a journal of version 1 does");
+      boolean isSuccessor = JournalGroup.holds(file, 0, SUCCESSOR_HEADER);
+      if (!isSuccessor && !JournalGroup.holds(file, 0, HEADER)) {
+        throw new DamagedException(path, 0, "it does not begin as a journal of version 1 or 2 does");
       }
-      length = HEADER.length;
+      long kept = isSuccessor ? keptUntil(path, file) : 0;
+      length = isSuccessor ? SUCCESSOR_LEAD_BYTES : HEADER.length;
       long size = JournalGroup.soundSize(file, length);
-      while (size > 0 && JournalGroup.follows(file, length, lastChecksum)) {
-        reader.group(JournalGroup.content(file, length).asByteBuffer(), length + JournalGroup.LEAD_BYTES);
+      if (isSuccessor && size > 0) {
+        readEndsBefore(JournalGroup.content(file, length).asByteBuffer());
         lastChecksum = JournalGroup.checksum(file, length);
         length += size;
         size = JournalGroup.soundSize(file, length);
+      }
+      while (size > 0 && JournalGroup.follows(file, length, lastChecksum)) {
+        var content = JournalGroup.content(file, length).asByteBuffer();
+        long offset = length + JournalGroup.LEAD_BYTES;
+        lastChecksum = JournalGroup.checksum(file, length);
+        length += size;
+        reader.group(content, offset, new End(before + length, Bytes.of(lastChecksum)));
+        size = JournalGroup.soundSize(file, length);
+      }
+      if (length < kept) {
+        throw new DamagedException(path, length, "what stayed of the one before ends at byte " + kept);
       }
       cutBytes = JournalGroup.end(file, length) - length;
       if (cutBytes > 0) {
@@ -111,26 +153,90 @@ final class JournalFile implements AutoCloseable {
     repair();
   }
 
+  /**
+   * Begins a file that is to take the place of another. All is appended to it that stays of that one, and then it is {@link #finish}ed.
+   *
+   * @param path where there is none yet
+   * @param ends the last ends of the other, oldest first, the last of them being how far it had come; 1 to {@link #MOST_ENDS}
+   */
+  static JournalFile succeed(Path path, Collection<End> ends) throws IOException {
+    var content = ByteBuffer.allocate(ends.size() * END_BYTES);
+    ends.forEach(end -> content.putLong(end.length).put(end.checksum.toByteArray()));
+    var group = JournalGroup.encode(new byte[JournalGroup.CHECKSUM_BYTES], content.array());
+    SafeFiles.create(path, ByteBuffer.allocate(SUCCESSOR_LEAD_BYTES + group.length)
+        .put(successorLead(SUCCESSOR_LEAD_BYTES + group.length)).put(group).array());
+    return open(path, SafeFiles.open(path), (_, _, _) -> {});
+  }
+
+  /** All that stays of the file before is in this one, and durable: from now on it is damaged if any of it is missing. */
+  void finish() throws IOException {
+    channel.write(ByteBuffer.wrap(successorLead(length)), 0);
+    channel.force(true);
+  }
+
+  private static byte[] successorLead(long keptUntil) {
+    var lead = ByteBuffer.allocate(SUCCESSOR_LEAD_BYTES).put(SUCCESSOR_HEADER).putLong(keptUntil);
+    return lead.putInt(JournalGroup.crc32c(lead.duplicate().flip())).array();
+  }
+
+  private static long keptUntil(Path path, MemorySegment file) throws DamagedException {
+    if (file.byteSize() >= SUCCESSOR_LEAD_BYTES) {
+      var lead = file.asSlice(0, SUCCESSOR_LEAD_BYTES).toArray(ValueLayout.JAVA_BYTE);
+      long keptUntil = ByteBuffer.wrap(lead).getLong(SUCCESSOR_HEADER.length);
+      if (Arrays.equals(lead, successorLead(keptUntil))) {
+        return keptUntil;
+      }
+    }
+    throw new DamagedException(path, SUCCESSOR_HEADER.length,
+        "it does not say where what stayed of the one before ends");
+  }
+
+  private void readEndsBefore(ByteBuffer ends) {
+    while (ends.remaining() >= END_BYTES) {
+      var checksum = new byte[JournalGroup.CHECKSUM_BYTES];
+      before = ends.getLong();
+      ends.get(checksum);
+      endsBefore.put(before, Bytes.of(checksum));
+    }
+  }
+
   /** Bytes of a torn last group that opening cut away. */
   long cutBytes() {
     return cutBytes;
   }
 
-  /** Length of all that is durable, in bytes, without the room behind it. */
+  /** Length of all that is durable, in bytes, with what went before this file and without the room behind it. */
   long length() {
+    return before + length;
+  }
+
+  /** Length of all that is durable in this file, in bytes, without the room behind it. */
+  long bytes() {
     return length;
+  }
+
+  /** Ends of the last groups before this file, newest first. */
+  List<End> endsBefore() {
+    return endsBefore.entrySet().stream().map(end -> new End(end.getKey(), end.getValue())).toList().reversed();
   }
 
   /** How far it has come. */
   JournalMark mark(Instant now) {
-    return new JournalMark(now.truncatedTo(ChronoUnit.MILLIS), length, Bytes.of(lastChecksum));
+    return new JournalMark(now.truncatedTo(ChronoUnit.MILLIS), length(), Bytes.of(lastChecksum));
   }
 
-  /** Whether it reaches as far as a mark, and is the same up to there. */
+  /** Whether it reaches as far as a mark, and is the same up to there; not if the mark is older than the ends that are still known. */
   boolean holds(JournalMark mark) throws IOException {
+    if (mark.length() <= HEADER.length) {
+      return true;
+    }
+    if (mark.length() <= before) {
+      return mark.checksum().equals(endsBefore.get(mark.length()));
+    }
+    long end = mark.length() - before;
     int most = JournalGroup.CHECKSUM_BYTES + 1;
-    return mark.length() <= HEADER.length || (mark.length() <= length && mark.length() >= HEADER.length + most
-        && JournalGroup.endsWith(read(mark.length() - most, most), mark.checksum().toByteArray()));
+    return end <= length && end >= HEADER.length + most
+        && JournalGroup.endsWith(read(end - most, most), mark.checksum().toByteArray());
   }
 
   /**

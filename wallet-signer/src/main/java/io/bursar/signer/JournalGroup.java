@@ -185,7 +185,7 @@ final class JournalGroup {
     return file.asSlice(at, bytes.length).mismatch(MemorySegment.ofArray(bytes)) < 0;
   }
 
-  private static int crc32c(ByteBuffer bytes) {
+  static int crc32c(ByteBuffer bytes) {
     var crc = new CRC32C();
     crc.update(bytes);
     return (int) crc.getValue();

@@ -1,7 +1,9 @@
 package io.bursar.signer;
 
+import static io.bursar.signer.FirstSigned.canceled;
+import static io.bursar.signer.FirstSigned.fingerprint;
+
 import java.io.IOException;
-import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.HashMap;
@@ -17,11 +19,9 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
-import io.bursar.permit.AuthorizationCancellation;
 import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.CancelAuthorizationIntent;
 import io.bursar.permit.CancelIntent;
-import io.bursar.permit.Digest32;
 import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
 import io.bursar.permit.PaymentIntent;
@@ -30,6 +30,8 @@ import io.bursar.permit.RelayIntent;
 import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent;
 import io.bursar.permit.TransferIntent.NonceSlot;
+import io.bursar.signer.FirstSigned.Reader;
+import io.bursar.signer.FirstSigned.SpendKey;
 import io.bursar.signer.Journal.Outcome;
 
 /**
@@ -40,11 +42,6 @@ final class JournalMemory {
   private static final int FORGET_AT_LEAST = 10_000;
   private static final int MOST_FROZEN = 10_000;
   private static final Judgement AGREED = new Judgement.Agreed(Optional.empty());
-
-  /** Reads an intent back from where it stands in the file. */
-  interface Reader {
-    Intent intent(long offset) throws IOException;
-  }
 
   /** What is to become of a request. */
   sealed interface Judgement {
@@ -61,16 +58,9 @@ final class JournalMemory {
    */
   record Pending(Permit permit, Intent intent, Optional<Spending.Counted> counted, int at) {}
 
-  private record SpendKey(UUID tenantId, UUID spendId) {}
-
   /** Permit id to its expiry in milliseconds, for permits that have not expired or did so lately. */
   private final FingerprintMap permits = new FingerprintMap();
-  /** Nonce slot to the file offset of the record of what was first signed for it. */
-  private final FingerprintMap slots = new FingerprintMap();
-  /** Spend to the file offset of the record of what was first signed for it. */
-  private final FingerprintMap spends = new FingerprintMap();
-  /** Nonce slot or, where it goes by authorization, spend to the file offset of the record of its first cancellation. */
-  private final FingerprintMap cancels = new FingerprintMap();
+  private final FirstSigned firsts = new FirstSigned();
   private final Set<UUID> permitsInFlight = new HashSet<>();
   private final Map<NonceSlot, Intent> slotsInFlight = new HashMap<>();
   /** How many cancellations are on their way for a fingerprint; they come after a payment, so the first intent is not theirs. */
@@ -118,46 +108,25 @@ final class JournalMemory {
     }
     if (intent instanceof TransactionIntent transaction) {
       var slot = transaction.slot();
-      var first = first(slots, fingerprint(slot), slotsInFlight.get(slot), reader);
+      var first = first(firsts.of(slot), slotsInFlight.get(slot), reader);
       if (first != null) {
-        return bySlot(first, transaction, isCanceled(fingerprint(slot)));
+        return Replacement.judge(first, transaction, isCanceled(fingerprint(slot)));
       }
     }
     return switch (intent) {
       case PaymentIntent payment -> {
-        var first = first(spends, fingerprint(key(payment)), spendsInFlight.get(key(payment)), reader);
+        var spend = SpendKey.of(payment);
+        var first = first(firsts.of(spend), spendsInFlight.get(spend), reader);
         yield first == null ? byCeilings(now, payment, approved) : bySpend(first, payment);
       }
       case CancelAuthorizationIntent cancel -> {
-        var print = fingerprint(new SpendKey(cancel.tenantId(), cancel.spendId()));
-        var first = first(spends, print, spendsInFlight.get(new SpendKey(cancel.tenantId(), cancel.spendId())), reader);
-        yield cancels(first, cancel) ? AGREED : new Judgement.Refused(new Outcome.NothingToCancel());
+        var spend = SpendKey.of(cancel);
+        var first = first(firsts.of(spend), spendsInFlight.get(spend), reader);
+        yield Replacement.cancels(first, cancel) ? AGREED : new Judgement.Refused(new Outcome.NothingToCancel());
       }
       case RelayIntent _ -> AGREED; // of authorizations that were counted when they were signed
       case CancelIntent _ -> new Judgement.Refused(new Outcome.NothingToCancel());
     };
-  }
-
-  /**
-   * INVARIANT: of all that is ever signed for one nonce, any two are the same payload and differ in their price alone; but after a
-   * spend's transfer may come its cancellation, which moves nothing, and from then on nothing else does.
-   */
-  private static Judgement bySlot(Intent first, TransactionIntent next, boolean canceled) {
-    if (canceled && !(next instanceof CancelIntent)) {
-      return new Judgement.Refused(new Outcome.Canceled());
-    }
-    boolean same = switch (next) {
-      case TransferIntent transfer -> first instanceof TransferIntent other && sameTransfer(other, transfer);
-      case RelayIntent batch -> first instanceof RelayIntent other && other.isSameBatch(batch);
-      case CancelIntent cancel -> first instanceof TransferIntent transfer && cancels(transfer, cancel);
-    };
-    if (!same || !(first instanceof TransactionIntent before)) {
-      return new Judgement.Refused(
-          next instanceof CancelIntent ? new Outcome.NothingToCancel() : new Outcome.OtherPayload());
-    }
-    return feesInBounds(before.gas(), next.gas())
-        ? AGREED
-        : new Judgement.Refused(new Outcome.FeeOutOfBounds(before.gas()));
   }
 
   /**
@@ -166,9 +135,10 @@ final class JournalMemory {
    */
   private Judgement bySpend(Intent first, PaymentIntent next) {
     return switch (next) {
-      case AuthorizationIntent authorization when authorization.equals(first) -> isCanceled(fingerprint(key(next)))
-          ? new Judgement.Refused(new Outcome.Canceled())
-          : AGREED;
+      case AuthorizationIntent authorization when authorization.equals(first) ->
+        isCanceled(fingerprint(SpendKey.of(next)))
+            ? new Judgement.Refused(new Outcome.Canceled())
+            : AGREED;
       case AuthorizationIntent _,TransferIntent _ -> new Judgement.Refused(new Outcome.OtherPayment());
     };
   }
@@ -190,63 +160,20 @@ final class JournalMemory {
         return new Outcome.Frozen(freeze.getKey(), freeze.getValue());
       }
     }
-    var id = permit.permitId();
-    if (permitsInFlight.contains(id)
-        || permits.get(id.getMostSignificantBits(), id.getLeastSignificantBits()) != 0) {
+    if (permitsInFlight.contains(permit.permitId()) || isUsed(permit.permitId())) {
       return new Outcome.PermitUsed();
     }
     return permit.expiresAt().toEpochMilli() <= forgottenUntil ? new Outcome.PermitForgotten() : null;
   }
 
   private boolean isCanceled(ByteBuffer print) {
-    return cancelsInFlight.containsKey(print) || cancels.get(print.getLong(0), print.getLong(8)) != 0;
+    return cancelsInFlight.containsKey(print) || firsts.cancellationOf(print) != 0;
   }
 
-  private static boolean cancels(@Nullable Intent first, CancelAuthorizationIntent next) {
-    return first instanceof AuthorizationIntent signed && signed.keyId().equals(next.keyId())
-        && AuthorizationCancellation.of(signed.authorization()).equals(next.cancellation());
-  }
-
-  /** What a cancellation cancels; empty if it is none. */
-  private static Optional<ByteBuffer> canceled(Intent intent) {
-    return switch (intent) {
-      case CancelIntent cancel -> Optional.of(fingerprint(cancel.slot()));
-      case CancelAuthorizationIntent cancel ->
-        Optional.of(fingerprint(new SpendKey(cancel.tenantId(), cancel.spendId())));
-      case PaymentIntent _,RelayIntent _ -> Optional.empty();
-    };
-  }
-
-  private static boolean cancels(TransferIntent first, CancelIntent next) {
-    return first.slot().equals(next.slot()) && first.tenantId().equals(next.tenantId())
-        && first.spendId().equals(next.spendId()) && first.from().equals(next.from());
-  }
-
-  private static boolean sameTransfer(TransferIntent first, TransferIntent next) {
-    return first.slot().equals(next.slot()) && key(first).equals(key(next)) && first.from().equals(next.from())
-        && first.transfer().equals(next.transfer());
-  }
-
-  /**
-   * A replacement must not offer less for each unit of gas than the first did, nor more than ten times as much, nor cost
-   * more than ten times as much in all. So a caller can outbid a rising base fee, but not burn the account's coins.
-   */
-  private static boolean feesInBounds(TransferIntent.Gas first, TransferIntent.Gas next) {
-    return next.maxFeePerGas().compareTo(first.maxFeePerGas()) >= 0
-        && next.maxFeePerGas().compareTo(times(first.maxFeePerGas())) <= 0
-        && next.maxCost().compareTo(times(first.maxCost())) <= 0;
-  }
-
-  private static BigInteger times(BigInteger fee) {
-    return fee.multiply(Journal.MOST_FEE_FACTOR);
-  }
-
-  private static @Nullable Intent first(FingerprintMap map, ByteBuffer print, @Nullable Intent inFlight,
-      Reader reader) throws IOException {
+  private static @Nullable Intent first(long offset, @Nullable Intent inFlight, Reader reader) throws IOException {
     if (inFlight != null) {
       return inFlight;
     }
-    long offset = map.get(print.getLong(0), print.getLong(8));
     return offset == 0 ? null : reader.intent(offset);
   }
 
@@ -259,7 +186,7 @@ final class JournalMemory {
       slotsInFlight.putIfAbsent(transaction.slot(), transaction);
     }
     if (pending.intent instanceof PaymentIntent payment) {
-      spendsInFlight.putIfAbsent(key(payment), payment);
+      spendsInFlight.putIfAbsent(SpendKey.of(payment), payment);
     }
     pending.counted.ifPresent(spending::add);
   }
@@ -279,7 +206,7 @@ final class JournalMemory {
         slotsInFlight.remove(transaction.slot());
       }
       if (pending.intent instanceof PaymentIntent payment) {
-        spendsInFlight.remove(key(payment));
+        spendsInFlight.remove(SpendKey.of(payment));
       }
     });
     forget(now.toEpochMilli());
@@ -323,7 +250,38 @@ final class JournalMemory {
         boolean _ = freeze(scope, why);
       }
       case JournalRecord.Lift(_, var scope) -> lift(scope);
+      case JournalRecord.Kept(var time, var intent) -> {
+        if (firsts.take(intent, at) && intent instanceof PaymentIntent payment) {
+          spending.addPast(payment, time);
+        }
+      }
+      case JournalRecord.UsedPermit(_, var permitId, var expiresAt) -> remember(permitId, expiresAt);
+      case JournalRecord.Compacted(_, var before, var until) -> {
+        records += before;
+        forgottenUntil = Math.max(forgottenUntil, until.toEpochMilli());
+      }
     }
+  }
+
+  /** Whether a permit was used that is not forgotten. */
+  boolean isUsed(UUID permitId) {
+    return permits.get(permitId.getMostSignificantBits(), permitId.getLeastSignificantBits()) != 0;
+  }
+
+  /** What a compacted journal says of all that it does not keep. */
+  JournalRecord.Compacted compacted(Instant now) {
+    return new JournalRecord.Compacted(now, records,
+        Instant.ofEpochMilli(Math.max(forgottenUntil, now.toEpochMilli())));
+  }
+
+  /** Whether another one has as many records of each kind and the same freezes. */
+  boolean saysTheSame(JournalMemory other) {
+    return records == other.records && frozen.equals(other.frozen) && firsts.isAsLargeAs(other.firsts);
+  }
+
+  /** What was first signed for each nonce and spend. */
+  FirstSigned firsts() {
+    return firsts;
   }
 
   /** Counts against other ceilings from now on; what was signed before is then given by {@link #count}. */
@@ -333,32 +291,23 @@ final class JournalMemory {
 
   /** Counts a durable record that was read again, if it is the first of its spend. */
   void count(JournalRecord record, long at) {
-    if (record instanceof JournalRecord.Sign(var time, _, _, var intent) && intent instanceof PaymentIntent payment) {
-      var print = fingerprint(key(payment));
-      if (spends.get(print.getLong(0), print.getLong(8)) == at) {
-        spending.addPast(payment, time);
-      }
+    var intent = record.agreedTo();
+    if (intent.isPresent() && intent.get() instanceof PaymentIntent payment
+        && firsts.of(SpendKey.of(payment)) == at) {
+      spending.addPast(payment, record.at());
     }
   }
 
   /** Whether it is the first of its spend. */
   private boolean remember(Permit permit, Intent intent, long offset) {
-    var id = permit.permitId();
-    permits.putIfAbsent(id.getMostSignificantBits(), id.getLeastSignificantBits(), permit.expiresAt().toEpochMilli());
-    var canceled = canceled(intent);
-    canceled.ifPresent(print -> cancels.putIfAbsent(print.getLong(0), print.getLong(8), offset));
-    if (canceled.isEmpty() && intent instanceof TransactionIntent transaction) {
-      var slot = fingerprint(transaction.slot());
-      slots.putIfAbsent(slot.getLong(0), slot.getLong(8), offset);
-    }
+    remember(permit.permitId(), permit.expiresAt());
     records++;
-    if (!(intent instanceof PaymentIntent payment)) {
-      return false;
-    }
-    var spend = fingerprint(key(payment));
-    boolean first = spends.get(spend.getLong(0), spend.getLong(8)) == 0;
-    spends.putIfAbsent(spend.getLong(0), spend.getLong(8), offset);
-    return first;
+    return firsts.take(intent, offset);
+  }
+
+  private void remember(UUID permitId, Instant expiresAt) {
+    permits.putIfAbsent(permitId.getMostSignificantBits(), permitId.getLeastSignificantBits(),
+        expiresAt.toEpochMilli());
   }
 
   /** Forgets permits that expired before now, once they are many. The line they fell behind is kept. */
@@ -374,25 +323,5 @@ final class JournalMemory {
       return expired;
     });
     forgetAbove = Math.max(FORGET_AT_LEAST, 2 * permits.size());
-  }
-
-  private static SpendKey key(PaymentIntent intent) {
-    return new SpendKey(intent.tenantId(), intent.spendId());
-  }
-
-  private static ByteBuffer fingerprint(NonceSlot slot) {
-    return fingerprint(ByteBuffer.allocate(8 + 16 + 8).putLong(slot.chainId())
-        .putLong(slot.keyId().getMostSignificantBits()).putLong(slot.keyId().getLeastSignificantBits())
-        .putLong(slot.nonce()).array());
-  }
-
-  private static ByteBuffer fingerprint(SpendKey spend) {
-    return fingerprint(ByteBuffer.allocate(32).putLong(spend.tenantId.getMostSignificantBits())
-        .putLong(spend.tenantId.getLeastSignificantBits()).putLong(spend.spendId.getMostSignificantBits())
-        .putLong(spend.spendId.getLeastSignificantBits()).array());
-  }
-
-  private static ByteBuffer fingerprint(byte[] bytes) {
-    return ByteBuffer.wrap(Digest32.sha256(bytes).bytes());
   }
 }

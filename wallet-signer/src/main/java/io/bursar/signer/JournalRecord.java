@@ -1,10 +1,14 @@
 package io.bursar.signer;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.Optional;
+import java.util.UUID;
 
+import io.bursar.permit.Bytes;
 import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
 import io.bursar.permit.Permit;
@@ -19,10 +23,26 @@ import io.bursar.permit.SignedPermit;
  * 2 freeze  scope (2 + n): all, or the identifier of a wallet or tenant; why (2 + n)
  * 3 lift    scope (2 + n)
  * </pre>
+ *
+ * A {@linkplain JournalCompaction compacted} journal begins with these in their place:
+ *
+ * <pre>
+ * 4 kept       intent (the rest); the time is that at which it was agreed to
+ * 5 permit     its id (16), when it expires in milliseconds since 1970 (8)
+ * 6 compacted  how many were agreed to before (8), permits that expired until then are not listed: milliseconds since 1970 (8)
+ * </pre>
  */
 sealed interface JournalRecord {
+  /** The length and the kind, which come first. */
+  int LEAD_BYTES = 2 + 1;
+  /** Where what a kind has of its own begins, its length included. */
+  int FIELDS_AT = LEAD_BYTES + 8;
   /** Where the intent begins in an encoded {@link Sign}, its length included. */
-  int INTENT_AT = 2 + 1 + 8 + Permit.ENCODED_BYTES + SignedPermit.SIGNATURE_BYTES;
+  int INTENT_AT = FIELDS_AT + Permit.ENCODED_BYTES + SignedPermit.SIGNATURE_BYTES;
+
+  /** When, in whole milliseconds. */
+  Instant at();
+
   /** An intent was agreed to, under a permit. */
   record Sign(Instant at, SignedPermit signed, Permit permit, Intent intent) implements JournalRecord {}
 
@@ -31,6 +51,39 @@ sealed interface JournalRecord {
 
   /** Keys that were frozen may sign again. */
   record Lift(Instant at, FreezeScope scope) implements JournalRecord {}
+
+  /** An intent was agreed to, under a permit that is not kept. */
+  record Kept(Instant at, Intent intent) implements JournalRecord {}
+
+  /** A permit was used that had not expired. */
+  record UsedPermit(Instant at, UUID permitId, Instant expiresAt) implements JournalRecord {}
+
+  /** The journal was compacted. */
+  record Compacted(Instant at, long records, Instant forgottenUntil) implements JournalRecord {}
+
+  /** The intent that was agreed to, if it is a record of one. */
+  default Optional<Intent> agreedTo() {
+    return switch (this) {
+      case Sign(_, _, _, var intent) -> Optional.of(intent);
+      case Kept(_, var intent) -> Optional.of(intent);
+      case Freeze _,Lift _,UsedPermit _,Compacted _ -> Optional.empty();
+    };
+  }
+
+  /** Receives one record after the other, each with where it begins in the file. */
+  interface Reader {
+    void record(JournalRecord record, long at) throws IOException;
+  }
+
+  /** Takes the records out of a journal's groups. */
+  static JournalFile.Reader each(Reader reader) {
+    return (content, offset, _) -> {
+      while (content.hasRemaining()) {
+        long at = offset + content.position();
+        reader.record(read(content, at), at);
+      }
+    };
+  }
 
   private static ByteBuffer start(int bytes, int kind, Instant at) {
     return ByteBuffer.allocate(2 + bytes).putShort((short) bytes).put((byte) kind).putLong(at.toEpochMilli());
@@ -58,6 +111,15 @@ sealed interface JournalRecord {
         var name = utf8(scope.toString());
         yield start(9 + 2 + name.length, 3, at).putShort((short) name.length).put(name).array();
       }
+      case Kept(var at, var intent) -> {
+        var bytes = intent.encode();
+        yield start(9 + bytes.length, 4, at).put(bytes).array();
+      }
+      case UsedPermit(var at, var permitId, var expiresAt) ->
+        start(9 + 16 + 8, 5, at).putLong(permitId.getMostSignificantBits()).putLong(permitId.getLeastSignificantBits())
+            .putLong(expiresAt.toEpochMilli()).array();
+      case Compacted(var at, var records, var forgottenUntil) ->
+        start(9 + 8 + 8, 6, at).putLong(records).putLong(forgottenUntil.toEpochMilli()).array();
     };
   }
 
@@ -86,16 +148,29 @@ sealed interface JournalRecord {
       }
       case 2 -> new Freeze(time, FreezeScope.parse(text(fields)), text(fields));
       case 3 -> new Lift(time, FreezeScope.parse(text(fields)));
+      case 4 -> new Kept(time, Intent.decode(Arrays.copyOfRange(record, FIELDS_AT - 2, record.length)));
+      case 5 -> new UsedPermit(time, new UUID(fields.getLong(), fields.getLong()),
+          Instant.ofEpochMilli(fields.getLong()));
+      case 6 -> new Compacted(time, fields.getLong(), Instant.ofEpochMilli(fields.getLong()));
       default -> throw new IllegalStateException("the journal holds a record of the unknown kind " + kind + " at byte "
           + at);
     };
+  }
+
+  /**
+   * Where the intent begins in the record of one, its length included.
+   *
+   * @param lead the first {@link #LEAD_BYTES} of the record
+   */
+  static int intentAt(byte[] lead) {
+    return lead[2] == 4 ? FIELDS_AT : INTENT_AT;
   }
 
   private static Sign sign(Instant at, byte[] record) {
     var permit = Arrays.copyOfRange(record, 9, 9 + Permit.ENCODED_BYTES);
     var signature = Arrays.copyOfRange(record, 9 + Permit.ENCODED_BYTES, INTENT_AT - 2);
     return new Sign(at,
-        new SignedPermit(io.bursar.permit.Bytes.of(permit), io.bursar.permit.Bytes.of(signature)),
+        new SignedPermit(Bytes.of(permit), Bytes.of(signature)),
         Permit.decode(permit), Intent.decode(Arrays.copyOfRange(record, INTENT_AT - 2, record.length)));
   }
 

@@ -32,7 +32,7 @@ import io.bursar.permit.SignerRequest.SignedOrder;
 /**
  * What people tell the signer from the command line, without the API: {@code order-text} writes what the holders of root keys sign,
  * {@code order} hands it, signed, to the signer that runs; {@code freeze} and {@code unfreeze} are for its operator, and
- * {@code accept-journal} after a loss.
+ * {@code accept-journal} after a loss, {@code compact-journal} when it has become long.
  */
 final class OrderCommands {
   private static final Duration LIFE = Duration.ofDays(1);
@@ -108,7 +108,7 @@ final class OrderCommands {
     var anchor = given == null ? home.anchor() : Path.of(given);
     try (var _ = home.lock();
         var journal = JournalFile.open(home.journal(), SafeFiles.open(home.journal()),
-            (content, offset) -> {})) {
+            (_, _, _) -> {})) {
       if (Files.exists(anchor)) {
         Files.move(anchor, anchor.resolveSibling(anchor.getFileName() + ".before-" + Instant.now().getEpochSecond()));
       }
@@ -116,6 +116,20 @@ final class OrderCommands {
         fresh.accept(journal, Instant.now());
       }
       out.println("the journal is accepted as it is, with " + journal.length() + " bytes");
+    }
+  }
+
+  /** Puts a shorter journal that says the same in the place of this one. */
+  static void compactJournal(SignerHome home, Map<String, String> options, PrintStream out) throws IOException {
+    var given = options.get("--anchor");
+    try (var _ = home.lock(); var anchor = JournalAnchor.open(given == null ? home.anchor() : Path.of(given))) {
+      if (!Files.exists(home.journal())) {
+        throw new IOException("there is no journal `" + home.journal() + "`");
+      }
+      var result = JournalCompaction.compact(home.journal(), anchor, Instant.now());
+      out.println("the journal of " + result.records() + " signatures has " + result.bytesAfter() + " bytes, and had "
+          + result.bytesBefore() + "; that one is `" + result.before()
+          + "` now, to be moved to where archives are kept");
     }
   }
 

@@ -50,7 +50,8 @@ public final class SignerMain {
              wallet-signer order       --socket PATH --text FILE --signatures FILE [--content FILE]
              wallet-signer freeze      --socket PATH --scope all|wal_…|ten_… [--why TEXT]
              wallet-signer unfreeze    --home DIR --socket PATH --scope all|wal_…|ten_…
-             wallet-signer accept-journal --home DIR [--anchor FILE]
+             wallet-signer accept-journal  --home DIR [--anchor FILE]
+             wallet-signer compact-journal --home DIR [--anchor FILE]
              wallet-signer --help | --version
 
       init   makes what is missing and never overwrites: the directory DIR, the key encryption key, the key of the log,
@@ -80,6 +81,9 @@ public final class SignerMain {
       unfreeze     lifts that, where there is no root set; with one it takes an order
       accept-journal
                    takes a journal that was lost or put back as it is, after a person has looked. Stop the signer first
+      compact-journal
+                   puts a journal of about half the length in its place that refuses all that it refuses, and leaves the old one
+                   beside it for the archive. Stop the signer first
       """;
 
   /** A log manager that goes on writing while the process stops, so that the last lines are seen. */
@@ -139,6 +143,10 @@ public final class SignerMain {
         case "accept-journal" -> {
           var options = options(rest, Set.of("--home", "--anchor"));
           OrderCommands.acceptJournal(new SignerHome(Path.of(required(options, "--home")), production), options, out);
+        }
+        case "compact-journal" -> {
+          var options = options(rest, Set.of("--home", "--anchor"));
+          OrderCommands.compactJournal(new SignerHome(Path.of(required(options, "--home")), production), options, out);
         }
         case "order" ->
           OrderCommands.send(options(rest, Set.of("--socket", "--text", "--signatures", "--content")), out);

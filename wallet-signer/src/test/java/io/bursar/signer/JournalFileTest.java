@@ -244,7 +244,7 @@ class JournalFileTest {
   void aFailedWriteLeavesNoTraceOnceTheDiskIsBack() throws IOException {
     var channel = new FaultyChannel(SafeFiles.open(path));
     var lost = Fixtures.bytes(new Random(62), 500);
-    try (var journal = JournalFile.open(path, channel, (content, offset) -> {})) {
+    try (var journal = JournalFile.open(path, channel, (_, _, _) -> {})) {
       // The second of each finds no room.
       for (var fault : new FaultyChannel.Fault[]{Fault.FULL, Fault.FULL, Fault.FORCE, Fault.FORCE}) {
         channel.fail(fault);
@@ -309,7 +309,7 @@ class JournalFileTest {
   }
 
   private JournalFile open(List<byte[]> groups) throws IOException {
-    return JournalFile.open(path, SafeFiles.open(path), (content, offset) -> {
+    return JournalFile.open(path, SafeFiles.open(path), (content, offset, _) -> {
       var bytes = new byte[content.remaining()];
       content.get(bytes);
       groups.add(bytes);

@@ -38,12 +38,20 @@ class JournalKillTest {
 
   @Test
   void whatWasAnsweredBeforeAKillIsNeverSignedOtherwiseNorItsPermitUsedAgain() throws Exception {
-    long seed = 23;
+    killAgainAndAgain(23, 0);
+  }
+
+  @Test
+  void norWhereTheJournalWasBeingCompacted() throws Exception {
+    killAgainAndAgain(29, 3);
+  }
+
+  private void killAgainAndAgain(long seed, int beforeCompaction) throws Exception {
     var random = new Random(seed);
     long next = 0;
     long answered = 0;
     for (int kill = 0; kill < KILLS; kill++) {
-      var said = runAndKill(next, random);
+      var said = runAndKill(next, beforeCompaction, random);
       var where = "seed " + seed + ", kill " + kill;
       try (var journal = Journal.open(directory.resolve("journal"),
           Optional.of(JournalAnchor.open(directory.resolve("anchor"))), Ceilings.NONE, Instant.now())) {
@@ -69,13 +77,14 @@ class JournalKillTest {
         SpendApprovals.Result.Counted.NONE);
   }
 
-  private List<Answered> runAndKill(long firstNonce, Random random) throws Exception {
+  private List<Answered> runAndKill(long firstNonce, int beforeCompaction, Random random) throws Exception {
     var output = directory.resolve("output");
     var process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto", "-cp",
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
         JournalWriter.class.getName(), directory.resolve("journal").toString(), directory.resolve("anchor").toString(),
-        Long.toString(firstNonce), Long.toString(random.nextLong())).redirectErrorStream(true)
+        Long.toString(firstNonce), Long.toString(random.nextLong()), Integer.toString(beforeCompaction))
+        .redirectErrorStream(true)
         .redirectOutput(output.toFile()).start();
     try {
       long until = System.nanoTime() + 60_000_000_000L;

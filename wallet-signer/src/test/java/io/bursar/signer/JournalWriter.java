@@ -1,8 +1,10 @@
 package io.bursar.signer;
 
+import java.io.IOException;
 import java.io.PrintStream;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -14,7 +16,10 @@ import java.util.concurrent.atomic.AtomicLong;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.Permit;
 
-/** A process that records transfers from several threads until it is killed, and prints each one that was answered for. */
+/**
+ * A process that records transfers from several threads until it is killed, and prints each one that was answered for. Where it is told
+ * to, it compacts the journal after each few of them.
+ */
 public final class JournalWriter {
   static final UUID KEY = new UUID(1, 1);
 
@@ -23,23 +28,41 @@ public final class JournalWriter {
   /**
    * Writes until it is killed.
    *
-   * @param args journal, anchor, first nonce, seed
+   * @param args journal, anchor, first nonce, seed, how many transfers to record before each compaction or 0 for none
    */
   public static void main(String[] args) throws Exception {
     var out = new PrintStream(System.out, false, StandardCharsets.US_ASCII);
-    var journal = Journal.open(Path.of(args[0]), Optional.of(JournalAnchor.open(Path.of(args[1]))), Ceilings.NONE,
-        Instant.now());
+    var path = Path.of(args[0]);
+    var anchor = Path.of(args[1]);
     var next = new AtomicLong(Long.parseLong(args[2]));
+    long seed = Long.parseLong(args[3]);
+    int beforeCompaction = Integer.parseInt(args[4]);
     out.println("ready");
     out.flush();
+    while (beforeCompaction > 0) {
+      var random = new Random(seed);
+      try (var journal = open(path, anchor)) {
+        for (int i = 0; i < beforeCompaction; i++) {
+          write(journal, next.getAndIncrement(), random, out);
+        }
+      }
+      try (var kept = JournalAnchor.open(anchor)) {
+        Files.deleteIfExists(JournalCompaction.compact(path, kept, Instant.now()).before());
+      }
+    }
+    var journal = open(path, anchor);
     for (int thread = 0; thread < 4; thread++) {
-      var random = new Random(Long.parseLong(args[3]) + thread);
+      var random = new Random(seed + thread);
       Thread.ofPlatform().start(() -> {
         while (true) {
           write(journal, next.getAndIncrement(), random, out);
         }
       });
     }
+  }
+
+  private static Journal open(Path path, Path anchor) throws IOException {
+    return Journal.open(path, Optional.of(JournalAnchor.open(anchor)), Ceilings.NONE, Instant.now());
   }
 
   private static void write(Journal journal, long nonce, Random random, PrintStream out) {
