@@ -9,7 +9,7 @@ FROM scratch
 COPY --from=made /image /
 USER 10001:10001
 # What the signer's README says of each flag.
-ENTRYPOINT ["/jre/bin/java", "-Xms32m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:+DisableAttachMechanism", \
+ENTRYPOINT ["/jre/bin/java", "-Xms16m", "-Xmx192m", "-XX:+UseSerialGC", "-XX:TrimNativeHeapInterval=5000", "-XX:+DisableAttachMechanism", \
   "-XX:-HeapDumpOnOutOfMemoryError", "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "-XX:+SuppressFatalErrorMessage", \
   "--enable-native-access=ALL-UNNAMED", "-cp", "/app/*", "io.bursar.signer.SignerMain"]
 CMD ["--help"]

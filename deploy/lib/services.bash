@@ -32,7 +32,7 @@ forget_secrets() {
 # --- signer
 
 # What the signer's README says of each; the signer itself looks whether those that keep others out are there.
-readonly SIGNER_FLAGS=(-Xms32m -Xmx192m -XX:+UseSerialGC -XX:+DisableAttachMechanism -XX:-HeapDumpOnOutOfMemoryError
+readonly SIGNER_FLAGS=(-Xms16m -Xmx192m -XX:+UseSerialGC -XX:TrimNativeHeapInterval=5000 -XX:+DisableAttachMechanism -XX:-HeapDumpOnOutOfMemoryError
   -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData -XX:+SuppressFatalErrorMessage --enable-native-access=ALL-UNNAMED)
 
 readonly SIGNER_USER=bursar-signer

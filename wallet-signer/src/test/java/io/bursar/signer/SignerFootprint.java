@@ -25,7 +25,7 @@ final class SignerFootprint {
         for (int i = 0; i < keys; i++) {
           var id = new UUID(6, i);
           var address = ((KeyCreated) client.ask(new CreateKey(Fixtures.TENANT, id))).address();
-          if (!(client.ask(SignerProcessTest.request(permitKey, Fixtures.intent(id, address, 0))) instanceof Signed)) {
+          if (!(client.ask(SignerProcessTest.request(permitKey, Fixtures.intent(id, address, i))) instanceof Signed)) {
             throw new IllegalStateException("a transfer was not signed");
           }
         }

@@ -117,7 +117,8 @@ final class SignerProcess implements AutoCloseable {
   /** A JVM with the signer's flags, to run another program as the signer runs. */
   static ProcessBuilder java(Class<?> main, String... arguments) {
     var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "-XX:+UseSerialGC", "-Xms32m", "-Xmx192m", "-XX:+DisableAttachMechanism", "-XX:-HeapDumpOnOutOfMemoryError",
+        "-XX:+UseSerialGC", "-Xms16m", "-Xmx192m", "-XX:TrimNativeHeapInterval=5000", "-XX:+DisableAttachMechanism",
+        "-XX:-HeapDumpOnOutOfMemoryError",
         "-XX:+ExitOnOutOfMemoryError", "-XX:-UsePerfData", "--enable-native-access=ALL-UNNAMED", "-cp",
         System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")), main.getName()));
     command.addAll(List.of(arguments));

@@ -24,7 +24,7 @@ import io.micrometer.core.instrument.MeterRegistry;
  */
 public final class LogKeeper implements SmartLifecycle {
   private static final Logger LOG = LoggerFactory.getLogger(LogKeeper.class);
-  private static final Duration LOOK_EVERY = Duration.ofMillis(100);
+  private static final Duration LOOK_EVERY = Duration.ofMillis(250);
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(1);
   private static final int DOUBLED_AT_MOST = 3;
   private static final Duration STOP_PATIENCE = Duration.ofSeconds(5);
