@@ -20,7 +20,8 @@ import java.util.regex.Pattern;
 /**
  * How long the log takes: {@code Heads latency SECONDS} looks every few milliseconds how many entries are committed and how many are
  * under the published head, and prints how many entries a second there were and the p50, p99 and worst time in milliseconds that an
- * entry waited for its head, rounded up to a look at both ends; {@code Heads behind} how many entries are not under a head.
+ * entry waited for its head, rounded up to a look at both ends; {@code Heads looks SECONDS} only looks as often, so that a run without
+ * heads bears as much of it; {@code Heads behind} says how many entries are not under a head.
  *
  * <p>{@code Heads receipts PORT DIRECTORY N}: one client spends and asks for the receipt at once, N times, and for the receipt of one of
  * its earlier spends; prints the p50, p99 and worst milliseconds of both. {@code agent.key} and {@code wallets.1} are in the directory,
@@ -39,6 +40,11 @@ final class Heads {
   public static void main(String[] args) throws Exception {
     switch (args[0]) {
       case "latency" -> latency(Integer.parseInt(args[1]));
+      case "looks" -> {
+        try (var database = connect()) {
+          System.out.println(looks(database, Integer.parseInt(args[1])).size());
+        }
+      }
       case "behind" -> {
         try (var database = connect()) {
           var look = look(database);
@@ -64,14 +70,19 @@ final class Heads {
     }
   }
 
-  private static void latency(int seconds) throws Exception {
+  private static List<Look> looks(Connection database, int seconds) throws Exception {
     var looks = new ArrayList<Look>();
+    long end = System.nanoTime() + seconds * 1_000_000_000L;
+    while (System.nanoTime() < end) {
+      looks.add(look(database));
+      Thread.sleep(LOOK_EVERY_MS);
+    }
+    return looks;
+  }
+
+  private static void latency(int seconds) throws Exception {
     try (var database = connect()) {
-      long end = System.nanoTime() + seconds * 1_000_000_000L;
-      while (System.nanoTime() < end) {
-        looks.add(look(database));
-        Thread.sleep(LOOK_EVERY_MS);
-      }
+      var looks = looks(database, seconds);
       long last = looks.getLast().committed;
       while (looks.getLast().published < last) {
         looks.add(look(database));

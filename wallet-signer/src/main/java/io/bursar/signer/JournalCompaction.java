@@ -43,6 +43,8 @@ final class JournalCompaction {
   private final Instant now;
   private final JournalMemory memory = new JournalMemory(Ceilings.NONE);
   private final ArrayDeque<End> ends = new ArrayDeque<>();
+  /** The latest expiry of all permits that are left out: by that and not by the clock, which may be wrong, they are refused. */
+  private Instant forgottenUntil = Instant.EPOCH;
 
   private JournalCompaction(Path path, Instant now) {
     this.path = path;
@@ -110,7 +112,7 @@ final class JournalCompaction {
         }
       });
       memory.frozen().forEach((scope, why) -> group.writeBytes(new JournalRecord.Freeze(now, scope, why).encode()));
-      group.writeBytes(memory.compacted(now).encode());
+      group.writeBytes(memory.compacted(now, forgottenUntil).encode());
       made.append(group.toByteArray());
       made.finish();
     }
@@ -143,6 +145,8 @@ final class JournalCompaction {
   private void keep(JournalRecord.UsedPermit permit, ByteArrayOutputStream group) {
     if (permit.expiresAt().isAfter(now)) {
       group.writeBytes(permit.encode());
+    } else if (permit.expiresAt().isAfter(forgottenUntil)) {
+      forgottenUntil = permit.expiresAt();
     }
   }
 
@@ -187,6 +191,10 @@ final class JournalCompaction {
       Files.createLink(before, path);
     }
     SafeFiles.syncDirectory(path);
+    var owner = Files.getOwner(path);
+    if (!Files.getOwner(next).equals(owner)) { // whoever runs this may not be the user that the signer runs as
+      Files.setOwner(next, owner);
+    }
     Files.move(next, path, StandardCopyOption.ATOMIC_MOVE);
     SafeFiles.syncDirectory(path);
     return before;

@@ -269,9 +269,9 @@ final class JournalMemory {
   }
 
   /** What a compacted journal says of all that it does not keep. */
-  JournalRecord.Compacted compacted(Instant now) {
+  JournalRecord.Compacted compacted(Instant now, Instant leftOutUntil) {
     return new JournalRecord.Compacted(now, records,
-        Instant.ofEpochMilli(Math.max(forgottenUntil, now.toEpochMilli())));
+        Instant.ofEpochMilli(Math.max(forgottenUntil, leftOutUntil.toEpochMilli())));
   }
 
   /** Whether another one has as many records of each kind and the same freezes. */

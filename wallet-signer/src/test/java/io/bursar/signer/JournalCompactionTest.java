@@ -231,6 +231,24 @@ class JournalCompactionTest {
   }
 
   @Test
+  void aPermitThatIsLeftOutStaysUsedWhenTheClockGoesBackAndNoOtherIsForgotten() throws Exception {
+    var home = home("h");
+    var intent = Fixtures.intent(KEY, Fixtures.PAYEE, 1, BigInteger.ONE);
+    var permit = Fixtures.permit(intent, Fixtures.NOW);
+    try (var journal = home.open(Fixtures.NOW)) {
+      assertThat(record(journal, permit, intent, Fixtures.NOW)).isInstanceOf(Outcome.Recorded.class);
+      for (int nonce = 2; nonce < 20; nonce++) {
+        transfer(journal, nonce, 1, Fixtures.NOW);
+      }
+    }
+    home.compact(Fixtures.NOW.plus(Duration.ofDays(3650))); // by a clock that is wrong
+    try (var journal = home.open(Fixtures.NOW)) {
+      assertThat(record(journal, permit, intent, Fixtures.NOW)).isInstanceOf(Outcome.PermitForgotten.class);
+      assertThat(transfer(journal, 20, 1, Fixtures.NOW.plusSeconds(1))).isInstanceOf(Outcome.Recorded.class);
+    }
+  }
+
+  @Test
   void oneBitOfWhatIsKeptAndItDoesNotOpen() throws Exception {
     var home = home("h");
     try (var journal = home.open(Fixtures.NOW)) {
