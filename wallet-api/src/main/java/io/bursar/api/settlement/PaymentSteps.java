@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 
 import org.jspecify.annotations.Nullable;
 
@@ -71,6 +72,8 @@ public final class PaymentSteps {
   private static final Duration MOMENT = Duration.ofMillis(250);
   private static final Duration PATIENCE_MAX = Duration.ofSeconds(10);
   private static final Duration POLL_MAX = Duration.ofSeconds(3);
+  /** What a block takes to come to the node that is asked, and the age of an answer that is still taken for fresh. */
+  private static final Duration BLOCK_SPREADS = Duration.ofMillis(100);
   /** How many earlier transactions that the chain has lost are sent again at once. */
   private static final int REFILL_MAX = 64;
 
@@ -81,6 +84,7 @@ public final class PaymentSteps {
   private final SettlementMetrics metrics;
   private final Effects effects;
   private final FundsCheck funds;
+  private final Map<String, BlockPace> paces = new ConcurrentHashMap<>();
 
   /**
    * The steps.
@@ -286,11 +290,11 @@ public final class PaymentSteps {
     }
     var receipt = found.get();
     if (receipt.blockNumber() > chain.settled()) {
-      return new Step.Wait(poll(payment), null, Who.PAYMENT);
+      return new Step.Wait(poll(payment, chain), null, Who.PAYMENT);
     }
     var block = chain.block(receipt.blockNumber());
     if (block.isEmpty() || !block.get().hash().equals(receipt.blockHash())) {
-      return new Step.Wait(poll(payment), null, Who.PAYMENT); // the chain has just changed under the receipt
+      return new Step.Wait(poll(payment, chain), null, Who.PAYMENT); // the chain has just changed under the receipt
     }
     var mined = new Mined(receipt.transactionHash(), receipt.blockNumber(), receipt.blockHash());
     if (attempts.stream().anyMatch(made -> made.cancels() && made.hash().equals(mined.transactionHash()))) {
@@ -323,7 +327,7 @@ public final class PaymentSteps {
     var first = newest.firstSentAt();
     var last = newest.lastSentAt();
     if (first == null || last == null || lately(last, now, settings.resendAfter)) {
-      return new Step.Wait(poll(payment), null, Who.PAYMENT);
+      return new Step.Wait(poll(payment, chain), null, Who.PAYMENT);
     }
     boolean lowest = store.isLowest(payment, nonce);
     if (lowest) {
@@ -338,7 +342,7 @@ public final class PaymentSteps {
     return switch (effects.run(Effect.SEND, payment, () -> chain.send(newest.raw()))) {
       case SendResult.Accepted(),SendResult.AlreadyKnown() -> {
         store.sentAgain(payment, newest);
-        yield new Step.Wait(poll(payment), null, Who.PAYMENT);
+        yield new Step.Wait(poll(payment, chain), null, Who.PAYMENT);
       }
       case SendResult.NonceTooLow() -> mined(chain, attempts).isPresent()
           ? new Step.Wait(MOMENT, null, Who.PAYMENT)
@@ -430,8 +434,13 @@ public final class PaymentSteps {
     return bounded(payment.reading().age().dividedBy(2), PATIENCE_MAX);
   }
 
-  private static Duration poll(Payment payment) {
-    return bounded(payment.reading().age().dividedBy(4), POLL_MAX);
+  /** When the next block is to be expected; where that is not known, soon at first and then more seldom. */
+  private Duration poll(Payment payment, Chain chain) throws ChainUnavailable {
+    var pace = paces.computeIfAbsent(payment.wallet().chain(), _ -> new BlockPace());
+    var now = payment.reading().readAt();
+    pace.saw(chain.head(), now);
+    var next = pace.untilNext(now);
+    return bounded(next.isZero() ? payment.reading().age().dividedBy(4) : next.plus(BLOCK_SPREADS), POLL_MAX);
   }
 
   private static Duration bounded(Duration wanted, Duration most) {
