@@ -3,6 +3,7 @@ package io.bursar.signer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.stream.Stream;
 
@@ -95,8 +96,14 @@ final class FirstSigned {
   boolean agrees(Intent intent, long at, FirstSigned others, Comparison there) throws IOException {
     var mine = places(intent).toList();
     var theirs = others.places(intent).toList();
+    var offsets = new TreeSet<Long>(); // of a transfer both places are the same record
     for (int i = 0; i < mine.size(); i++) {
-      if (mine.get(i).offset() == at && (theirs.get(i).offset() == 0 || !there.isSame(theirs.get(i).offset()))) {
+      if (mine.get(i).offset() == at) {
+        offsets.add(theirs.get(i).offset());
+      }
+    }
+    for (long offset : offsets) {
+      if (offset == 0 || !there.isSame(offset)) {
         return false;
       }
     }

@@ -1,7 +1,6 @@
 package io.bursar.signer;
 
 import java.io.IOException;
-import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
@@ -32,9 +31,6 @@ import io.bursar.signer.JournalMemory.Pending;
  * disk. Threads that record while another writes share the next write and its fsync.
  */
 final class Journal implements AutoCloseable {
-  /** The same transfer may be signed again at up to this many times the fees it was first signed at. */
-  static final BigInteger MOST_FEE_FACTOR = BigInteger.TEN;
-
   /** What became of a request to record. Only after {@link Recorded} may the intent be signed. */
   sealed interface Outcome {
     /** It may be signed, and the record of it is durable. */

@@ -10,7 +10,6 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayDeque;
 
-import io.bursar.permit.Intent;
 import io.bursar.permit.JournalMark;
 import io.bursar.signer.JournalFile.End;
 
@@ -18,6 +17,10 @@ import io.bursar.signer.JournalFile.End;
  * Puts a journal in the place of another that says the same in fewer bytes: what was first signed for each nonce and spend, what first
  * canceled either, permits that have not expired, what is frozen, and how far the other had come. Permits that have expired, their
  * signatures, and what was signed again are left out. Nothing about a nonce or a spend is ever forgotten.
+ *
+ * <p>
+ * Marks of the other one are held as long as they are among the ends of its last {@value JournalFile#MOST_ENDS} groups; older ones ask for
+ * a person. The anchor is moved to its end first.
  *
  * <p>
  * The other one stays beside it under another name. Until the last step, a rename, it is the journal and what was made so far is made
@@ -32,11 +35,12 @@ final class JournalCompaction {
    * What came of it.
    *
    * @param records how many transfers were agreed to in all
+   * @param cutBytes of an unfinished last write that was cut off before
    * @param bytesBefore of the journal without the room behind it
    * @param bytesAfter of what took its place
    * @param before what the old one is called now
    */
-  record Result(long records, long bytesBefore, long bytesAfter, Path before) {}
+  record Result(long records, long cutBytes, long bytesBefore, long bytesAfter, Path before) {}
 
   private final Path path;
   private final Path next;
@@ -61,24 +65,25 @@ final class JournalCompaction {
    * @throws IOException if it cannot be read, nothing would be gained, or what was made of it does not say the same. It is left as it was
    */
   static Result compact(Path path, JournalAnchor anchor, Instant now) throws IOException {
-    return new JournalCompaction(path, now).run(anchor);
+    return new JournalCompaction(path.toRealPath(), now).run(anchor); // it may be a link to another disk
   }
 
   private Result run(JournalAnchor anchor) throws IOException {
     Files.deleteIfExists(next);
     try (var file = load(path, memory, ends)) {
       anchor.check(file);
+      anchor.keep(file.mark(now)); // one that lags could be older than the ends that stay known
       if (ends.isEmpty()) {
         throw new IOException("nothing is in the journal `" + path + "` yet");
       }
       file.endsBefore().forEach(this::prepend);
       write();
-      long bytes = check();
+      long bytes = check(anchor);
       if (bytes >= file.bytes()) {
         throw new IOException("nothing would be gained: the journal has " + file.bytes() + " bytes, and would have "
             + bytes);
       }
-      return new Result(memory.records(), file.bytes(), bytes, exchange(file.length()));
+      return new Result(memory.records(), file.cutBytes(), file.bytes(), bytes, exchange(file.length()));
     } finally {
       Files.deleteIfExists(next);
     }
@@ -90,10 +95,11 @@ final class JournalCompaction {
     }
   }
 
-  private static JournalFile load(Path path, JournalMemory memory, ArrayDeque<End> ends) throws IOException {
+  private JournalFile load(Path path, JournalMemory memory, ArrayDeque<End> ends) throws IOException {
     var records = JournalRecord.each(memory::load);
     return JournalFile.open(path, SafeFiles.open(path), (content, offset, end) -> {
       records.group(content, offset, end);
+      memory.forget(now.toEpochMilli());
       ends.addLast(end);
       if (ends.size() > JournalFile.MOST_ENDS) {
         ends.removeFirst();
@@ -102,19 +108,39 @@ final class JournalCompaction {
   }
 
   private void write() throws IOException {
-    var group = new ByteArrayOutputStream();
     try (var made = JournalFile.succeed(next, ends)) {
-      readAgain((record, at) -> {
-        keep(record, at, group);
-        if (group.size() >= GROUP_BYTES) {
-          made.append(group.toByteArray());
-          group.reset();
-        }
-      });
-      memory.frozen().forEach((scope, why) -> group.writeBytes(new JournalRecord.Freeze(now, scope, why).encode()));
-      group.writeBytes(memory.compacted(now, forgottenUntil).encode());
-      made.append(group.toByteArray());
+      var groups = new Groups(made);
+      readAgain((record, at) -> keep(record, at, groups));
+      for (var freeze : memory.frozen().entrySet()) {
+        groups.add(new JournalRecord.Freeze(now, freeze.getKey(), freeze.getValue()));
+      }
+      groups.add(memory.compacted(now, forgottenUntil));
+      groups.flush();
       made.finish();
+    }
+  }
+
+  /** Records on their way into a file, many to a group. */
+  private static final class Groups {
+    private final JournalFile file;
+    private final ByteArrayOutputStream group = new ByteArrayOutputStream();
+
+    Groups(JournalFile file) {
+      this.file = file;
+    }
+
+    void add(JournalRecord record) throws IOException {
+      group.writeBytes(record.encode());
+      if (group.size() >= GROUP_BYTES) {
+        flush();
+      }
+    }
+
+    void flush() throws IOException {
+      if (group.size() > 0) {
+        file.append(group.toByteArray());
+        group.reset();
+      }
     }
   }
 
@@ -122,38 +148,25 @@ final class JournalCompaction {
     JournalFile.open(path, SafeFiles.open(path), JournalRecord.each(reader)).close();
   }
 
-  private void keep(JournalRecord record, long at, ByteArrayOutputStream group) {
-    switch (record) {
-      case JournalRecord.Sign(var time, _, var permit, var intent) -> {
-        keep(time, intent, at, group);
-        keep(new JournalRecord.UsedPermit(time, permit.permitId(), permit.expiresAt()), group);
-      }
-      case JournalRecord.Kept(var time, var intent) -> keep(time, intent, at, group);
-      case JournalRecord.UsedPermit permit -> keep(permit, group);
-      case JournalRecord.Freeze _,JournalRecord.Lift _,JournalRecord.Compacted _ -> {
-        // said once, at the end
-      }
+  /** What is frozen is said once, at the end. */
+  private void keep(JournalRecord record, long at, Groups groups) throws IOException {
+    var intent = record.agreedTo();
+    if (intent.isPresent() && memory.firsts().holds(intent.get(), at)) {
+      groups.add(new JournalRecord.Kept(record.at(), intent.get()));
     }
-  }
-
-  private void keep(Instant time, Intent intent, long at, ByteArrayOutputStream group) {
-    if (memory.firsts().holds(intent, at)) {
-      group.writeBytes(new JournalRecord.Kept(time, intent).encode());
-    }
-  }
-
-  private void keep(JournalRecord.UsedPermit permit, ByteArrayOutputStream group) {
-    if (permit.expiresAt().isAfter(now)) {
-      group.writeBytes(permit.encode());
-    } else if (permit.expiresAt().isAfter(forgottenUntil)) {
-      forgottenUntil = permit.expiresAt();
+    var permit = record.used();
+    if (permit.isPresent() && permit.get().expiresAt().isAfter(now)) {
+      groups.add(permit.get());
+    } else if (permit.isPresent() && permit.get().expiresAt().isAfter(forgottenUntil)) {
+      forgottenUntil = permit.get().expiresAt();
     }
   }
 
   /** @return the bytes of what was made, which says the same */
-  private long check() throws IOException {
+  private long check(JournalAnchor anchor) throws IOException {
     var other = new JournalMemory(Ceilings.NONE);
     try (var made = load(next, other, new ArrayDeque<>())) {
+      anchor.check(made);
       for (var end : ends) {
         require(made.holds(new JournalMark(now, end.length(), end.checksum())), "does not know how far it had come");
       }
@@ -165,9 +178,9 @@ final class JournalCompaction {
           require(memory.firsts().agrees(intent.get(), at, other.firsts(), there -> recordAt(made, there).equals(kept)),
               "lacks what was agreed to at byte " + at);
         }
-        if (record instanceof JournalRecord.Sign(_, _, var permit, _) && permit.expiresAt().isAfter(now)) {
-          require(other.isUsed(permit.permitId()), "lacks the permit that was used at byte " + at);
-        }
+        var permit = record.used();
+        require(permit.isEmpty() || other.refuses(permit.get().permitId(), permit.get().expiresAt()),
+            "lacks the permit that was used at byte " + at);
       });
       return made.bytes();
     }
@@ -187,15 +200,22 @@ final class JournalCompaction {
   /** @return what the old one is called now */
   private Path exchange(long length) throws IOException {
     var before = path.resolveSibling(path.getFileName() + ".before-" + length);
-    if (!Files.exists(before) || !Files.isSameFile(before, path)) { // an attempt may have come as far as here
-      Files.createLink(before, path);
+    if (Files.exists(before) && !Files.isSameFile(before, path)) {
+      throw new IOException("`" + before + "` is there already: move it to where archives are kept");
     }
-    SafeFiles.syncDirectory(path);
     var owner = Files.getOwner(path);
     if (!Files.getOwner(next).equals(owner)) { // whoever runs this may not be the user that the signer runs as
       Files.setOwner(next, owner);
     }
-    Files.move(next, path, StandardCopyOption.ATOMIC_MOVE);
+    Files.deleteIfExists(before); // a second name, of an attempt that came as far as here
+    Files.createLink(before, path);
+    SafeFiles.syncDirectory(path);
+    try {
+      Files.move(next, path, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException | RuntimeException failed) {
+      Files.deleteIfExists(before); // it would go on growing with the journal
+      throw failed;
+    }
     SafeFiles.syncDirectory(path);
     return before;
   }

@@ -80,7 +80,7 @@ final class JournalFile implements AutoCloseable {
 
   private final FileChannel channel;
   /** What lengths of the journal are more than lengths in this file. */
-  private long before;
+  private long lengthBefore;
   /** Ends of the last groups before this file, by their lengths. */
   private final SortedMap<Long, Bytes> endsBefore = new TreeMap<>();
   private long length;
@@ -135,7 +135,7 @@ final class JournalFile implements AutoCloseable {
         long offset = length + JournalGroup.LEAD_BYTES;
         lastChecksum = JournalGroup.checksum(file, length);
         length += size;
-        reader.group(content, offset, new End(before + length, Bytes.of(lastChecksum)));
+        reader.group(content, offset, new End(lengthBefore + length, Bytes.of(lastChecksum)));
         size = JournalGroup.soundSize(file, length);
       }
       if (length < kept) {
@@ -194,9 +194,9 @@ final class JournalFile implements AutoCloseable {
   private void readEndsBefore(ByteBuffer ends) {
     while (ends.remaining() >= END_BYTES) {
       var checksum = new byte[JournalGroup.CHECKSUM_BYTES];
-      before = ends.getLong();
+      lengthBefore = ends.getLong();
       ends.get(checksum);
-      endsBefore.put(before, Bytes.of(checksum));
+      endsBefore.put(lengthBefore, Bytes.of(checksum));
     }
   }
 
@@ -207,7 +207,7 @@ final class JournalFile implements AutoCloseable {
 
   /** Length of all that is durable, in bytes, with what went before this file and without the room behind it. */
   long length() {
-    return before + length;
+    return lengthBefore + length;
   }
 
   /** Length of all that is durable in this file, in bytes, without the room behind it. */
@@ -230,10 +230,10 @@ final class JournalFile implements AutoCloseable {
     if (mark.length() <= HEADER.length) {
       return true;
     }
-    if (mark.length() <= before) {
+    if (mark.length() <= lengthBefore) {
       return mark.checksum().equals(endsBefore.get(mark.length()));
     }
-    long end = mark.length() - before;
+    long end = mark.length() - lengthBefore;
     int most = JournalGroup.CHECKSUM_BYTES + 1;
     return end <= length && end >= HEADER.length + most
         && JournalGroup.endsWith(read(end - most, most), mark.checksum().toByteArray());
@@ -287,7 +287,7 @@ final class JournalFile implements AutoCloseable {
   private void start(Path path, long end) throws IOException {
     var begun = read(0, (int) end);
     if (!Arrays.equals(begun, Arrays.copyOf(HEADER, begun.length)) && !Arrays.equals(begun, new byte[begun.length])) {
-      throw new DamagedException(path, 0, "it does not begin as a journal of version 1 does");
+      throw new DamagedException(path, 0, "it does not begin as a journal of version 1 or 2 does");
     }
     channel.write(ByteBuffer.wrap(HEADER), 0);
     channel.force(true);
@@ -307,7 +307,7 @@ final class JournalFile implements AutoCloseable {
     needsRepair = false;
   }
 
-  /** Has zeros on the disk at least up to an offset. INVARIANT: no byte before {@link #length} is ever written again. */
+  /** Has zeros on the disk at least up to an offset. INVARIANT: but for the lead, by {@link #finish}, no byte before {@link #length} is ever written again. */
   private void makeRoom(long until) throws IOException {
     if (until <= room) {
       return;

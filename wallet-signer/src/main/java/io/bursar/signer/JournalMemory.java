@@ -6,6 +6,7 @@ import static io.bursar.signer.FirstSigned.fingerprint;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -90,9 +91,9 @@ final class JournalMemory {
     return spending.counts();
   }
 
-  /** What is frozen, and why. */
+  /** What is frozen, and why, in the order in which it was. */
   Map<FreezeScope, String> frozen() {
-    return Map.copyOf(frozen);
+    return Collections.unmodifiableMap(new LinkedHashMap<>(frozen));
   }
 
   /** The freeze that holds a key, if any does. */
@@ -263,20 +264,29 @@ final class JournalMemory {
     }
   }
 
-  /** Whether a permit was used that is not forgotten. */
-  boolean isUsed(UUID permitId) {
+  /** Whether a permit of this id and expiry was used, as far as is known. */
+  boolean refuses(UUID permitId, Instant expiresAt) {
+    return isUsed(permitId) || expiresAt.toEpochMilli() <= forgottenUntil;
+  }
+
+  private boolean isUsed(UUID permitId) {
     return permits.get(permitId.getMostSignificantBits(), permitId.getLeastSignificantBits()) != 0;
   }
 
-  /** What a compacted journal says of all that it does not keep. */
+  /**
+   * What a compacted journal says of all that it does not keep.
+   *
+   * @param leftOutUntil the latest expiry of the permits that it does not list
+   */
   JournalRecord.Compacted compacted(Instant now, Instant leftOutUntil) {
     return new JournalRecord.Compacted(now, records,
         Instant.ofEpochMilli(Math.max(forgottenUntil, leftOutUntil.toEpochMilli())));
   }
 
-  /** Whether another one has as many records of each kind and the same freezes. */
+  /** Whether this holds as many records of each kind as another, and the same freezes, and forgets no fewer permits. */
   boolean saysTheSame(JournalMemory other) {
-    return records == other.records && frozen.equals(other.frozen) && firsts.isAsLargeAs(other.firsts);
+    return records == other.records && frozen.equals(other.frozen) && firsts.isAsLargeAs(other.firsts)
+        && forgottenUntil >= other.forgottenUntil;
   }
 
   /** What was first signed for each nonce and spend. */

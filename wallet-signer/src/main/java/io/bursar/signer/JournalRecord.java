@@ -70,6 +70,15 @@ sealed interface JournalRecord {
     };
   }
 
+  /** The permit that was used, if it is a record of one. */
+  default Optional<UsedPermit> used() {
+    return switch (this) {
+      case Sign(var at, _, var permit, _) -> Optional.of(new UsedPermit(at, permit.permitId(), permit.expiresAt()));
+      case UsedPermit permit -> Optional.of(permit);
+      case Freeze _,Lift _,Kept _,Compacted _ -> Optional.empty();
+    };
+  }
+
   /** Receives one record after the other, each with where it begins in the file. */
   interface Reader {
     void record(JournalRecord record, long at) throws IOException;

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 
 import io.bursar.approval.ApproverKey;
@@ -122,11 +123,17 @@ final class OrderCommands {
   /** Puts a shorter journal that says the same in the place of this one. */
   static void compactJournal(SignerHome home, Map<String, String> options, PrintStream out) throws IOException {
     var given = options.get("--anchor");
-    try (var _ = home.lock(); var anchor = JournalAnchor.open(given == null ? home.anchor() : Path.of(given))) {
-      if (!Files.exists(home.journal())) {
-        throw new IOException("there is no journal `" + home.journal() + "`");
+    var path = given == null ? home.anchor() : Path.of(given);
+    for (var needed : List.of(home.journal(), path)) {
+      if (!Files.exists(needed)) {
+        throw new IOException("there is no `" + needed + "`; give --anchor as `serve` is given it");
       }
+    }
+    try (var _ = home.lock(); var anchor = JournalAnchor.open(path)) {
       var result = JournalCompaction.compact(home.journal(), anchor, Instant.now());
+      if (result.cutBytes() > 0) {
+        out.println("an unfinished write of " + result.cutBytes() + " bytes was cut off the journal");
+      }
       out.println("the journal of " + result.records() + " signatures has " + result.bytesAfter() + " bytes, and had "
           + result.bytesBefore() + "; that one is `" + result.before()
           + "` now, to be moved to where archives are kept");

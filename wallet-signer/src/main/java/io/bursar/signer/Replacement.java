@@ -18,6 +18,9 @@ import io.bursar.signer.JournalMemory.Judgement;
 
 /** What may still be signed where something was signed before: for the same nonce, or to cancel an authorization. */
 final class Replacement {
+  /** The same transfer may be signed again at up to this many times the fees it was first signed at. */
+  static final BigInteger MOST_FEE_FACTOR = BigInteger.TEN;
+
   private Replacement() {}
 
   /**
@@ -73,6 +76,6 @@ final class Replacement {
   }
 
   private static BigInteger times(BigInteger fee) {
-    return fee.multiply(Journal.MOST_FEE_FACTOR);
+    return fee.multiply(MOST_FEE_FACTOR);
   }
 }

@@ -237,7 +237,7 @@ final class Signer {
           "the spend was signed for another nonce, or in another way", permit);
       case Journal.Outcome.FeeOutOfBounds(var first) -> refuse(SignerRefusal.FEE_OUT_OF_BOUNDS,
           "the transaction was first signed at a max fee of " + first.maxFeePerGas() + " wei, which allows 1 to "
-              + Journal.MOST_FEE_FACTOR + " times that",
+              + Replacement.MOST_FEE_FACTOR + " times that",
           permit);
       case Journal.Outcome.Frozen(var scope, var why) -> refuse(SignerRefusal.KEY_FROZEN,
           "frozen (" + scope + "): " + why, permit);

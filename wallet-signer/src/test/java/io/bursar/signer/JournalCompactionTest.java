@@ -249,6 +249,47 @@ class JournalCompactionTest {
   }
 
   @Test
+  void anAnchorThatLagsIsMovedSoThatTheWholeOneIsNotTakenForLostLater() throws Exception {
+    var home = home("h");
+    var anchor = home.directory.resolve("anchor");
+    byte[] behind;
+    byte[] older;
+    try (var journal = home.open(Fixtures.NOW)) {
+      transfer(journal, 0, 1, Fixtures.NOW);
+      behind = Files.readAllBytes(anchor);
+      transfer(journal, 1, 1, Fixtures.NOW);
+      older = Files.readAllBytes(home.path());
+      for (int nonce = 2; nonce < 20; nonce++) {
+        transfer(journal, nonce, 1, Fixtures.NOW);
+      }
+    }
+    Files.write(anchor, behind);
+    home.compact(Fixtures.NOW);
+    home.open(Fixtures.NOW).close();
+    Files.write(home.path(), older);
+    assertThatThrownBy(() -> home.open(Fixtures.NOW)).isInstanceOf(JournalAnchor.LostException.class);
+  }
+
+  @Test
+  void moreFreezesThanCanBeToldApartStayInTheirOrder() throws Exception {
+    var home = home("h");
+    try (var journal = home.open(Fixtures.NOW)) {
+      for (int i = 0; i < 10_005; i++) {
+        journal.freeze(new FreezeScope.Key(new UUID(4, i)), "w".repeat(200), Fixtures.NOW);
+      }
+    }
+    var whole = frozen(home);
+    home.compact(Fixtures.NOW);
+    assertThat(frozen(home)).isEqualTo(whole).hasSizeGreaterThan(10_000);
+  }
+
+  private static List<FreezeScope> frozen(Home home) throws IOException {
+    try (var journal = home.open(Fixtures.NOW)) {
+      return List.copyOf(journal.frozen().keySet());
+    }
+  }
+
+  @Test
   void oneBitOfWhatIsKeptAndItDoesNotOpen() throws Exception {
     var home = home("h");
     try (var journal = home.open(Fixtures.NOW)) {
