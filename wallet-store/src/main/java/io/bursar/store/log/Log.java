@@ -11,6 +11,7 @@ import java.util.concurrent.locks.ReentrantLock;
 import io.bursar.json.Json;
 import io.bursar.log.LogProof;
 import io.bursar.log.NoteKey;
+import io.bursar.log.SignedNote;
 import io.bursar.log.TilePath;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.SignerRequest.Approved;
@@ -22,6 +23,8 @@ import io.bursar.store.Database;
 /** The tenants' logs as everybody else sees them: heads, tiles and receipts, made on demand for whoever waits for one. */
 public final class Log {
   private static final Duration WITH_OTHERS = Duration.ofMillis(5);
+  /** For how many tenants what proofs were made of is kept. */
+  private static final int SHARED_MAX = 64;
 
   private final Database database;
   private final AuditEntries audit;
@@ -29,6 +32,7 @@ public final class Log {
   private final HeadSigner signer;
   private final Sequencer sequencer;
   private final ConcurrentHashMap<UUID, ReentrantLock> rounds = new ConcurrentHashMap<>();
+  private final ConcurrentHashMap<UUID, HeadProofs> newest = new ConcurrentHashMap<>();
   private volatile Set<UUID> stopped = Set.of();
 
   public Log(Database database, AuditEntries audit, TileStore files, HeadSigner signer, Cosigners cosigners,
@@ -117,9 +121,21 @@ public final class Log {
         throw LogUnavailable.forNow("the entry is not under a signed head yet", new IllegalStateException("slow"));
       }
     }
-    var proof = new LogTiles(database, files, tenantId, state).proofs(state.checkpointSize())
-        .inclusion(seq - 1, state.checkpointSize());
-    return new LogProof(Optional.empty(), seq - 1, proof, state.checkpoint().orElseThrow());
+    var head = state.checkpoint().orElseThrow();
+    return new LogProof(Optional.empty(), seq - 1, proofs(tenantId, state, head).inclusion(seq), head);
+  }
+
+  /** Many payments ask under the same head. */
+  private HeadProofs proofs(UUID tenantId, LogState state, SignedNote head) {
+    var shared = newest.get(tenantId);
+    if (shared == null || !shared.isUnder(head)) {
+      shared = new HeadProofs(new LogTiles(database, files, tenantId, state), head, state.checkpointSize());
+      if (newest.size() >= SHARED_MAX) {
+        newest.clear();
+      }
+      newest.put(tenantId, shared);
+    }
+    return shared;
   }
 
   private static void pause(long deadline) throws LogUnavailable {

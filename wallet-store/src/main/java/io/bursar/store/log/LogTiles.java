@@ -34,8 +34,12 @@ final class LogTiles {
 
   /** Makes proofs for a size up to that of the state. */
   Proofs proofs(long size) {
-    return new Proofs(new TileHashes(size,
-        path -> read(path).orElseThrow(() -> new IllegalStateException("`" + path.text() + "` is missing"))));
+    return new Proofs(new TileHashes(size, this::present));
+  }
+
+  /** A tile or bundle that the log has. */
+  byte[] present(TilePath path) {
+    return read(path).orElseThrow(() -> new IllegalStateException("`" + path.text() + "` is missing"));
   }
 
   /** A tile or bundle, or nothing if the log is not that long. */
