@@ -2,6 +2,7 @@ package io.bursar.store;
 
 import java.math.BigDecimal;
 import java.sql.Types;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
@@ -19,7 +20,8 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.RowCallbackHandler;
@@ -40,6 +42,9 @@ import io.bursar.store.PaymentState.Mined;
 final class PaymentMoves {
   private static final String ACTOR = "settlement";
   private static final int TOGETHER_MAX = 64;
+  /** No block is looked for sooner after a transaction was sent. */
+  private static final Duration FIRST_LOOK = Duration.ofMillis(500);
+  private static final OffsetDateTime NO_LEASE = OffsetDateTime.MIN;
   /** How far past a wallet's next nonce a free one is looked for; below it there are none but after a gap was found. */
   private static final int NONCES_LOOKED_AT = 10_000;
 
@@ -56,26 +61,31 @@ final class PaymentMoves {
     this.settings = settings;
   }
 
-  /** Whose turn it is to write for a tenant, and what waits for the next one. */
+  /** Whether somebody is writing for a tenant, and what waits for the next turn. */
   private static final class Turn {
-    private final ReentrantLock writing = new ReentrantLock();
+    private final AtomicBoolean taken = new AtomicBoolean();
     private final Queue<Wish> waiting = new ConcurrentLinkedQueue<>();
   }
 
-  /** A move that somebody waits for; the fields below are written and read by who holds the turn. */
+  /** A move that a thread waits for; what came of it is written by who has the turn, before it is answered. */
   private static final class Wish {
     private final Payment payment;
     private final PaymentEvent event;
+    private final Thread thread = Thread.currentThread();
     private @Nullable PaymentMove result;
     private @Nullable RuntimeException failure;
+    private volatile boolean answered;
 
     Wish(Payment payment, PaymentEvent event) {
       this.payment = payment;
       this.event = event;
     }
 
-    boolean isAnswered() {
-      return result != null || failure != null;
+    void answer(@Nullable PaymentMove move, @Nullable RuntimeException thrown) {
+      result = move;
+      failure = thrown;
+      answered = true;
+      LockSupport.unpark(thread);
     }
   }
 
@@ -84,13 +94,17 @@ final class PaymentMoves {
     var wish = new Wish(payment, event);
     var turn = turns.computeIfAbsent(payment.tenantId(), tenant -> new Turn());
     turn.waiting.add(wish);
-    turn.writing.lock();
-    try {
-      while (!wish.isAnswered()) {
-        recordWaiting(payment.tenantId(), turn);
+    boolean interrupted = false;
+    while (!wish.answered) {
+      if (turn.taken.compareAndSet(false, true)) {
+        takeTurn(payment.tenantId(), turn, wish);
+      } else {
+        LockSupport.park(turn);
+        interrupted |= Thread.interrupted();
       }
-    } finally {
-      turn.writing.unlock();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
     }
     if (wish.result != null) {
       return wish.result;
@@ -98,15 +112,36 @@ final class PaymentMoves {
     throw Objects.requireNonNull(wish.failure);
   }
 
+  /**
+   * Those who are answered go on at once; of those who are not, one is woken for the next turn. With a lock, who was answered would have
+   * to take it once more, one after the other, before the next could write.
+   */
+  private void takeTurn(UUID tenantId, Turn turn, Wish own) {
+    try {
+      if (!own.answered) {
+        recordWaiting(tenantId, turn);
+      }
+    } finally {
+      turn.taken.set(false);
+      var next = turn.waiting.peek();
+      if (next != null) {
+        LockSupport.unpark(next.thread);
+      }
+    }
+  }
+
   private void recordWaiting(UUID tenantId, Turn turn) {
     var wishes = together(turn.waiting);
     try {
       var results = database.inTransaction(() -> recordAll(tenantId, wishes));
       for (int i = 0; i < wishes.size(); i++) {
-        wishes.get(i).result = results.get(i);
+        wishes.get(i).answer(results.get(i), null);
       }
     } catch (RuntimeException e) {
-      wishes.forEach(wish -> wish.failure = e);
+      wishes.forEach(wish -> wish.answer(null, e));
+    } catch (Error e) {
+      wishes.forEach(wish -> wish.answer(null, new IllegalStateException("a move could not be recorded", e)));
+      throw e;
     }
   }
 
@@ -255,7 +290,7 @@ final class PaymentMoves {
     int[] changed = database.batch("""
         UPDATE payment SET state = :state, nonce = coalesce(:nonce, nonce), gas_limit = coalesce(:gas, gas_limit),
           attempts = :attempts, transaction_hash = coalesce(:hash, transaction_hash), block_number = :block,
-          block_hash = :blockHash, failure = :failure, due_at = :at, lease_until = :until, updated_at = :at
+          block_hash = :blockHash, failure = :failure, due_at = :due, lease_until = :until, updated_at = :at
         WHERE tenant_id = :tenant AND spend_id = :spend AND state = :from AND attempts = :before AND lease = :lease
         """, moves, move -> {
       var columns = PaymentTransition.columns(move.next);
@@ -267,7 +302,9 @@ final class PaymentMoves {
           .addValue("block", mined == null ? null : mined.blockNumber(), Types.BIGINT)
           .addValue("blockHash", mined == null ? null : mined.blockHash().bytes(), Types.BINARY)
           .addValue("failure", move.next instanceof PaymentState.Failed(var why) ? why : null, Types.VARCHAR)
-          .addValue("until", time(at.plus(settings.lease()))).addValue("from", move.payment.state().text())
+          .addValue("due", time(move.next instanceof PaymentState.Broadcast ? at.plus(FIRST_LOOK) : at))
+          .addValue("until", move.next instanceof PaymentState.Broadcast ? NO_LEASE : time(at.plus(settings.lease())))
+          .addValue("from", move.payment.state().text())
           .addValue("before", PaymentTransition.attempts(move.payment.state()))
           .addValue("lease", move.payment.reading().lease(), Types.OTHER);
     });

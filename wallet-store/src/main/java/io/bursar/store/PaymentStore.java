@@ -166,13 +166,19 @@ public final class PaymentStore {
    * @param failure what it waits for, shown to its owner; null if all is well
    */
   public void later(Payment payment, Duration delay, @Nullable String failure) {
+    later(List.of(payment), delay, failure);
+  }
+
+  /** As {@link #later}, payments of one wallet that were taken together and are in the same state. */
+  public void later(List<Payment> payments, Duration delay, @Nullable String failure) {
+    var payment = payments.getFirst();
     sql("""
         UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity', failure = :failure
         FROM (SELECT set_config('synchronous_commit', 'off', true)) AS relaxed
-        WHERE tenant_id = :tenant AND spend_id = :spend AND state = :state AND lease = :lease
+        WHERE tenant_id = :tenant AND spend_id = ANY (:spends::uuid[]) AND state = :state AND lease = :lease
         """)
-        .param("delay", delay.toMillis()).param("failure", failure, Types.VARCHAR)
-        .param("tenant", payment.tenantId()).param("spend", payment.spendId())
+        .param("delay", delay.toMillis()).param("failure", failure, Types.VARCHAR).param("tenant", payment.tenantId())
+        .param("spends", payments.stream().map(Payment::spendId).toArray(UUID[]::new))
         .param("state", payment.state().text()).param("lease", payment.reading().lease(), Types.OTHER).update();
   }
 

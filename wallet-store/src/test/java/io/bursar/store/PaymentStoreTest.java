@@ -111,6 +111,27 @@ class PaymentStoreTest {
   }
 
   @Test
+  void aSentPaymentIsGivenBackByTheMoveItselfAndLookedAtAgainSoon() throws Exception {
+    authorize(fixture.wallet, 1);
+    var sent = moved(moved(moved(claimOne(), PREPARE), sign(1)), new PaymentEvent.Send("accepted"));
+    assertThat(payments.claim(1, 1, List.of())).as("no block holds it yet").isEmpty();
+    Thread.sleep(600);
+    assertThat(claimOne().key()).isEqualTo(sent.key());
+  }
+
+  @Test
+  void paymentsGivenBackTogetherAreDueTogetherAndOnlyThoseOfTheLease() throws Exception {
+    authorize(fixture.wallet, 3);
+    var taken = payments.claim(1, 3, List.of()).getFirst();
+    payments.later(taken.subList(0, 2), Duration.ZERO, null);
+    assertThat(payments.claim(1, 3, List.of())).as("one is held still").isEmpty();
+    payments.later(taken.getLast(), Duration.ZERO, null);
+    assertThat(payments.claim(1, 3, List.of()).getFirst()).hasSize(3);
+    payments.later(taken, Duration.ZERO, null);
+    assertThat(payments.claim(1, 3, List.of())).as("another one's lease").isEmpty();
+  }
+
+  @Test
   void expiresWhatIsOverByTheRecordWhereTheClockWasSetBackSince() throws Exception {
     authorize(fixture.wallet, 2);
     fixture.test.asAdministrator("UPDATE lane SET last_at = now() + interval '1 hour'");
