@@ -4,9 +4,11 @@ import java.math.BigInteger;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
@@ -70,6 +72,7 @@ public final class Chain implements AutoCloseable {
   /** What a contract says of itself as a token. */
   public record Token(String symbol, int decimals) {}
 
+  private static final String RECEIPT = "eth_getTransactionReceipt";
   /** How many recent blocks the usual priority fee is taken from. */
   private static final int FEE_BLOCKS = 10;
   private static final int MEDIAN = 50;
@@ -164,8 +167,23 @@ public final class Chain implements AutoCloseable {
 
   /** The receipt of a transaction, if it is in a block. */
   public Optional<Receipt> receipt(Digest32 transactionHash) throws ChainUnavailable {
-    var method = "eth_getTransactionReceipt";
-    var found = required(method, "0x" + transactionHash);
+    return receipt(transactionHash, required(RECEIPT, "0x" + transactionHash));
+  }
+
+  /** Which of these transactions are in a block, all asked about together. */
+  public Set<Digest32> mined(List<Digest32> transactionHashes) throws ChainUnavailable {
+    var replies = rpc.callEach(RECEIPT, transactionHashes.stream().map(hash -> new Object[]{"0x" + hash}).toList());
+    var mined = new HashSet<Digest32>();
+    for (int i = 0; i < replies.size(); i++) {
+      if (receipt(transactionHashes.get(i), result(replies.get(i), RECEIPT)).isPresent()) {
+        mined.add(transactionHashes.get(i));
+      }
+    }
+    return mined;
+  }
+
+  private static Optional<Receipt> receipt(Digest32 transactionHash, JsonNode found) throws ChainUnavailable {
+    var method = RECEIPT;
     if (found.isNull()) {
       return Optional.empty();
     }

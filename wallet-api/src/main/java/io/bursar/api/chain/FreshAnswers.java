@@ -47,6 +47,11 @@ final class FreshAnswers implements Rpc {
   }
 
   @Override
+  public List<RpcReply> callEach(String method, List<Object[]> each) {
+    return FRESH.containsKey(method) ? Rpc.super.callEach(method, each) : rpc.callEach(method, each);
+  }
+
+  @Override
   public List<RpcReply> callAll(String method, Object... params) {
     return rpc.callAll(method, params);
   }

@@ -94,24 +94,40 @@ public final class JsonRpc implements Rpc {
 
   @Override
   public RpcReply call(String method, Object... params) {
+    return callEach(method, List.<Object[]>of(params)).getFirst();
+  }
+
+  @Override
+  public List<RpcReply> callEach(String method, List<Object[]> each) {
+    if (each.isEmpty()) {
+      return List.of();
+    }
+    var questions = each.stream().map(params -> question(method, params)).toList();
+    var line = lines.get((int) (questions.getFirst().id % lines.size()));
+    line.waiting.addAll(questions);
+    line.asking.lock();
+    try {
+      var replies = new ArrayList<RpcReply>();
+      for (var question : questions) {
+        while (question.reply == null) {
+          askWaiting(line);
+        }
+        replies.add(question.reply);
+      }
+      return replies;
+    } finally {
+      line.asking.unlock();
+    }
+  }
+
+  private Question question(String method, Object... params) {
     long id = lastId.incrementAndGet();
     var body = json.createObjectNode().put("jsonrpc", "2.0").put("id", id).put("method", method);
     var array = body.putArray("params");
     for (var param : params) {
       array.add(json.valueToTree(param));
     }
-    var question = new Question(id, body);
-    var line = lines.get((int) (id % lines.size()));
-    line.waiting.add(question);
-    line.asking.lock();
-    try {
-      while (question.reply == null) {
-        askWaiting(line);
-      }
-      return question.reply;
-    } finally {
-      line.asking.unlock();
-    }
+    return new Question(id, body);
   }
 
   private void askWaiting(Line line) {

@@ -2,6 +2,7 @@ package io.bursar.api.chain;
 
 import java.math.BigInteger;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
@@ -56,11 +57,21 @@ final class Node implements AutoCloseable {
 
   /** Asks it, unless it is to be left alone or serves another chain. */
   RpcReply call(String method, Object... params) {
+    return callEach(method, List.<Object[]>of(params)).getFirst();
+  }
+
+  /** As {@link #call}, several questions together. */
+  List<RpcReply> callEach(String method, List<Object[]> each) {
     if (!proven && !prove()) {
-      return new RpcReply.Silence(why);
+      return each.stream().<RpcReply>map(params -> new RpcReply.Silence(why)).toList();
     }
     long asked = System.nanoTime();
-    var reply = rpc.call(method, params);
+    var replies = rpc.callEach(method, each);
+    replies.forEach(reply -> note(method, reply, asked));
+    return replies;
+  }
+
+  private void note(String method, RpcReply reply, long asked) {
     switch (reply) {
       case RpcReply.Silence silence -> failed(silence, asked);
       case RpcReply.Result(var value) when method.equals("eth_blockNumber") -> {
@@ -69,7 +80,6 @@ final class Node implements AutoCloseable {
       }
       case RpcReply.Result _,RpcReply.Refusal _ -> answered();
     }
-    return reply;
   }
 
   /** Whether it says that it serves the chain. Whoever answers after a loss of contact may be another node. */

@@ -52,6 +52,19 @@ final class Nodes implements Rpc {
     return last;
   }
 
+  /** What the preferred node does not answer is asked again one by one, of it or of the next. */
+  @Override
+  public List<RpcReply> callEach(String method, List<Object[]> each) {
+    if (wrongChain().isPresent()) {
+      return Rpc.super.callEach(method, each);
+    }
+    var replies = new ArrayList<RpcReply>();
+    for (var reply : byPreference().getFirst().callEach(method, each)) {
+      replies.add(reply instanceof RpcReply.Silence ? call(method, each.get(replies.size())) : reply);
+    }
+    return replies;
+  }
+
   @Override
   public List<RpcReply> callAll(String method, Object... params) {
     return nodes.stream().map(node -> node.call(method, params)).toList();

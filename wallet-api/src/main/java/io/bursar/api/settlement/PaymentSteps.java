@@ -3,6 +3,7 @@ package io.bursar.api.settlement;
 import java.math.BigInteger;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -108,7 +109,12 @@ public final class PaymentSteps {
     var current = payment;
     while (true) {
       switch (step(current)) {
-        case Step.Moved(var next) -> current = next;
+        case Step.Moved(var next) -> {
+          if (next.state() instanceof PaymentState.Broadcast) {
+            return true; // given back by the move itself: no block can hold it yet
+          }
+          current = next;
+        }
         case Step.Done() -> {
           return true;
         }
@@ -122,6 +128,42 @@ public final class PaymentSteps {
         }
       }
     }
+  }
+
+  /**
+   * Of payments of one wallet, taken together, those with which something can be done. The others, which were sent of late and are in no
+   * block yet, are asked about together and given back together.
+   */
+  public List<Payment> promising(List<Payment> payments) {
+    var chain = chains.get(payments.getFirst().wallet().chain());
+    var sent = payments.stream().filter(this::onlyWaits).toList();
+    if (chain == null || sent.size() < 2) {
+      return payments;
+    }
+    try {
+      var mined = chain.mined(sent.stream().flatMap(payment -> hashes(payment).stream()).toList());
+      var waiting = sent.stream().filter(payment -> Collections.disjoint(hashes(payment), mined)).toList();
+      if (waiting.isEmpty()) {
+        return payments;
+      }
+      store.later(waiting, poll(waiting.getLast()), null);
+      return payments.stream().filter(payment -> !waiting.contains(payment)).toList();
+    } catch (ChainUnavailable e) {
+      return payments; // each finds out for itself, and says so
+    }
+  }
+
+  /** Whether nothing can be done but to wait for a block. */
+  private boolean onlyWaits(Payment payment) {
+    return payment.state() instanceof PaymentState.Broadcast(var _, var attempts) && payment.cancellation() == null
+        && attempts.getLast().lastSentAt() != null
+        && lately(attempts.getLast().lastSentAt(), payment.reading().readAt(), settings.resendAfter);
+  }
+
+  private static List<Digest32> hashes(Payment payment) {
+    return payment.state() instanceof PaymentState.Broadcast(var _, var attempts)
+        ? attempts.stream().map(Attempt::hash).toList()
+        : List.of();
   }
 
   /** Does the one thing that the payment's state asks for. */

@@ -116,13 +116,22 @@ public final class PaymentWorker implements AutoCloseable {
 
   private void work(List<Payment> payments) {
     try {
-      var rest = new ArrayList<>(payments);
+      var rest = new ArrayList<>(promising(payments));
       while (!rest.isEmpty() && !stopping && advance(rest.removeFirst())) {
         // on to the wallet's next payment
       }
     } finally {
       busy.remove(payments.getFirst().wallet().walletId(), payments);
       wake();
+    }
+  }
+
+  private List<Payment> promising(List<Payment> payments) {
+    try {
+      return steps.promising(payments);
+    } catch (RuntimeException e) {
+      LOG.warn("sent payments could not be looked at together, and are looked at one by one", e);
+      return payments;
     }
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -61,6 +62,17 @@ class JsonRpcTest {
         .isInstanceOf(RpcReply.Silence.class);
     assertThat(answered(200, "{\"id\":ID,\"result\":\"" + "x".repeat(5 << 20) + "\"}"))
         .isInstanceOf(RpcReply.Silence.class);
+  }
+
+  @Test
+  void questionsPutTogetherAreAnsweredInTheirOrder() {
+    node.fault((request, behind) -> new Answer.Reply(200, ("{\"id\":" + request.path("id") + ",\"result\":"
+        + request.path("params").path(0) + "}").getBytes(StandardCharsets.UTF_8)));
+    var replies = rpc.callEach("eth_getTransactionReceipt",
+        List.of(new Object[]{"0x1"}, new Object[]{"0x2"}, new Object[]{"0x3"}));
+    assertThat(replies).extracting(reply -> ((RpcReply.Result) reply).value().asString("")).containsExactly("0x1",
+        "0x2", "0x3");
+    assertThat(rpc.callEach("eth_getTransactionReceipt", List.of())).isEmpty();
   }
 
   @Test

@@ -104,4 +104,25 @@ class PaymentStepsTest extends ChainAndSigner {
     assertThat(steps.step(signed.getFirst())).isInstanceOf(Step.Moved.class);
     assertThat(steps.step(signed.getLast())).isInstanceOf(Step.Moved.class);
   }
+
+  @Test
+  void ofSentPaymentsOnlyThoseThatABlockHoldsAreLookedAtOneByOne() {
+    var wallet = fixture.fundedWallet("5");
+    anvil.rpc("evm_setAutomine", false);
+    try {
+      fixture.spends(wallet, "1", newPayee(), 3);
+      var steps = fixture.steps(Effects.PLAIN);
+      var taken = fixture.payments.claim(1, 3, List.of()).getFirst();
+      taken.subList(0, 2).forEach(steps::advance);
+      anvil.rpc("evm_mine");
+      steps.advance(taken.getLast());
+      fixture.store.test.asAdministrator("UPDATE payment SET due_at = now() WHERE state = 'broadcast'");
+      var again = fixture.payments.claim(1, 3, List.of()).getFirst();
+      assertThat(steps.promising(again)).isEqualTo(again.subList(0, 2));
+      assertThat(fixture.state(again.getLast().key())).isInstanceOf(PaymentState.Broadcast.class);
+    } finally {
+      anvil.rpc("evm_setAutomine", true);
+      anvil.rpc("evm_mine");
+    }
+  }
 }
