@@ -146,7 +146,7 @@ public final class PaymentSteps {
       if (waiting.isEmpty()) {
         return payments;
       }
-      store.later(waiting, poll(waiting.getLast()), null);
+      store.later(waiting, poll(waiting.getLast(), chain), null);
       return payments.stream().filter(payment -> !waiting.contains(payment)).toList();
     } catch (ChainUnavailable e) {
       return payments; // each finds out for itself, and says so
