@@ -47,7 +47,7 @@ class ClassPathTest {
         .flatMap(row -> Pattern.compile(" ").splitAsStream(row.group(1))).filter(flag -> flag.startsWith("-X")
             || flag.startsWith("--enable"))
         .toList();
-    assertThat(flags).contains("-XX:+DisableAttachMechanism", "-XX:-HeapDumpOnOutOfMemoryError").hasSize(9);
+    assertThat(flags).contains("-XX:+DisableAttachMechanism", "-XX:-HeapDumpOnOutOfMemoryError").hasSize(10);
     for (var place : new String[]{"lib/services.bash", "container/signer.Dockerfile",
         "systemd/bursar-signer.service"}) {
       assertThat(Files.readString(deploy.resolve(place))).as(place).contains(flags);
