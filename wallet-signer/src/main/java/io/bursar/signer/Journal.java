@@ -1,7 +1,6 @@
 package io.bursar.signer;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -301,16 +300,9 @@ final class Journal implements AutoCloseable {
     }
   }
 
-  private Intent read(long offset) throws IOException {
-    return intent(file, offset);
-  }
-
   /** The intent of the record that begins at an offset. */
-  static Intent intent(JournalFile file, long offset) throws IOException {
-    var lead = file.read(offset, JournalRecord.LEAD_BYTES);
-    int length = 2 + (ByteBuffer.wrap(lead).getShort() & 0xffff);
-    int at = JournalRecord.intentAt(lead);
-    return Intent.decode(file.read(offset + at, length - at));
+  private Intent read(long offset) throws IOException {
+    return JournalRecord.at(file, offset).agreedTo().orElseThrow();
   }
 
   /** Makes a batch durable, or waits for whoever does. Null if it is durable, otherwise why not. */

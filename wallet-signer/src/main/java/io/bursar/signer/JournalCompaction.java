@@ -2,7 +2,6 @@ package io.bursar.signer;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -175,7 +174,9 @@ final class JournalCompaction {
         var intent = record.agreedTo();
         if (intent.isPresent()) {
           var kept = new JournalRecord.Kept(record.at(), intent.get());
-          require(memory.firsts().agrees(intent.get(), at, other.firsts(), there -> recordAt(made, there).equals(kept)),
+          require(
+              memory.firsts().agrees(intent.get(), at, other.firsts(),
+                  there -> JournalRecord.at(made, there).equals(kept)),
               "lacks what was agreed to at byte " + at);
         }
         var permit = record.used();
@@ -184,11 +185,6 @@ final class JournalCompaction {
       });
       return made.bytes();
     }
-  }
-
-  private static JournalRecord recordAt(JournalFile file, long offset) throws IOException {
-    int length = 2 + (ByteBuffer.wrap(file.read(offset, 2)).getShort() & 0xffff);
-    return JournalRecord.read(ByteBuffer.wrap(file.read(offset, length)), offset);
   }
 
   private void require(boolean holds, String otherwise) throws IOException {

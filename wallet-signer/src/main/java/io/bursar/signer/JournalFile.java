@@ -124,18 +124,16 @@ final class JournalFile implements AutoCloseable {
       long kept = isSuccessor ? keptUntil(path, file) : 0;
       length = isSuccessor ? SUCCESSOR_LEAD_BYTES : HEADER.length;
       long size = JournalGroup.soundSize(file, length);
-      if (isSuccessor && size > 0) {
-        readEndsBefore(JournalGroup.content(file, length).asByteBuffer());
-        lastChecksum = JournalGroup.checksum(file, length);
-        length += size;
-        size = JournalGroup.soundSize(file, length);
-      }
       while (size > 0 && JournalGroup.follows(file, length, lastChecksum)) {
         var content = JournalGroup.content(file, length).asByteBuffer();
-        long offset = length + JournalGroup.LEAD_BYTES;
+        long at = length;
         lastChecksum = JournalGroup.checksum(file, length);
         length += size;
-        reader.group(content, offset, new End(lengthBefore + length, Bytes.of(lastChecksum)));
+        if (isSuccessor && at == SUCCESSOR_LEAD_BYTES) {
+          readEndsBefore(content);
+        } else {
+          reader.group(content, at + JournalGroup.LEAD_BYTES, new End(length(), Bytes.of(lastChecksum)));
+        }
         size = JournalGroup.soundSize(file, length);
       }
       if (length < kept) {

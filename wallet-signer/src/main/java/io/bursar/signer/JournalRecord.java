@@ -33,10 +33,8 @@ import io.bursar.permit.SignedPermit;
  * </pre>
  */
 sealed interface JournalRecord {
-  /** The length and the kind, which come first. */
-  int LEAD_BYTES = 2 + 1;
-  /** Where what a kind has of its own begins, its length included. */
-  int FIELDS_AT = LEAD_BYTES + 8;
+  /** Where what a kind has of its own begins in an encoded record, its length included. */
+  int FIELDS_AT = 2 + 1 + 8;
   /** Where the intent begins in an encoded {@link Sign}, its length included. */
   int INTENT_AT = FIELDS_AT + Permit.ENCODED_BYTES + SignedPermit.SIGNATURE_BYTES;
 
@@ -77,6 +75,12 @@ sealed interface JournalRecord {
       case UsedPermit permit -> Optional.of(permit);
       case Freeze _,Lift _,Kept _,Compacted _ -> Optional.empty();
     };
+  }
+
+  /** The durable record that begins at an offset of a file. */
+  static JournalRecord at(JournalFile file, long offset) throws IOException {
+    int length = 2 + (ByteBuffer.wrap(file.read(offset, 2)).getShort() & 0xffff);
+    return read(ByteBuffer.wrap(file.read(offset, length)), offset);
   }
 
   /** Receives one record after the other, each with where it begins in the file. */
@@ -164,15 +168,6 @@ sealed interface JournalRecord {
       default -> throw new IllegalStateException("the journal holds a record of the unknown kind " + kind + " at byte "
           + at);
     };
-  }
-
-  /**
-   * Where the intent begins in the record of one, its length included.
-   *
-   * @param lead the first {@link #LEAD_BYTES} of the record
-   */
-  static int intentAt(byte[] lead) {
-    return lead[2] == 4 ? FIELDS_AT : INTENT_AT;
   }
 
   private static Sign sign(Instant at, byte[] record) {

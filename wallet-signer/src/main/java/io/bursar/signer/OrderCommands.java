@@ -105,8 +105,7 @@ final class OrderCommands {
 
   /** Takes the journal as it is, after a loss. */
   static void acceptJournal(SignerHome home, Map<String, String> options, PrintStream out) throws IOException {
-    var given = options.get("--anchor");
-    var anchor = given == null ? home.anchor() : Path.of(given);
+    var anchor = anchor(home, options);
     try (var _ = home.lock();
         var journal = JournalFile.open(home.journal(), SafeFiles.open(home.journal()),
             (_, _, _) -> {})) {
@@ -122,8 +121,7 @@ final class OrderCommands {
 
   /** Puts a shorter journal that says the same in the place of this one. */
   static void compactJournal(SignerHome home, Map<String, String> options, PrintStream out) throws IOException {
-    var given = options.get("--anchor");
-    var path = given == null ? home.anchor() : Path.of(given);
+    var path = anchor(home, options);
     for (var needed : List.of(home.journal(), path)) {
       if (!Files.exists(needed)) {
         throw new IOException("there is no `" + needed + "`; give --anchor as `serve` is given it");
@@ -138,6 +136,12 @@ final class OrderCommands {
           + result.bytesBefore() + "; that one is `" + result.before()
           + "` now, to be moved to where archives are kept");
     }
+  }
+
+  /** Where it is kept how far the journal had come. */
+  static Path anchor(SignerHome home, Map<String, String> options) {
+    var given = options.get("--anchor");
+    return given == null ? home.anchor() : Path.of(given);
   }
 
   private static FreezeScope scope(Map<String, String> options) throws SignerMain.UsageException {

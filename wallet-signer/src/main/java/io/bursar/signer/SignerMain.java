@@ -234,8 +234,8 @@ public final class SignerMain {
         throw new IOException("the journal `" + home.journal() + "` is missing, though there are keys; restore it, "
             + "for without it a second transfer could be signed for a nonce");
       }
-      var anchor = options.containsKey("--anchor") ? Path.of(required(options, "--anchor")) : home.anchor();
-      try (var fences = Fences.open(home, logKey.origin(), anchor, bounds(options), production)) {
+      try (var fences = Fences.open(home, logKey.origin(), OrderCommands.anchor(home, options), bounds(options),
+          production)) {
         fences.alsoObey(quorum -> new KeyOrders(home, keks, keystore, quorum).deeds());
         var journal = fences.journal();
         keystore.openKeys().startClosing(journal::isFrozen);

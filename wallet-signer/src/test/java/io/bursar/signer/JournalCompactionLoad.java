@@ -12,7 +12,6 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicLong;
 
-import io.bursar.permit.Digest32;
 import io.bursar.permit.Permit;
 
 /**
@@ -60,8 +59,7 @@ final class JournalCompactionLoad {
   private static void record(Journal journal, long nonce) {
     var intent = Fixtures.intent(new UUID(1, nonce % 1_000), Fixtures.PAYEE, nonce, BigInteger.ONE);
     var now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
-    var permit = new Permit(UUID.randomUUID(), intent.spendId(), Digest32.sha256(), intent.hash(), now,
-        now.plusSeconds(60));
+    var permit = Fixtures.permit(intent, now);
     var outcome = journal.record(now, permit.sign(Fixtures.PERMIT_KEYS.getPrivate()), permit, intent,
         SpendApprovals.Result.Counted.NONE);
     if (!(outcome instanceof Journal.Outcome.Recorded)) {

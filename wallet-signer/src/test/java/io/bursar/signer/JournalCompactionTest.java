@@ -122,6 +122,15 @@ class JournalCompactionTest {
     return record(journal, Fixtures.permit(intent, now), intent, now);
   }
 
+  /** Agrees to so many transfers, of the nonces from 0. */
+  private static void pay(Home home, int count) throws IOException {
+    try (var journal = home.open(Fixtures.NOW)) {
+      for (int nonce = 0; nonce < count; nonce++) {
+        transfer(journal, nonce, 1, Fixtures.NOW);
+      }
+    }
+  }
+
   @Test
   void answersEveryRequestAsTheWholeOneDoesAlsoWhenItIsCompactedAgain() throws Exception {
     for (long seed = 1; seed <= 12; seed++) {
@@ -206,11 +215,7 @@ class JournalCompactionTest {
   @Test
   void anOlderCopyIsNoticedWhetherItIsFromBeforeOrAfter() throws Exception {
     var home = home("h");
-    try (var journal = home.open(Fixtures.NOW)) {
-      for (int nonce = 0; nonce < 20; nonce++) {
-        transfer(journal, nonce, 1, Fixtures.NOW);
-      }
-    }
+    pay(home, 20);
     var before = Files.readAllBytes(home.path());
     home.compact(Fixtures.NOW);
     var after = Files.readAllBytes(home.path());
@@ -292,11 +297,7 @@ class JournalCompactionTest {
   @Test
   void oneBitOfWhatIsKeptAndItDoesNotOpen() throws Exception {
     var home = home("h");
-    try (var journal = home.open(Fixtures.NOW)) {
-      for (int nonce = 0; nonce < 12; nonce++) {
-        transfer(journal, nonce, 1, Fixtures.NOW);
-      }
-    }
+    pay(home, 12);
     int bytes = (int) home.compact(Fixtures.NOW.plus(Duration.ofHours(1))).bytesAfter();
     var sound = Files.readAllBytes(home.path());
     for (int bit = 0; bit < 8 * bytes; bit += 29) {
@@ -314,11 +315,7 @@ class JournalCompactionTest {
   @Test
   void whatWasLeftByAnAttemptThatWasCutOffDoesNoHarm() throws Exception {
     var home = home("h");
-    try (var journal = home.open(Fixtures.NOW)) {
-      for (int nonce = 0; nonce < 20; nonce++) {
-        transfer(journal, nonce, 1, Fixtures.NOW);
-      }
-    }
+    pay(home, 20);
     var other = home.copy(directory.resolve("other"));
     other.compact(Fixtures.NOW);
     var made = Files.readAllBytes(other.path());
@@ -337,11 +334,7 @@ class JournalCompactionTest {
     var home = home("h");
     home.open(Fixtures.NOW).close();
     assertThatThrownBy(() -> home.compact(Fixtures.NOW)).hasMessageContaining("nothing is in the journal");
-    try (var journal = home.open(Fixtures.NOW)) {
-      for (int nonce = 0; nonce < 20; nonce++) {
-        transfer(journal, nonce, 1, Fixtures.NOW);
-      }
-    }
+    pay(home, 20);
     home.compact(Fixtures.NOW);
     var once = Files.readAllBytes(home.path());
     assertThatThrownBy(() -> home.compact(Fixtures.NOW)).hasMessageContaining("nothing would be gained");
