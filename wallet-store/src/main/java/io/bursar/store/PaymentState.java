@@ -1,5 +1,6 @@
 package io.bursar.store;
 
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 
@@ -98,6 +99,21 @@ public sealed interface PaymentState {
       @Nullable Instant lastSentAt) {
     public boolean isSent() {
       return firstSentAt != null;
+    }
+
+    /** Whether a node first took it less than so long before {@code now}. */
+    public boolean wasFirstSentWithin(Duration length, Instant now) {
+      return firstSentAt != null && isWithin(firstSentAt, length, now);
+    }
+
+    /** Whether a node last took it less than so long before {@code now}. */
+    public boolean wasSentWithin(Duration length, Instant now) {
+      return lastSentAt != null && isWithin(lastSentAt, length, now);
+    }
+
+    /** What lies ahead was noted by a clock that has since been set back, and may be any time ago. */
+    private static boolean isWithin(Instant at, Duration length, Instant now) {
+      return !at.isAfter(now) && Duration.between(at, now).compareTo(length) < 0;
     }
 
     Attempt sentAt(Instant at) {

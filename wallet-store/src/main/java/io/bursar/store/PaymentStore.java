@@ -49,7 +49,7 @@ public final class PaymentStore {
    * That nobody holds it: no lease, or one that has run out, or one that ends later than any lease can, given by a clock that has
    * since been set back.
    */
-  private static final String FREE = "NOT lease_until BETWEEN now() AND now() + interval '1 minute'";
+  static final String FREE = "NOT lease_until BETWEEN now() AND now() + interval '1 minute'";
   /** How many due payments are looked at to find wallets with work. */
   private static final int DUE_LOOKED_AT = 1000;
 
@@ -227,7 +227,7 @@ public final class PaymentStore {
     sql("""
         UPDATE payment SET due_at = now()
         WHERE state IN %s AND due_at > now() + interval '1 minute' AND (not_before IS NULL OR not_before <= now())
-        """.formatted(ACTIVE)).update();
+        """.formatted(UNSETTLED)).update();
   }
 
   /** Why no signature may be asked for just now, if so. */

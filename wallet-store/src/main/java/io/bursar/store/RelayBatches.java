@@ -83,8 +83,9 @@ public final class RelayBatches {
   public boolean take(Relayer relayer, UUID by) {
     return sql("""
         UPDATE relayer SET lease = :by, lease_until = now() + :length * interval '1 millisecond'
-        WHERE chain = :chain AND key_id = :key AND (lease = :by OR lease_until < now())
-        """).param("by", by).param("length", lease.toMillis()).param("chain", relayer.chain())
+        WHERE chain = :chain AND key_id = :key AND (lease = :by OR %s)
+        """.formatted(PaymentStore.FREE)).param("by", by).param("length", lease.toMillis())
+        .param("chain", relayer.chain())
         .param("key", relayer.keyId())
         .update() == 1;
   }
@@ -95,8 +96,17 @@ public final class RelayBatches {
         .param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by).update();
   }
 
-  /** How many signed authorizations and cancellations wait for a transaction on a chain, and since when the oldest does. */
-  public record Waiting(int count, Duration oldest) {}
+  /**
+   * How many signed authorizations and cancellations wait for a transaction on a chain.
+   *
+   * @param oldest how long the one has waited that waits longest; negative where the clock has been set back since it began to
+   */
+  public record Waiting(int count, Duration oldest) {
+    /** Whether that is so long; where the clock was set back, it may be any time. */
+    public boolean isRipe(Duration delay) {
+      return oldest.isNegative() || oldest.compareTo(delay) >= 0;
+    }
+  }
 
   public Waiting waiting(String chain) {
     return sql("""
@@ -105,13 +115,13 @@ public final class RelayBatches {
           CROSS JOIN LATERAL (SELECT chain FROM wallet WHERE tenant_id = p.tenant_id AND wallet_id = p.wallet_id LIMIT 1) AS w
           CROSS JOIN LATERAL (SELECT batch_id FROM payment_authorization
             WHERE tenant_id = p.tenant_id AND spend_id = p.spend_id LIMIT 1) AS z
-          WHERE p.mode = 'relayed' AND p.state = 'signed' AND p.due_at <= now() AND p.lease_until < now() AND w.chain = :chain
+          WHERE p.mode = 'relayed' AND p.state = 'signed' AND p.due_at <= now() AND %1$s AND w.chain = :chain
             AND p.cancel_seq IS NULL AND z.batch_id IS NULL LIMIT 10000)
           UNION ALL
           (SELECT p.cancel_requested_at FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
           JOIN payment_authorization z ON z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id
-          WHERE %s AND p.due_at <= now() AND p.lease_until < now() AND w.chain = :chain LIMIT 10000)) q
-        """.formatted(CANCELING)).param("chain", chain)
+          WHERE %2$s AND p.due_at <= now() AND %1$s AND w.chain = :chain LIMIT 10000)) q
+        """.formatted(PaymentStore.FREE, CANCELING)).param("chain", chain)
         .query((row, n) -> new Waiting(row.getInt("count"), Duration.ofMillis(row.getLong("oldest")))).single();
   }
 
@@ -168,7 +178,7 @@ public final class RelayBatches {
   /** Cancellations first: each of them races with its authorization. */
   private List<Candidate> candidates(Relayer relayer, int most, long notAfter) {
     var due = new ArrayList<>(candidates(CANCELING + " " + """
-         AND (z.batch_id IS NULL OR p.cancel_requested_at < now() - :others * interval '1 millisecond'
+         AND (z.batch_id IS NULL OR NOT p.cancel_requested_at BETWEEN now() - :others * interval '1 millisecond' AND now()
           OR NOT EXISTS (SELECT FROM relay_batch b WHERE b.batch_id = z.batch_id AND b.key_id = :relayer AND b.state <> 'settled')
           OR NOT EXISTS (SELECT FROM relayer r WHERE r.chain = :chain AND r.key_id <> :relayer))""", relayer, most,
         notAfter));
@@ -187,9 +197,9 @@ public final class RelayBatches {
         JOIN payment_authorization z USING (tenant_id, spend_id)
         CROSS JOIN LATERAL (SELECT asset_id FROM spend WHERE tenant_id = p.tenant_id AND spend_id = p.spend_id LIMIT 1) AS s
         CROSS JOIN LATERAL (SELECT * FROM asset WHERE tenant_id = p.tenant_id AND asset_id = s.asset_id LIMIT 1) AS x
-        WHERE %s AND p.due_at <= now() AND p.lease_until < now() AND x.chain = :chain AND z.valid_before > :after
+        WHERE %s AND p.due_at <= now() AND %s AND x.chain = :chain AND z.valid_before > :after
         ORDER BY p.due_at, p.spend_id LIMIT :most FOR UPDATE OF z, p SKIP LOCKED
-        """.formatted(which)).param("chain", relayer.chain()).param("relayer", relayer.keyId())
+        """.formatted(which, PaymentStore.FREE)).param("chain", relayer.chain()).param("relayer", relayer.keyId())
         .param("others", LEFT_TO_OTHERS.toMillis()).param("after", notAfter).param("most", most)
         .query((row, n) -> new Candidate(
             new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id")),

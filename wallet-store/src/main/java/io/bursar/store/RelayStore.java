@@ -106,11 +106,11 @@ public final class RelayStore {
           UPDATE payment SET lease = :lease, lease_until = now() + :length * interval '1 millisecond'
           WHERE ctid = ANY (ARRAY(
             SELECT p.ctid FROM payment p
-            WHERE p.mode = 'relayed' AND p.due_at <= now() AND p.lease_until < now() AND %s
+            WHERE p.mode = 'relayed' AND p.due_at <= now() AND %s AND %s
               AND :chain = (SELECT w.chain FROM wallet w WHERE w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id)
             ORDER BY p.due_at, p.spend_id LIMIT :most FOR UPDATE OF p SKIP LOCKED))
           RETURNING tenant_id, spend_id
-          """.formatted(which)).param("lease", UUID.randomUUID()).param("length", lease.toMillis())
+          """.formatted(PaymentStore.FREE, which)).param("lease", UUID.randomUUID()).param("length", lease.toMillis())
           .param("chain", chain)
           .param("time", time).param("most", most)
           .query((row, n) -> new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id"))).list();

@@ -130,7 +130,7 @@ public final class BatchSteps {
   private boolean begin(Chain chain, Relayer relayer, UUID by) throws ChainUnavailable {
     var waiting = batches.waiting(relayer.chain());
     if (waiting.count() == 0
-        || (waiting.count() < settings.batch && waiting.oldest().compareTo(settings.delay) < 0)) {
+        || (waiting.count() < settings.batch && !waiting.isRipe(settings.delay))) {
       return false;
     }
     var quote = chain.quote();
@@ -225,22 +225,20 @@ public final class BatchSteps {
 
   private void urge(Chain chain, RelayBatch batch, boolean lowest) throws ChainUnavailable {
     var newest = batch.sent().getLast();
-    var last = newest.lastSentAt();
-    var first = newest.firstSentAt();
-    if (last == null || first == null) {
+    if (!newest.isSent()) {
       send(chain, batch, newest);
       return;
     }
-    if (Duration.between(last, batch.readAt()).compareTo(settings.resendAfter) < 0) {
+    if (newest.wasSentWithin(settings.resendAfter, batch.readAt())) {
       return;
     }
-    if (lowest && Duration.between(last, batch.readAt()).compareTo(NODES_DISAGREE) > 0
+    if (lowest && !newest.wasSentWithin(NODES_DISAGREE, batch.readAt())
         && chain.transactionCount(batch.relayer().address()) > batch.nonce()) {
       alarms.raise(Alarm.FOREIGN_TRANSACTION, batch.relayer(),
           "the chain holds a transaction of nonce "
               + batch.nonce() + " that is not one of ours; somebody else may have the relayer's key");
     }
-    if (lowest && Duration.between(first, batch.readAt()).compareTo(settings.replaceAfter) >= 0
+    if (lowest && !newest.wasFirstSentWithin(settings.replaceAfter, batch.readAt())
         && replace(chain, batch, newest.gas())) {
       return;
     }

@@ -2,7 +2,6 @@ package io.bursar.api.settlement;
 
 import java.math.BigInteger;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
@@ -156,8 +155,7 @@ public final class PaymentSteps {
   /** Whether nothing can be done but to wait for a block. */
   private boolean onlyWaits(Payment payment) {
     return payment.state() instanceof PaymentState.Broadcast(var _, var attempts) && payment.cancellation() == null
-        && attempts.getLast().lastSentAt() != null
-        && lately(attempts.getLast().lastSentAt(), payment.reading().readAt(), settings.resendAfter);
+        && attempts.getLast().wasSentWithin(settings.resendAfter, payment.reading().readAt());
   }
 
   private static List<Digest32> hashes(Payment payment) {
@@ -366,16 +364,14 @@ public final class PaymentSteps {
   private Step urge(Payment payment, Chain chain, long nonce, List<Attempt> attempts) throws ChainUnavailable {
     var newest = attempts.getLast();
     var now = payment.reading().readAt();
-    var first = newest.firstSentAt();
-    var last = newest.lastSentAt();
-    if (first == null || last == null || lately(last, now, settings.resendAfter)) {
+    if (!newest.isSent() || newest.wasSentWithin(settings.resendAfter, now)) {
       return new Step.Wait(poll(payment, chain), null, Who.PAYMENT);
     }
     boolean lowest = store.isLowest(payment, nonce);
     if (lowest) {
       refill(payment, chain, nonce);
     }
-    if (lowest && Duration.between(first, now).compareTo(settings.replaceAfter) >= 0) {
+    if (lowest && !newest.wasFirstSentWithin(settings.replaceAfter, now)) {
       var replaced = replace(payment, chain, attempts);
       if (!(replaced instanceof Step.Wait)) {
         return replaced;
@@ -395,11 +391,6 @@ public final class PaymentSteps {
       case SendResult.Rejected(var message) -> alarm(payment, Alarm.NODE_REJECTED, "the node refuses: " + message);
       case SendResult.Unknown(var message) -> new Step.Wait(patience(payment), message, Who.PAYMENT);
     };
-  }
-
-  /** Less than so long ago; what lies ahead was noted by a clock that has since been set back, and may be any time ago. */
-  private static boolean lately(Instant at, Instant now, Duration within) {
-    return !at.isAfter(now) && Duration.between(at, now).compareTo(within) < 0;
   }
 
   /** If the chain has lost transactions below this one, as after a deep reorganisation, gives them to the node again. */

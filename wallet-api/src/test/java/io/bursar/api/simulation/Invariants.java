@@ -1,5 +1,6 @@
 package io.bursar.api.simulation;
 
+import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -15,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Predicate;
 
 import org.jspecify.annotations.Nullable;
 
@@ -38,21 +40,29 @@ final class Invariants {
       "failed");
   private static final Set<String> VOID = Set.of("rejected", "expired", "canceled", "denied", "failed");
 
+  /** How long it takes at most until a time that has come on the chain is that of a final block, and is looked at. */
+  private static final Duration UNTIL_FINAL = Duration.ofMinutes(5);
+
   private final World world;
   private final Connection connection;
   private final Recount recount;
   private final Map<UUID, Row> finals = new HashMap<>();
   private final Map<Address, Transaction> firstSent = new HashMap<>();
-  private final Map<String, Address> payeeOfNonce = new HashMap<>();
+  private final Map<Address, Digest32> authorizationOf = new HashMap<>();
+  private final Map<String, Action> actionOfNonce = new HashMap<>();
   private final CompactRange range = new CompactRange();
   private List<Row> rows = List.of();
   private long recorded = -1;
   private long headSize;
   private long epoch = -1;
 
-  /** A spend with its payment as the tables have it. */
+  /**
+   * A spend with its payment as the tables have it.
+   *
+   * @param signed what a wallet has signed for it that a relayer may take to the chain
+   */
   record Row(UUID spendId, String key, BigInteger amount, Address payee, @Nullable String state,
-      @Nullable Instant chargedAt, @Nullable Instant deadline, @Nullable Digest32 hash) {
+      @Nullable Instant chargedAt, @Nullable Instant deadline, @Nullable Digest32 hash, Action.@Nullable Use signed) {
     boolean isFinal() {
       return state == null || FINAL.contains(state);
     }
@@ -90,16 +100,24 @@ final class Invariants {
 
   private List<Row> rows() throws SQLException {
     try (var statement = connection.prepareStatement("""
-        SELECT s.spend_id, s.idempotency_key, s.amount, s.payee, p.state, p.charged_at, p.request_expires_at, p.transaction_hash
-        FROM spend s LEFT JOIN payment p USING (tenant_id, spend_id) WHERE s.tenant_id = ?""")) {
+        SELECT s.spend_id, s.idempotency_key, s.amount, s.payee, p.state, p.charged_at, p.request_expires_at, p.transaction_hash,
+          w.address, z.nonce, z.valid_before, z.signature IS NOT NULL
+        FROM spend s JOIN wallet w USING (tenant_id, wallet_id) LEFT JOIN payment p USING (tenant_id, spend_id)
+        LEFT JOIN payment_authorization z USING (tenant_id, spend_id) WHERE s.tenant_id = ?""")) {
       statement.setObject(1, world.tenant());
       var rows = new ArrayList<Row>();
       try (var row = statement.executeQuery()) {
         while (row.next()) {
           byte @Nullable [] hash = row.getBytes(8);
-          rows.add(new Row(row.getObject(1, UUID.class), row.getString(2), row.getBigDecimal(3).toBigIntegerExact(),
-              Address.of(row.getBytes(4)), row.getString(5), time(row, 6), time(row, 7),
-              hash == null ? null : Digest32.of(hash)));
+          var amount = row.getBigDecimal(3).toBigIntegerExact();
+          var payee = Address.of(row.getBytes(4));
+          rows.add(
+              new Row(row.getObject(1, UUID.class), row.getString(2), amount, payee, row.getString(5), time(row, 6),
+                  time(row, 7), hash == null ? null : Digest32.of(hash),
+                  row.getBoolean(12)
+                      ? new Action.Use(Address.of(row.getBytes(9)), payee, amount, row.getLong(11),
+                          Digest32.of(row.getBytes(10)))
+                      : null));
         }
       }
       return rows;
@@ -168,10 +186,26 @@ final class Invariants {
       if (row.isVoid() && sent != null && !("failed".equals(row.state) && world.chain().isForeign(sent))) {
         find("I7: a spend is " + row.state + " though it was signed and sent");
       }
+      if (row.isVoid() && row.signed != null && !isOver(row.signed)) {
+        find("I7: a spend is " + row.state + " though its authorization can still be used");
+      }
       if ("confirmed".equals(row.state) || "reverted".equals(row.state)) {
         settledByTheChain(row);
       }
     }
+  }
+
+  /** Whether the token has been told to take an authorization no more, or its time was over unused, by a block that is final. */
+  private boolean isOver(Action.Use signed) {
+    long last = world.chain().head().number() - world.confirmations() + 1;
+    var seen = world.chain().seen(signed.payer(), signed.nonce());
+    return seen.isPresent()
+        ? seen.get().block().number() <= last && seen.get().paid().stream().noneMatch(isPaymentOf(signed.payee()))
+        : world.chain().block(last).orElseThrow().time() >= signed.validBefore();
+  }
+
+  private static Predicate<SimulatedChain.Event.Paid> isPaymentOf(Address payee) {
+    return paid -> paid.payee().equals(payee);
   }
 
   private void settledByTheChain(Row row) {
@@ -179,7 +213,7 @@ final class Invariants {
     long depth = mined.map(found -> world.chain().head().number() - found.block().number() + 1).orElse(0L);
     if (depth < world.confirmations()) {
       find("I7: a spend is " + row.state + " at the depth " + depth + ", before " + world.confirmations());
-    } else if (mined.orElseThrow().succeeded() != "confirmed".equals(row.state)) {
+    } else if (mined.orElseThrow().paid().stream().anyMatch(isPaymentOf(row.payee)) != "confirmed".equals(row.state)) {
       find("I7: a spend is " + row.state + ", and the chain says otherwise");
     }
   }
@@ -235,37 +269,85 @@ final class Invariants {
     recount.differences(world.tenant()).forEach(difference -> find("I5: " + difference));
   }
 
-  /** I2 and I3, for every transaction that a node is given: on the record before, and never another one for its spend or nonce. */
+  /** I2 and I3, for every transaction that a node is given: on the record before, and never another one for its nonce. */
   void sent(Transaction transaction) {
-    var payee = java.util.Objects.requireNonNull(transaction.payee());
-    var first = firstSent.putIfAbsent(payee, transaction);
-    if (first != null && (first.nonce() != transaction.nonce() || !first.from().equals(transaction.from())
-        || !first.amount().equals(transaction.amount()))) {
-      find("I2: a spend was sent at the nonce " + transaction.nonce() + " after it was sent at " + first.nonce());
+    var other = actionOfNonce.putIfAbsent(transaction.from() + " " + transaction.nonce(), transaction.action());
+    if (other != null && !other.equals(transaction.action())) {
+      find("I3: something else was sent for the nonce " + transaction.nonce());
     }
-    var other = payeeOfNonce.putIfAbsent(transaction.from() + " " + transaction.nonce(), payee);
-    if (other != null && !other.equals(payee)) {
-      find("I3: another transfer was sent for the nonce " + transaction.nonce());
-    }
-    try (var statement = connection.prepareStatement("""
-        SELECT count(*) FROM payment_attempt t JOIN payment p USING (tenant_id, spend_id) JOIN spend s USING (tenant_id, spend_id)
-        JOIN log_state l USING (tenant_id)
-        WHERE t.tenant_id = ? AND t.transaction_hash = ? AND t.raw_transaction IS NOT NULL AND p.nonce = ? AND s.amount = ?
-          AND s.payee = ? AND p.audit_seq <= l.checkpoint_size""")) {
-      statement.setObject(1, world.tenant());
-      statement.setBytes(2, transaction.hash().bytes());
-      statement.setLong(3, transaction.nonce());
-      statement.setBigDecimal(4, new java.math.BigDecimal(transaction.amount()));
-      statement.setBytes(5, payee.bytes());
-      try (var row = statement.executeQuery()) {
-        row.next();
-        if (row.getLong(1) != 1) {
-          find(
-              "I3: a transaction was sent that was not recorded before, or whose authorization is under no signed head");
-        }
+    try {
+      switch (transaction.action()) {
+        case Action.Transfer(var payee, var amount) -> sent(transaction, payee, amount);
+        case Action.Batch(var calls) -> sent(transaction, calls);
+        case Action.Foreign() -> throw new IllegalArgumentException("a node is not given what is not ours");
       }
     } catch (SQLException e) {
       throw new IllegalStateException(e);
+    }
+  }
+
+  /** Of a wallet's own: never another nonce for its spend. */
+  private void sent(Transaction transaction, Address payee, BigInteger amount) throws SQLException {
+    var first = firstSent.putIfAbsent(payee, transaction);
+    if (first != null && (first.nonce() != transaction.nonce() || !first.from().equals(transaction.from()))) {
+      find("I2: a spend was sent at the nonce " + transaction.nonce() + " after it was sent at " + first.nonce());
+    }
+    if (count("""
+        SELECT count(*) FROM payment_attempt t JOIN payment p USING (tenant_id, spend_id) JOIN spend s USING (tenant_id, spend_id)
+        JOIN log_state l USING (tenant_id)
+        WHERE t.tenant_id = ? AND t.transaction_hash = ? AND t.raw_transaction IS NOT NULL AND p.nonce = ? AND s.amount = ?
+          AND s.payee = ? AND p.audit_seq <= l.checkpoint_size""", world.tenant(), transaction.hash().bytes(),
+        transaction.nonce(), new BigDecimal(amount), payee.bytes()) != 1) {
+      find("I3: a transaction was sent that was not recorded before, or whose authorization is under no signed head");
+    }
+  }
+
+  /** Of a relayer: never another authorization for a spend, and none that was not recorded as it is. */
+  private void sent(Transaction transaction, List<Action.Call> calls) throws SQLException {
+    if (count("""
+        SELECT count(*) FROM relay_attempt t JOIN relay_batch b USING (batch_id) JOIN relayer r USING (chain, key_id)
+        WHERE t.transaction_hash = ? AND t.raw_transaction IS NOT NULL AND b.nonce = ? AND r.address = ?""",
+        transaction.hash().bytes(), transaction.nonce(), transaction.from().bytes()) != 1) {
+      find("I3: a relayer's transaction was sent that was not recorded before");
+    }
+    for (var call : calls) {
+      boolean known = switch (call) {
+        case Action.Use(var payer, var payee, var amount, long validBefore, var nonce) -> {
+          var first = authorizationOf.putIfAbsent(payee, nonce);
+          if (first != null && !first.equals(nonce)) {
+            find("I2: a spend has two authorizations");
+          }
+          yield count("""
+              SELECT count(*) FROM payment_authorization z JOIN payment p USING (tenant_id, spend_id)
+              JOIN spend s USING (tenant_id, spend_id) JOIN wallet w ON w.tenant_id = s.tenant_id AND w.wallet_id = s.wallet_id
+              JOIN log_state l ON l.tenant_id = s.tenant_id
+              WHERE z.tenant_id = ? AND z.nonce = ? AND z.signature IS NOT NULL AND z.valid_before = ? AND s.amount = ?
+                AND s.payee = ? AND w.address = ? AND p.audit_seq <= l.checkpoint_size""", world.tenant(),
+              nonce.bytes(),
+              validBefore, new BigDecimal(amount), payee.bytes(), payer.bytes()) == 1;
+        }
+        case Action.TakeBack(var payer, var nonce) -> count("""
+            SELECT count(*) FROM payment_authorization z JOIN payment p USING (tenant_id, spend_id)
+            JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
+            JOIN log_state l ON l.tenant_id = p.tenant_id
+            WHERE z.tenant_id = ? AND z.nonce = ? AND z.cancel_signature IS NOT NULL AND w.address = ?
+              AND p.cancel_seq <= l.checkpoint_size""", world.tenant(), nonce.bytes(), payer.bytes()) == 1;
+      };
+      if (!known) {
+        find("I3: a batch has what was not recorded before, or whose authorization is under no signed head: " + call);
+      }
+    }
+  }
+
+  private long count(String sql, Object... params) throws SQLException {
+    try (var statement = connection.prepareStatement(sql)) {
+      for (int i = 0; i < params.length; i++) {
+        statement.setObject(i + 1, params[i]);
+      }
+      try (var row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
     }
   }
 
@@ -279,9 +361,11 @@ final class Invariants {
     }
     budgetsEqualARecount();
     var paid = new HashSet<Address>();
-    for (var mined : world.chain().transfers()) {
-      if (!paid.add(java.util.Objects.requireNonNull(mined.transaction().payee()))) {
-        find("I2: a spend was paid twice");
+    for (var mined : world.chain().mined()) {
+      for (var transfer : mined.paid()) {
+        if (!paid.add(transfer.payee())) {
+          find("I2: a spend was paid twice");
+        }
       }
     }
     for (var row : rows) {
@@ -299,6 +383,17 @@ final class Invariants {
     }
     if (headSize != range.size() || !everythingIsUnderAHead()) {
       find("I6: entries are left that no head is over");
+    }
+  }
+
+  /** I8, when all has been calm for long: nothing waits for anything but the end of an authorization that the token refuses. */
+  void checkNothingWaits() {
+    for (var row : rows) {
+      boolean refused = row.signed != null && world.chain().isRefused(row.payee)
+          && world.chain().head().time() < row.signed.validBefore() + UNTIL_FINAL.toSeconds();
+      if (!row.isFinal() && !refused) {
+        find("I8: a spend has been " + row.state + " for long: " + whyItWaits(row.spendId));
+      }
     }
   }
 

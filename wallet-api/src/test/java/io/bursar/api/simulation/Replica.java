@@ -9,10 +9,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.AbstractExecutorService;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainUnavailable;
+import io.bursar.api.chain.RpcReply;
+import io.bursar.api.relay.AuthorizationSteps;
+import io.bursar.api.relay.BatchSteps;
+import io.bursar.api.relay.RelayAlarms;
 import io.bursar.api.settlement.Effects;
 import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.SettlementMetrics;
@@ -25,10 +34,14 @@ import io.bursar.permit.SignerRequest;
 import io.bursar.store.Alarms;
 import io.bursar.store.AuditEntries;
 import io.bursar.store.Database;
+import io.bursar.store.Directory;
 import io.bursar.store.Lane;
 import io.bursar.store.Lanes;
 import io.bursar.store.Payment;
+import io.bursar.store.PaymentMove;
 import io.bursar.store.PaymentStore;
+import io.bursar.store.RelayBatches;
+import io.bursar.store.RelayStore;
 import io.bursar.store.Reservations;
 import io.bursar.store.log.Cosigners;
 import io.bursar.store.log.Log;
@@ -42,6 +55,7 @@ final class Replica {
   private static final URI NOWHERE = URI.create("http://127.0.0.1:1");
   private static final Duration CHAIN_TIMEOUT = Duration.ofSeconds(60);
   private static final int WALLETS_AT_ONCE = 8;
+  private static final Duration RELAY_LEASE = Duration.ofSeconds(30);
 
   private final World world;
   private final Database database;
@@ -50,8 +64,12 @@ final class Replica {
   private boolean foundWork;
 
   /** What a process holds in memory. */
-  private record Running(Lane lane, Log log, PaymentStore payments, PaymentSteps steps, SignerClient signer,
+  private record Running(Lane lane, Log log, PaymentStore payments, PaymentSteps steps, Relay relay,
+      SignerClient signer,
       Chain chain) {}
+
+  /** What takes authorizations to the chain. */
+  private record Relay(RelayBatches pool, AuthorizationSteps authorizations, BatchSteps batches, UUID lease) {}
 
   Replica(World world, Database database, Actor actor) {
     this.world = world;
@@ -73,16 +91,28 @@ final class Replica {
     var signer = new SignerClient(world.signer().socket(), 4, SIGNER_TIMEOUT);
     var log = new Log(database, audit, new TileFiles(world.tiles()), new SignerHeads(signer), Cosigners.NONE,
         (tenant, why) -> world.find("the log was stopped: " + why));
-    var payments = new PaymentStore(database, audit, new Reservations(database),
+    var reservations = new Reservations(database);
+    var payments = new PaymentStore(database, audit, reservations,
         new PaymentStore.Settings(world.unconfirmedMax(), PaymentStore.Settings.DEFAULT.lease()));
-    var metrics = new SettlementMetrics(new SimpleMeterRegistry(), new Alarms(database, audit));
+    var registry = new SimpleMeterRegistry();
+    var record = new Alarms(database, audit);
+    var metrics = new SettlementMetrics(registry, record);
     var chain = new Chain(new Chain.Settings(World.CHAIN, NOWHERE, world.confirmations(), World.FEES, CHAIN_TIMEOUT),
-        world.node());
+        this::ask);
     var permits = new PermitIssuer(world.permitKey(), Clock.systemUTC());
-    var steps = new PaymentSteps(payments, Map.of(World.CHAIN, chain),
-        new TransferSigner(signer, permits, log, Duration.ZERO), PaymentSteps.Settings.DEFAULT, metrics, effects());
-    running = new Running(new Lanes(database, world.time()::nanos).open(world.tenant()), log, payments, steps, signer,
-        chain);
+    var transfers = new TransferSigner(signer, permits, log, Duration.ZERO);
+    var steps = new PaymentSteps(payments, Map.of(World.CHAIN, chain), transfers, PaymentSteps.Settings.DEFAULT,
+        metrics,
+        effects());
+    var store = new RelayStore(database, audit, reservations, RELAY_LEASE);
+    var pool = new RelayBatches(database, audit, store, RELAY_LEASE);
+    var alarms = new RelayAlarms(registry, record, new Directory(database, audit));
+    var authorizations = new AuthorizationSteps(store, payments, transfers, alarms,
+        world.time().clock(), new AuthorizationSteps.Settings(world.validFor()));
+    var batches = new BatchSteps(pool, authorizations, transfers, alarms, BatchSteps.Settings.DEFAULT);
+    running = new Running(new Lanes(database, world.time()::nanos).open(world.tenant()), log, payments, steps,
+        new Relay(pool, authorizations, batches, UUID.randomUUID()), signer, chain);
+    world.relayers().forEach(relayer -> pool.enroll(relayer, 0));
     actor.revive();
   }
 
@@ -154,6 +184,41 @@ final class Replica {
     }
   }
 
+  /** A process can be cut off before a node has its transaction, and after. */
+  private RpcReply ask(String method, Object... params) {
+    boolean sends = method.equals("eth_sendRawTransaction");
+    if (sends) {
+      world.mayDie(actor);
+    }
+    var reply = world.node().call(method, params);
+    if (sends) {
+      world.mayDie(actor);
+    }
+    return reply;
+  }
+
+  /** As one round of the relay's threads, one after the other. */
+  void relay() {
+    foundWork = false;
+    try {
+      var relay = process().relay;
+      var chain = process().chain;
+      int done = relay.authorizations.signDue(chain, new Here())
+          + relay.authorizations.signCancellations(chain, new Here());
+      relay.authorizations.endOutlived(chain);
+      for (var relayer : world.relayers()) {
+        if (relay.pool.take(relayer, relay.lease)) {
+          done += relay.batches.work(chain, relayer, relay.lease);
+        }
+      }
+      foundWork = done > 0;
+    } catch (ChainUnavailable later) {
+      // The next round tries again.
+    } catch (RuntimeException e) {
+      requirePlanned(e);
+    }
+  }
+
   void sequence() {
     try {
       for (var tenant : process().log.behind()) {
@@ -170,9 +235,14 @@ final class Replica {
     }
   }
 
-  void cancel(UUID spendId) {
+  /** As a client that wants a payment canceled: as long as nothing is signed, or else at the token. */
+  void cancel(Wish wish) {
+    var spendId = java.util.Objects.requireNonNull(wish.spendId());
     try {
-      var _ = process().payments.cancel(world.tenant(), spendId, "simulation");
+      var canceled = process().payments.cancel(world.tenant(), spendId, "simulation");
+      if (world.isRelayed(wish.request().walletId()) && canceled instanceof PaymentMove.Cancel.TooLate) {
+        var _ = process().payments.requestCancel(world.tenant(), spendId, "simulation");
+      }
     } catch (RuntimeException e) {
       requirePlanned(e);
     }
@@ -205,6 +275,48 @@ final class Replica {
         return result;
       }
     };
+  }
+
+  /** Signs on the thread that has the turn, where it can be cut off before and after. */
+  private final class Here extends AbstractExecutorService {
+    @Override
+    public Future<?> submit(Runnable task) {
+      execute(task);
+      return CompletableFuture.completedFuture(null);
+    }
+
+    @Override
+    public void execute(Runnable task) {
+      world.mayDie(actor);
+      if (world.chance().strikes(Fault.SIGNER_RESTARTED, world.rate())) {
+        world.restartSigner();
+      }
+      task.run();
+      world.mayDie(actor);
+    }
+
+    @Override
+    public void shutdown() {}
+
+    @Override
+    public List<Runnable> shutdownNow() {
+      return List.of();
+    }
+
+    @Override
+    public boolean isShutdown() {
+      return false;
+    }
+
+    @Override
+    public boolean isTerminated() {
+      return false;
+    }
+
+    @Override
+    public boolean awaitTermination(long timeout, TimeUnit unit) {
+      return true;
+    }
   }
 
   /** What the client says when no answer comes. */

@@ -1,6 +1,8 @@
 package io.bursar.api.simulation;
 
 import java.math.BigInteger;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
@@ -10,11 +12,14 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.api.chain.Rpc;
 import io.bursar.api.chain.RpcReply;
+import io.bursar.api.simulation.SimulatedChain.Event;
+import io.bursar.api.simulation.SimulatedChain.Mined;
 import io.bursar.api.simulation.SimulatedChain.Transaction;
 import io.bursar.money.Address;
 import io.bursar.permit.Digest32;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
 
 /**
  * A node of the simulated chain, with everything that goes wrong on the way to it: silence before or after the fact, answers for a moment
@@ -22,7 +27,11 @@ import tools.jackson.databind.json.JsonMapper;
  */
 final class SimulatedNode implements Rpc {
   private static final long CHAIN_ID = 31337;
-  private static final String TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
+  private static final String TRANSFERRED = topic("Transfer(address,address,uint256)");
+  private static final String USED = topic("AuthorizationUsed(address,bytes32)");
+  private static final String CANCELED = topic("AuthorizationCanceled(address,bytes32)");
+  /** First four bytes of the hash of {@code authorizationState(address,bytes32)}. */
+  private static final int AUTHORIZATION_STATE = 0xe94a0102;
   private static final List<String> LIES = List.of("already known", "nonce too low", "intrinsic gas too low",
       "insufficient funds for gas * price + value", "transaction underpriced");
 
@@ -95,7 +104,9 @@ final class SimulatedNode implements Rpc {
         case "eth_feeHistory" -> fees();
         case "eth_estimateGas" -> estimate();
         case "eth_getBalance" -> result(quantity(BigInteger.TEN.pow(21)));
-        case "eth_call" -> word(chain.balanceOf(Address.parse("0x" + text(params.path(0).path("data")).substring(34))));
+        case "eth_call" -> ask();
+        case "eth_getCode" -> result("0x6080");
+        case "eth_getLogs" -> search();
         case "eth_getTransactionCount" ->
           number(Math.max(0, chain.count(Address.parse(text(params.path(0)))) - (stale() ? 1 : 0)));
         case "eth_getBlockByNumber" -> block();
@@ -112,10 +123,71 @@ final class SimulatedNode implements Rpc {
       return new RpcReply.Result(history);
     }
 
+    /** {@code authorizationState(address,bytes32)} or {@code balanceOf(address)} of the token, by the end of a block. */
+    private RpcReply ask() {
+      var data = HexFormat.of().parseHex(text(params.path(0).path("data")).substring(2));
+      var words = new Action.Words(data, 4);
+      long block = number(text(params.path(1)));
+      if (ByteBuffer.wrap(data).getInt() == AUTHORIZATION_STATE) {
+        var seen = chain.seen(words.address(0), Digest32.of(words.word(1)));
+        boolean by = seen.isPresent() && seen.get().block().number() <= block;
+        return word(by ? BigInteger.ONE : BigInteger.ZERO);
+      }
+      return word(chain.balanceOf(words.address(0), block));
+    }
+
+    private long number(String tag) {
+      return tag.startsWith("0x") ? Long.parseLong(tag.substring(2), 16) : chain.head().number();
+    }
+
+    /** What the token says of one authorization within some blocks. */
+    private RpcReply search() {
+      var filter = params.path(0);
+      var found = json.createArrayNode();
+      var topics = filter.path("topics");
+      var payer = Address.parse("0x" + text(topics.path(1)).substring(26));
+      var nonce = Digest32.of(HexFormat.of().parseHex(text(topics.path(2)).substring(2)));
+      chain.seen(payer, nonce).filter(mined -> mined.block().number() >= number(text(filter.path("fromBlock")))
+          && mined.block().number() <= number(text(filter.path("toBlock")))).ifPresent(mined -> {
+            for (var log : logs(mined)) {
+              if (text(log.path("topics").path(2)).equals("0x" + nonce)) {
+                found.add(log);
+              }
+            }
+          });
+      return new RpcReply.Result(found);
+    }
+
+    /** The token's events of a transaction. */
+    private ArrayNode logs(Mined mined) {
+      var logs = json.createArrayNode();
+      for (var event : mined.events()) {
+        switch (event) {
+          case Event.TakenBack(var from, var nonce) -> log(logs, mined, "", CANCELED, topic(from), "0x" + nonce);
+          case Event.Paid(var from, var payee, var amount, var nonce) -> {
+            if (nonce != null) {
+              log(logs, mined, "", USED, topic(from), "0x" + nonce);
+            }
+            log(logs, mined, hex64(amount), TRANSFERRED, topic(from), topic(payee));
+          }
+        }
+      }
+      return logs;
+    }
+
+    private void log(ArrayNode logs, Mined mined, String data, String... topics) {
+      var log = logs.addObject().put("address", hex(token)).put("data", "0x" + data)
+          .put("transactionHash", "0x" + mined.transaction().hash());
+      var array = log.putArray("topics");
+      for (var topic : topics) {
+        array.add(topic);
+      }
+    }
+
     private RpcReply estimate() {
       var call = params.path(0);
       var amount = new BigInteger(text(call.path("data")).substring(74), 16);
-      return chain.balanceOf(Address.parse(text(call.path("from")))).compareTo(amount) < 0
+      return chain.balanceOf(Address.parse(text(call.path("from"))), chain.head().number()).compareTo(amount) < 0
           ? refusal("execution reverted: transfer amount exceeds balance")
           : number(48_000);
     }
@@ -129,7 +201,8 @@ final class SimulatedNode implements Rpc {
         return result(null);
       }
       var block = json.createObjectNode().put("number", "0x" + Long.toHexString(found.get().number()))
-          .put("hash", "0x" + found.get().hash()).put("baseFeePerGas", quantity(chain.baseFee()));
+          .put("hash", "0x" + found.get().hash()).put("timestamp", "0x" + Long.toHexString(found.get().time()))
+          .put("baseFeePerGas", quantity(chain.baseFee()));
       return new RpcReply.Result(block);
     }
 
@@ -144,13 +217,7 @@ final class SimulatedNode implements Rpc {
           .put("blockNumber", "0x" + Long.toHexString(mined.block().number()))
           .put("blockHash", "0x" + mined.block().hash()).put("status", mined.succeeded() ? "0x1" : "0x0")
           .put("gasUsed", "0xbb80").put("effectiveGasPrice", quantity(transaction.fee()));
-      var logs = receipt.putArray("logs");
-      if (mined.succeeded() && transaction.payee() != null && !lies()) {
-        var log = logs.addObject().put("address", hex(token)).put("data", "0x" + hex64(transaction.amount()))
-            .put("transactionHash", "0x" + transaction.hash());
-        log.putArray("topics").add(TRANSFER_TOPIC).add("0x" + "0".repeat(24) + hex(transaction.from()).substring(2))
-            .add("0x" + "0".repeat(24) + hex(transaction.payee()).substring(2));
-      }
+      receipt.set("logs", mined.events().isEmpty() || lies() ? json.createArrayNode() : logs(mined));
       return new RpcReply.Result(receipt);
     }
 
@@ -182,6 +249,14 @@ final class SimulatedNode implements Rpc {
     private RpcReply result(@Nullable String value) {
       return new RpcReply.Result(json.valueToTree(value));
     }
+  }
+
+  private static String topic(String event) {
+    return "0x" + HexFormat.of().formatHex(Address.keccak256(event.getBytes(StandardCharsets.US_ASCII)));
+  }
+
+  private static String topic(Address address) {
+    return "0x" + "0".repeat(24) + hex(address).substring(2);
   }
 
   private static RpcReply refusal(String message) {

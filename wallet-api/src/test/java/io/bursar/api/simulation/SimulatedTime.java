@@ -2,15 +2,18 @@ package io.bursar.api.simulation;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
 
 /**
  * The time of a simulated world. Its PostgreSQL reads it too: {@code now()} and {@code clock_timestamp()} are found in a schema
  * that is searched before PostgreSQL's own, and read a sequence, which every session sees at once.
  */
 final class SimulatedTime {
-  private static final Instant BEGINNING = Instant.parse("2026-03-02T10:00:00Z");
+  static final Instant BEGINNING = Instant.parse("2026-03-02T10:00:00Z");
   /** How far the wall clocks may be off, either way. */
   private static final Duration OFF_MAX = Duration.ofHours(1);
 
@@ -48,6 +51,26 @@ final class SimulatedTime {
   /** By the wall clocks of the database and of every process. */
   Instant now() {
     return BEGINNING.plus(elapsed()).plusNanos(jumpedMicros * 1000);
+  }
+
+  /** The wall clock of every process. */
+  Clock clock() {
+    return new Clock() {
+      @Override
+      public ZoneId getZone() {
+        return ZoneOffset.UTC;
+      }
+
+      @Override
+      public Clock withZone(ZoneId zone) {
+        return this;
+      }
+
+      @Override
+      public Instant instant() {
+        return now();
+      }
+    };
   }
 
   /** Since the beginning, whatever the wall clocks say. */

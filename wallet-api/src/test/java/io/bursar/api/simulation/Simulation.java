@@ -29,6 +29,7 @@ final class Simulation {
   private static final int WISHES_MAX = 14;
   private static final int TURNS_TO_SETTLE = 900;
   private static final Duration MOMENT = Duration.ofMillis(1);
+  private static final Duration PATIENCE = Duration.ofMinutes(15);
   private static final Duration LEAKED_PATIENCE = Duration.ofMinutes(5);
   private static final Duration HOUR = Duration.ofHours(1);
 
@@ -196,10 +197,10 @@ final class Simulation {
       case 4 -> {
         var told = wishes.stream().filter(Wish::isAcknowledged).toList();
         if (chance.percent(15) && !told.isEmpty()) {
-          var spend = java.util.Objects.requireNonNull(chance.one(told).spendId());
-          replica.actor().begin(() -> replica.cancel(spend));
+          replica.actor().begin(() -> replica.cancel(chance.one(told)));
         }
       }
+      case 5, 6 -> replica.actor().begin(world.isRelayed() ? replica::relay : replica::settle);
       default -> replica.actor().begin(replica::settle);
     }
     return what;
@@ -250,12 +251,20 @@ final class Simulation {
         complete(replica, () -> replica.decide(batch));
       }
       complete(replica, replica::settle);
+      boolean foundWork = replica.foundWork();
+      if (world.isRelayed()) {
+        complete(replica, replica::relay);
+        foundWork |= replica.foundWork();
+      }
       complete(replica, replica::sequence);
       // Whatever waits for a clock that was set back may wait for an hour; it is not watched every half second.
       long pace = turn > 300 ? 30_000 : leaked.isEmpty() ? 500 : 5000;
-      idle = replica.foundWork() ? pace : Math.min(idle * 2, 120_000);
+      idle = foundWork ? pace : Math.min(idle * 2, 120_000);
       world.time().pass(Duration.ofMillis(idle));
       world.chain().pass(world.time().elapsed());
+      if (leaked.isEmpty() && world.time().elapsed().minus(calmFrom).compareTo(PATIENCE) > 0) {
+        invariants.checkNothingWaits();
+      }
     }
   }
 

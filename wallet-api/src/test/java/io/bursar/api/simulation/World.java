@@ -9,7 +9,10 @@ import java.nio.file.Path;
 import java.security.PrivateKey;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 
 import io.bursar.api.chain.FeePolicy;
@@ -19,6 +22,7 @@ import io.bursar.json.Json;
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.permit.PermitKeys;
+import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
 import io.bursar.policy.Policy;
@@ -28,6 +32,9 @@ import io.bursar.store.CounterKeeping;
 import io.bursar.store.Directory;
 import io.bursar.store.Fixture;
 import io.bursar.store.PolicyStore;
+import io.bursar.store.RelayBatch;
+import io.bursar.store.RelayedPayment;
+import io.bursar.store.SettlementModes;
 import io.bursar.store.Spend;
 
 /** One seed's world: a tenant with wallets and limits of its own, a chain, a signer, and what may go wrong. */
@@ -38,6 +45,8 @@ final class World implements AutoCloseable {
   static final int MINUTE_MAX = 12;
   static final int DAY_MAX = 40;
   private static final int WALLETS_MAX = 3;
+  private static final int RELAYERS = 2;
+  private static final RelayedPayment.Token TOKEN = new RelayedPayment.Token("USD Coin", "2");
 
   private final Stage stage;
   private final Chance chance;
@@ -56,6 +65,9 @@ final class World implements AutoCloseable {
   private final Directory.RegisteredAsset asset;
   private final List<UUID> wallets = new ArrayList<>();
   private final List<Address> addresses = new ArrayList<>();
+  private final List<RelayBatch.Relayer> relayers = new ArrayList<>();
+  private final Duration validFor;
+  private final Set<UUID> relayed = new HashSet<>();
   private int wishes;
   private boolean dirty = true;
   private volatile boolean written = true;
@@ -68,7 +80,9 @@ final class World implements AutoCloseable {
     unconfirmedMax = 1 + chance.below(6);
     time = new SimulatedTime(stage.connection());
     time.publish();
-    chain = new SimulatedChain(chance);
+    var contract = Fixture.address(0xa0);
+    chain = new SimulatedChain(chance,
+        Action.Token.of(contract, TOKEN.name(), TOKEN.version(), Asset.chainId(CHAIN)));
     try {
       tiles = Files.createTempDirectory(stage.directory(), "tiles-");
       signer = new SignerInProcess(stage.directory());
@@ -81,11 +95,15 @@ final class World implements AutoCloseable {
     var directory = new Directory(stage.observer(), audit);
     tenant = directory.createTenant("t" + UUID.randomUUID(), "test").orElseThrow().id();
     agent = directory.createAgent(tenant, "agent", "test").id();
-    asset = directory.registerAsset(tenant, new Asset(CHAIN, Fixture.address(0xa0), "USDC", 6, "USD"), "test")
+    asset = directory.registerAsset(tenant, new Asset(CHAIN, contract, "USDC", 6, "USD"), "test")
         .orElseThrow();
     node = new SimulatedNode(chain, chance, asset.asset().contract(), 2 * rate);
     attachLimits(new PolicyStore(stage.observer(), audit, new CounterKeeping(stage.observer())));
-    makeWallets(directory);
+    validFor = chance.between(Duration.ofSeconds(90), Duration.ofMinutes(10));
+    makeKeys(directory);
+    if (chance.percent(60)) {
+      relay(new SettlementModes(stage.observer(), audit));
+    }
     InterruptedDatabase.interruptedBy(this);
   }
 
@@ -99,23 +117,43 @@ final class World implements AutoCloseable {
     policies.attach(tenant, Policy.Target.TENANT, tenant, draft.policyId(), draft.version(), "test");
   }
 
-  private void makeWallets(Directory directory) {
+  private void makeKeys(Directory directory) {
     var client = new SignerClient(signer.socket(), 1, Duration.ofSeconds(60));
     try (client) {
       int count = 1 + chance.below(WALLETS_MAX);
       for (int i = 0; i < count; i++) {
         var id = new UUID(chance.number(), chance.number());
-        var reply = client.ask(new SignerRequest.CreateKey(tenant, id));
-        if (!(reply instanceof SignerReply.KeyCreated(var _, var address))) {
-          throw new IllegalStateException(reply.toString());
-        }
+        var address = makeKey(client, tenant, id);
         directory.createWallet(tenant, id, agent, CHAIN, address, "w" + i, "test");
         chain.fund(address, Fixture.units("1000"));
         wallets.add(id);
         addresses.add(address);
       }
+      for (int i = 0; i < RELAYERS; i++) {
+        var id = new UUID(chance.number(), chance.number());
+        relayers.add(new RelayBatch.Relayer(CHAIN, id, makeKey(client, RelayIntent.TENANT, id)));
+      }
     } catch (SignerUnreachable e) {
       throw new IllegalStateException(e);
+    }
+  }
+
+  private static Address makeKey(SignerClient client, UUID owner, UUID id) throws SignerUnreachable {
+    if (client.ask(new SignerRequest.CreateKey(owner, id)) instanceof SignerReply.KeyCreated(var _, var address)) {
+      return address;
+    }
+    throw new IllegalStateException("the signer made no key");
+  }
+
+  /** Wallets sign authorizations, all of them or only some. */
+  private void relay(SettlementModes modes) {
+    modes.relay(tenant, asset.id(), TOKEN, "test");
+    for (var wallet : wallets) {
+      if (chance.percent(75)) {
+        relayed.add(wallet);
+      } else {
+        modes.setWallet(tenant, wallet, Optional.of(SettlementModes.Mode.DIRECT), "test");
+      }
     }
   }
 
@@ -225,6 +263,26 @@ final class World implements AutoCloseable {
 
   UUID tenant() {
     return tenant;
+  }
+
+  /** Who takes authorizations to the chain, and pays the gas. */
+  List<RelayBatch.Relayer> relayers() {
+    return relayers;
+  }
+
+  /** Whether a wallet signs authorizations. */
+  boolean isRelayed(UUID wallet) {
+    return relayed.contains(wallet);
+  }
+
+  /** Whether any wallet does. */
+  boolean isRelayed() {
+    return !relayed.isEmpty();
+  }
+
+  /** How long an authorization is good. */
+  Duration validFor() {
+    return validFor;
   }
 
   List<Address> addresses() {
