@@ -24,6 +24,7 @@ import tools.jackson.databind.JsonNode;
 /** A chain of the test's own: anvil, with Circle's USDC on it and a faucet. */
 public final class AnvilProcess implements AutoCloseable {
   public static final String CHAIN = "eip155:31337";
+  private static final long LOG_BLOCKS = 100;
 
   private final TestProcess process;
   private final int port;
@@ -122,10 +123,16 @@ public final class AnvilProcess implements AutoCloseable {
   /** Every transfer of USDC from the account that the chain holds: the logs of its events. */
   public List<JsonNode> transfersFrom(Address account) {
     var transfer = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
-    var filter = chain.newObject().put("fromBlock", "0x0").put("toBlock", "latest").put("address", usdc.toString());
-    filter.putArray("topics").add(transfer).add("0x" + "0".repeat(24) + account.toString().substring(2));
     var logs = new ArrayList<JsonNode>();
-    rpc("eth_getLogs", filter).forEach(logs::add);
+    long last = Long.parseLong(rpc("eth_blockNumber").asString("").substring(2), 16);
+    // All of them at once would be a larger answer than is read of a node.
+    for (long from = 0; from <= last; from += LOG_BLOCKS) {
+      var filter = chain.newObject().put("fromBlock", "0x" + Long.toHexString(from))
+          .put("toBlock", "0x" + Long.toHexString(Math.min(last, from + LOG_BLOCKS - 1)))
+          .put("address", usdc.toString());
+      filter.putArray("topics").add(transfer).add("0x" + "0".repeat(24) + account.toString().substring(2));
+      rpc("eth_getLogs", filter).forEach(logs::add);
+    }
     return logs;
   }
 
