@@ -66,6 +66,26 @@ class RelayTest extends RelayGround {
   }
 
   @Test
+  void aClockThatWasSetBackHoldsUpNeitherRelayersNorPayments() {
+    var wallet = walletWithoutCoin("10");
+    var spend = fixture.spend(wallet, "1", payee);
+    var started = new Started();
+    started.signAll(List.of(spend));
+    fixture.store.test.asAdministrator("""
+        UPDATE relayer SET lease = gen_random_uuid(), lease_until = now() + interval '50 minutes';
+        UPDATE payment SET lease_until = now() + interval '50 minutes', due_at = now() + interval '50 minutes',
+          updated_at = now() + interval '50 minutes' WHERE state = 'signed'""");
+    assertThat(batches.take(relayer, started.lease)).as("a lease that ends later than any can").isTrue();
+    fixture.payments.distrustFuture();
+    assertThat(batches.waiting("eip155:31337")).satisfies(waiting -> {
+      assertThat(waiting.count()).isEqualTo(1);
+      assertThat(waiting.isRipe(Duration.ofMinutes(1))).as("nobody knows how long it has waited").isTrue();
+    });
+    started.settle(List.of(spend));
+    assertPaidOnce(wallet, List.of(spend), "after the clock was set back");
+  }
+
+  @Test
   void givesBackOnlyWhenTheFinalBlockIsPastTheAuthorization() throws ChainUnavailable {
     var wallet = walletWithoutCoin("10");
     var spend = fixture.spend(wallet, "1", payee);
