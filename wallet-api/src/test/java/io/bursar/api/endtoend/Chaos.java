@@ -25,6 +25,7 @@ import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
 import org.awaitility.Awaitility;
+import org.awaitility.core.ConditionTimeoutException;
 
 import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.ApiProcess;
@@ -296,19 +297,42 @@ final class Chaos {
   }
 
   private void awaitSettled(Stage stage, String when) {
-    Awaitility.await("all are final: " + when).atMost(Duration.ofMinutes(4)).pollInterval(Duration.ofSeconds(1))
-        .until(() -> {
-          for (var state : List.of("authorized", "prepared", "signed", "broadcast")) {
-            if (!api.client().get("/v1/spends?limit=1&status=" + state, stage.agentKey()).list("data").isEmpty()) {
-              return false;
+    try {
+      Awaitility.await("all are final: " + when).atMost(Duration.ofMinutes(4)).pollInterval(Duration.ofSeconds(1))
+          .until(() -> {
+            for (var state : List.of("authorized", "prepared", "signed", "broadcast")) {
+              if (!api.client().get("/v1/spends?limit=1&status=" + state, stage.agentKey()).list("data").isEmpty()) {
+                return false;
+              }
             }
-          }
-          return true;
-        });
+            return true;
+          });
+    } catch (ConditionTimeoutException e) {
+      throw new AssertionError(when + ": " + whatWaits(), e);
+    }
     try (var database = new Database(postgres.settings())) {
       var confirmed = database.sql().sql("SELECT spend_id FROM payment WHERE state = 'confirmed'")
           .query((row, n) -> Id.SPEND.text(row.getObject(1, UUID.class))).set();
       assertThat(confirmed).as(when).containsExactlyInAnyOrderElementsOf(acknowledged.values());
+    }
+  }
+
+  /** All that is on record of some payments that do not go on, and of what they may wait for. */
+  private String whatWaits() {
+    try (var database = new Database(postgres.settings())) {
+      return database.sql().sql("""
+          (SELECT 'now ' || now() || ', ' || count(*) || ' wait' FROM payment
+            WHERE state IN ('authorized', 'prepared', 'signed', 'broadcast'))
+          UNION ALL
+          (SELECT 'payment ' || row_to_json(p) || ' ' || coalesce(to_jsonb(z) - 'signature', 'null')::text FROM payment p
+            LEFT JOIN payment_authorization z USING (tenant_id, spend_id)
+            WHERE p.state IN ('authorized', 'prepared', 'signed', 'broadcast') ORDER BY p.spend_id LIMIT 3)
+          UNION ALL
+          (SELECT 'batch ' || row_to_json(b) || ' ' || (SELECT jsonb_agg(to_jsonb(t) - 'raw_transaction') FROM relay_attempt t
+            WHERE t.batch_id = b.batch_id) FROM relay_batch b WHERE state <> 'settled' ORDER BY key_id, nonce LIMIT 6)
+          UNION ALL
+          (SELECT 'relayer ' || row_to_json(r) FROM relayer r)
+          """).query(String.class).list().stream().collect(java.util.stream.Collectors.joining("\n"));
     }
   }
 
