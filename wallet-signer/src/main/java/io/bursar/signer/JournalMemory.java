@@ -40,7 +40,11 @@ import io.bursar.signer.Journal.Outcome;
  * threads at once.
  */
 final class JournalMemory {
-  private static final int FORGET_AT_LEAST = 10_000;
+  /**
+   * Those of more than an hour at 25 signatures a second. What is forgotten can be refused by its time alone, and where a clock was ahead by
+   * an hour, that is refused for the next hour; so whoever has no more than that to sign is not stopped by it.
+   */
+  static final int FORGET_AT_LEAST = 100_000;
   private static final int MOST_FROZEN = 10_000;
   private static final Judgement AGREED = new Judgement.Agreed(Optional.empty());
 

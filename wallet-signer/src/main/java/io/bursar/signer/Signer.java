@@ -50,7 +50,8 @@ import io.bursar.permit.TransactionIntent;
 final class Signer {
   /** What says nothing about who asks. */
   private static final Set<SignerRefusal> NOT_THE_CALLERS = Set.of(SignerRefusal.KEY_FROZEN,
-      SignerRefusal.JOURNAL_REWOUND, SignerRefusal.KEY_UNREADABLE, SignerRefusal.UNAVAILABLE, SignerRefusal.BUSY);
+      SignerRefusal.PERMIT_EXPIRED, SignerRefusal.PERMIT_NOT_YET_VALID, SignerRefusal.JOURNAL_REWOUND,
+      SignerRefusal.KEY_UNREADABLE, SignerRefusal.UNAVAILABLE, SignerRefusal.BUSY);
   private static final Logger LOG = System.getLogger("io.bursar.signer");
 
   private final PermitKey permitKey;

@@ -285,6 +285,22 @@ class FencesTest {
   }
 
   @Test
+  void aClockThatIsWrongFreezesNoKey() throws Exception {
+    bounds = new RateAlarm.Bounds(1_000_000, 5);
+    restart();
+    var request = transfer(KEY, Fixtures.TENANT, address, 1);
+    var before = clock.instant();
+    for (int i = 0; i < 10; i++) {
+      clock.set(before.plusSeconds(120));
+      assertRefused(ask(request), SignerRefusal.PERMIT_EXPIRED);
+      clock.set(before.minusSeconds(120));
+      assertRefused(ask(request), SignerRefusal.PERMIT_NOT_YET_VALID);
+    }
+    clock.set(before);
+    assertThat(ask(request)).isInstanceOf(Signed.class);
+  }
+
+  @Test
   @Timeout(20)
   void whatAFreezeOvertakesOnItsWayToTheDiskIsNotGivenOut() throws Exception {
     var channel = onFaultyDisk();

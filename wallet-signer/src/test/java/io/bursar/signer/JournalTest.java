@@ -143,9 +143,9 @@ class JournalTest {
   void permitsThatWereForgottenStayRefusedWhenTheClockGoesBack() throws IOException {
     var used = new ArrayList<Permit>();
     try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
-      recordMany(journal, 9_990, Fixtures.NOW, used);
+      recordMany(journal, JournalMemory.FORGET_AT_LEAST - 10, Fixtures.NOW, used);
       var later = Fixtures.NOW.plusSeconds(3_600);
-      recordMany(journal, 20, later, new ArrayList<>()); // the ten-thousandth makes it forget what expired by then
+      recordMany(journal, 20, later, new ArrayList<>()); // those above the bound make it forget what expired by then
       assertThat(record(journal, used.getFirst(), intent(1_000_000, GAS))).isInstanceOf(Outcome.PermitForgotten.class);
       var fresh = intent(1_000_001, GAS);
       assertThat(record(journal, Fixtures.permit(fresh, later), fresh)).isInstanceOf(Outcome.Recorded.class);

@@ -57,6 +57,7 @@ public final class AuthorizationSteps {
   private final Clock clock;
   private final Duration validFor;
   private final FundsCheck funds;
+  private final Refusals refusals = new Refusals(System::nanoTime);
   private final SecureRandom random = new SecureRandom();
 
   /**
@@ -209,10 +210,17 @@ public final class AuthorizationSteps {
   }
 
   private @Nullable Bytes signature(RelayedPayment payment, Asking asking) {
+    var keyId = payment.wallet().walletId();
+    if (refusals.areMany(keyId)) {
+      store.release(List.of(payment), patience(payment),
+          "the signer has just refused many payments of the wallet, and is asked about it again within seconds");
+      return null;
+    }
     try {
       return switch (asking.ask(payment)) {
         case SignerReply.AuthorizationSigned(var signature, var _) -> signature;
         case SignerReply.Refused(var reason, var message) -> {
+          refusals.count(keyId);
           boolean stop = reason.remedy() == Remedy.STOP;
           var why = stop ? "the signer refuses (" + reason + "): " + message : "the signer will try again: " + message;
           if (stop) {

@@ -64,6 +64,7 @@ public final class BatchSteps {
   private final TransferSigner signer;
   private final RelayAlarms alarms;
   private final Settings settings;
+  private final Refusals refusals = new Refusals(System::nanoTime);
 
   public BatchSteps(RelayBatches batches, AuthorizationSteps authorizations, TransferSigner signer, RelayAlarms alarms,
       Settings settings) {
@@ -173,7 +174,7 @@ public final class BatchSteps {
 
   private void signAndSend(Chain chain, RelayBatch batch) {
     var gas = batch.next();
-    if (gas == null) {
+    if (gas == null || refusals.areMany(batch.relayer().keyId())) {
       return;
     }
     try {
@@ -183,6 +184,7 @@ public final class BatchSteps {
           send(chain, batch, new Attempt(batch.sent().size() + 1, false, gas, raw, hash, null, null));
         }
         case SignerReply.Refused(var reason, var message) -> {
+          refusals.count(batch.relayer().keyId());
           batches.stuck(batch, "the signer refuses (" + reason + "): " + message);
           if (reason.remedy() == io.bursar.permit.SignerRefusal.Remedy.STOP) {
             alarms.raise(Alarm.SIGNER_REFUSED, batch.relayer(),

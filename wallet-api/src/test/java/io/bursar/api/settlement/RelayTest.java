@@ -110,6 +110,25 @@ class RelayTest extends RelayGround {
   }
 
   @Test
+  void confirmsWhatWasPaidInTimeThoughNobodyHasLookedSince() {
+    var wallet = walletWithoutCoin("10");
+    var spend = fixture.spend(wallet, "1", payee);
+    var started = new Started(Duration.ofSeconds(40));
+    started.signAll(List.of(spend));
+    started.relay();
+    await().atMost(Duration.ofSeconds(10)).until(() -> anvil.transactionCount(relayer.address()) == 1);
+    var snapshot = anvil.rpc("evm_snapshot").asString("");
+    anvil.rpc("evm_increaseTime", 60);
+    anvil.rpc("evm_mine");
+    await().atMost(Duration.ofSeconds(5)).pollInterval(Duration.ofMillis(50)).untilAsserted(() -> {
+      started.authorizations.endOutlived(anvil.chain());
+      assertThat(fixture.state(spend)).isInstanceOf(PaymentState.Final.class);
+    });
+    assertPaidOnce(wallet, List.of(spend), "its time is over, and its budget is spent");
+    anvil.rpc("evm_revert", snapshot);
+  }
+
+  @Test
   void paysOnceWhereverItIsCutShort() throws Exception {
     for (int cut = 0; cut < 5; cut++) {
       relayer = newRelayer();
