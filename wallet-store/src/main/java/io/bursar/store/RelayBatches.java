@@ -42,6 +42,11 @@ public final class RelayBatches {
   private final RelayStore payments;
   private final Duration lease;
 
+  /**
+   * The pool.
+   *
+   * @param lease how long a relayer stays with the one that took it; a minute at the most
+   */
   public RelayBatches(Database database, AuditEntries audit, RelayStore payments, Duration lease) {
     this.database = database;
     this.audit = audit;

@@ -68,7 +68,7 @@ public final class RelayStore {
   /**
    * A store.
    *
-   * @param lease how long payments stay with the one that took them
+   * @param lease how long payments stay with the one that took them; a minute at the most
    */
   public RelayStore(Database database, AuditEntries audit, Reservations reservations, Duration lease) {
     this.database = database;

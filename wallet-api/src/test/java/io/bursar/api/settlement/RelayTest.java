@@ -96,14 +96,7 @@ class RelayTest extends RelayGround {
     started.authorizations.endOutlived(anvil.chain());
     assertThat(fixture.state(spend)).as("the chain's time is not past it")
         .isEqualTo(new PaymentState.Relayed("signed"));
-    var snapshot = anvil.rpc("evm_snapshot").asString("");
-    anvil.rpc("evm_increaseTime", 30);
-    anvil.rpc("evm_mine");
-    // The newest block is asked for anew only now and then.
-    await().atMost(Duration.ofSeconds(5)).pollInterval(Duration.ofMillis(50)).untilAsserted(() -> {
-      started.authorizations.endOutlived(anvil.chain());
-      assertThat(fixture.state(spend)).isInstanceOf(PaymentState.Expired.class);
-    });
+    var snapshot = endAfter(30, started, spend, PaymentState.Expired.class);
     assertThat(fixture.store.reservations.unsettled(fixture.store.tenant, wallet.id())).isEmpty();
     assertThat(fixture.store.counters.differences(fixture.store.tenant)).isEmpty();
     anvil.rpc("evm_revert", snapshot);
@@ -117,15 +110,22 @@ class RelayTest extends RelayGround {
     started.signAll(List.of(spend));
     started.relay();
     await().atMost(Duration.ofSeconds(10)).until(() -> anvil.transactionCount(relayer.address()) == 1);
-    var snapshot = anvil.rpc("evm_snapshot").asString("");
-    anvil.rpc("evm_increaseTime", 60);
-    anvil.rpc("evm_mine");
-    await().atMost(Duration.ofSeconds(5)).pollInterval(Duration.ofMillis(50)).untilAsserted(() -> {
-      started.authorizations.endOutlived(anvil.chain());
-      assertThat(fixture.state(spend)).isInstanceOf(PaymentState.Final.class);
-    });
+    var snapshot = endAfter(60, started, spend, PaymentState.Final.class);
     assertPaidOnce(wallet, List.of(spend), "its time is over, and its budget is spent");
     anvil.rpc("evm_revert", snapshot);
+  }
+
+  /** Ends what is over when the chain's time has gone on so long; the snapshot that is returned was taken before. */
+  private String endAfter(int seconds, Started started, Payment.Key spend, Class<? extends PaymentState> end) {
+    var snapshot = anvil.rpc("evm_snapshot").asString("");
+    anvil.rpc("evm_increaseTime", seconds);
+    anvil.rpc("evm_mine");
+    // The newest block is asked for anew only now and then.
+    await().atMost(Duration.ofSeconds(5)).pollInterval(Duration.ofMillis(50)).untilAsserted(() -> {
+      started.authorizations.endOutlived(anvil.chain());
+      assertThat(fixture.state(spend)).isInstanceOf(end);
+    });
+    return snapshot;
   }
 
   @Test

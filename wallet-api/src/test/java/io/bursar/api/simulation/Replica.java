@@ -65,8 +65,7 @@ final class Replica {
 
   /** What a process holds in memory. */
   private record Running(Lane lane, Log log, PaymentStore payments, PaymentSteps steps, Relay relay,
-      SignerClient signer,
-      Chain chain) {}
+      SignerClient signer, Chain chain) {}
 
   /** What takes authorizations to the chain. */
   private record Relay(RelayBatches pool, AuthorizationSteps authorizations, BatchSteps batches, UUID lease) {}
@@ -102,8 +101,7 @@ final class Replica {
     var permits = new PermitIssuer(world.permitKey(), Clock.systemUTC());
     var transfers = new TransferSigner(signer, permits, log, Duration.ZERO);
     var steps = new PaymentSteps(payments, Map.of(World.CHAIN, chain), transfers, PaymentSteps.Settings.DEFAULT,
-        metrics,
-        effects());
+        metrics, effects());
     var store = new RelayStore(database, audit, reservations, RELAY_LEASE);
     var pool = new RelayBatches(database, audit, store, RELAY_LEASE);
     var alarms = new RelayAlarms(registry, record, new Directory(database, audit));
@@ -184,17 +182,10 @@ final class Replica {
     }
   }
 
-  /** A process can be cut off before a node has its transaction, and after. */
   private RpcReply ask(String method, Object... params) {
-    boolean sends = method.equals("eth_sendRawTransaction");
-    if (sends) {
-      world.mayDie(actor);
-    }
-    var reply = world.node().call(method, params);
-    if (sends) {
-      world.mayDie(actor);
-    }
-    return reply;
+    return method.equals("eth_sendRawTransaction")
+        ? cutOff(false, () -> world.node().call(method, params))
+        : world.node().call(method, params);
   }
 
   /** As one round of the relay's threads, one after the other. */
@@ -258,26 +249,34 @@ final class Replica {
     throw new IllegalStateException("nobody planned this", thrown);
   }
 
-  /** What happens to the world can be cut off before it and after it. */
+  /** What happens to the world can be cut off before it and after it, and the signer may end before it signs. */
+  private <T, X extends Exception> T cutOff(boolean signs, Effects.Action<T, X> action) throws X {
+    world.mayDie(actor);
+    if (signs && world.chance().strikes(Fault.SIGNER_RESTARTED, world.rate())) {
+      world.restartSigner();
+    }
+    var result = action.run();
+    world.mayDie(actor);
+    return result;
+  }
+
   private Effects effects() {
     return new Effects() {
       @Override
       public <T, X extends Exception> T run(Effect effect, Payment payment, Action<T, X> action) throws X {
-        world.mayDie(actor);
-        if (effect == Effect.SIGN && world.chance().strikes(Fault.SIGNER_RESTARTED, world.rate())) {
-          world.restartSigner();
-        }
-        var result = action.run();
-        if (effect == Effect.SIGN && world.chance().strikes(Fault.SIGNER_ANSWER_LOST, world.rate())) {
-          Replica.<RuntimeException>raise(unreachable());
-        }
-        world.mayDie(actor);
-        return result;
+        boolean signs = effect == Effect.SIGN;
+        return cutOff(signs, () -> {
+          var result = action.run();
+          if (signs && world.chance().strikes(Fault.SIGNER_ANSWER_LOST, world.rate())) {
+            Replica.<RuntimeException>raise(unreachable());
+          }
+          return result;
+        });
       }
     };
   }
 
-  /** Signs on the thread that has the turn, where it can be cut off before and after. */
+  /** Signs on the thread that has the turn. */
   private final class Here extends AbstractExecutorService {
     @Override
     public Future<?> submit(Runnable task) {
@@ -287,12 +286,10 @@ final class Replica {
 
     @Override
     public void execute(Runnable task) {
-      world.mayDie(actor);
-      if (world.chance().strikes(Fault.SIGNER_RESTARTED, world.rate())) {
-        world.restartSigner();
-      }
-      task.run();
-      world.mayDie(actor);
+      var _ = cutOff(true, () -> {
+        task.run();
+        return Boolean.TRUE;
+      });
     }
 
     @Override

@@ -127,7 +127,7 @@ final class SimulatedNode implements Rpc {
     private RpcReply ask() {
       var data = HexFormat.of().parseHex(text(params.path(0).path("data")).substring(2));
       var words = new Action.Words(data, 4);
-      long block = number(text(params.path(1)));
+      long block = blockNumber(text(params.path(1)));
       if (ByteBuffer.wrap(data).getInt() == AUTHORIZATION_STATE) {
         var seen = chain.seen(words.address(0), Digest32.of(words.word(1)));
         boolean by = seen.isPresent() && seen.get().block().number() <= block;
@@ -136,7 +136,7 @@ final class SimulatedNode implements Rpc {
       return word(chain.balanceOf(words.address(0), block));
     }
 
-    private long number(String tag) {
+    private long blockNumber(String tag) {
       return tag.startsWith("0x") ? Long.parseLong(tag.substring(2), 16) : chain.head().number();
     }
 
@@ -147,8 +147,8 @@ final class SimulatedNode implements Rpc {
       var topics = filter.path("topics");
       var payer = Address.parse("0x" + text(topics.path(1)).substring(26));
       var nonce = Digest32.of(HexFormat.of().parseHex(text(topics.path(2)).substring(2)));
-      chain.seen(payer, nonce).filter(mined -> mined.block().number() >= number(text(filter.path("fromBlock")))
-          && mined.block().number() <= number(text(filter.path("toBlock")))).ifPresent(mined -> {
+      chain.seen(payer, nonce).filter(mined -> mined.block().number() >= blockNumber(text(filter.path("fromBlock")))
+          && mined.block().number() <= blockNumber(text(filter.path("toBlock")))).ifPresent(mined -> {
             for (var log : logs(mined)) {
               if (text(log.path("topics").path(2)).equals("0x" + nonce)) {
                 found.add(log);
@@ -193,10 +193,7 @@ final class SimulatedNode implements Rpc {
     }
 
     private RpcReply block() {
-      var tag = text(params.path(0));
-      var found = tag.startsWith("0x")
-          ? chain.block(Long.parseLong(tag.substring(2), 16))
-          : java.util.Optional.of(chain.head());
+      var found = chain.block(blockNumber(text(params.path(0))));
       if (found.isEmpty()) {
         return result(null);
       }

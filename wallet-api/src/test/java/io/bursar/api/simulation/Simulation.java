@@ -197,7 +197,8 @@ final class Simulation {
       case 4 -> {
         var told = wishes.stream().filter(Wish::isAcknowledged).toList();
         if (chance.percent(15) && !told.isEmpty()) {
-          replica.actor().begin(() -> replica.cancel(chance.one(told)));
+          var wish = chance.one(told);
+          replica.actor().begin(() -> replica.cancel(wish));
         }
       }
       case 5, 6 -> replica.actor().begin(world.isRelayed() ? replica::relay : replica::settle);
@@ -257,7 +258,7 @@ final class Simulation {
         foundWork |= replica.foundWork();
       }
       complete(replica, replica::sequence);
-      // Whatever waits for a clock that was set back may wait for an hour; it is not watched every half second.
+      // What the token refuses waits until its authorization is over, an hour where a clock was ahead; it is not watched every half second.
       long pace = turn > 300 ? 30_000 : leaked.isEmpty() ? 500 : 5000;
       idle = foundWork ? pace : Math.min(idle * 2, 120_000);
       world.time().pass(Duration.ofMillis(idle));
