@@ -4,10 +4,7 @@ import java.security.PrivateKey;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.Arrays;
 import java.util.UUID;
-
-import org.bouncycastle.math.ec.rfc8032.Ed25519;
 
 /**
  * The certificate by which the API process asks the signer for one signature over one exact intent.
@@ -65,20 +62,25 @@ public record Permit(UUID permitId, UUID spendId, Digest32 authorizationHash, Di
     return permit;
   }
 
+  /** Signs with the API's permit key. */
+  public SignedPermit sign(PermitSigningKey key) {
+    var bytes = encode();
+    return new SignedPermit(Bytes.of(bytes), Bytes.of(key.sign(SignedPermit.message(bytes))));
+  }
+
   /**
-   * Signs with the API's permit key.
+   * As the other one, with a key that is used once.
    *
    * @param key an Ed25519 private key (RFC 8032)
    * @throws IllegalArgumentException if it is another kind of key
    */
   public SignedPermit sign(PrivateKey key) {
-    var bytes = encode();
-    var message = SignedPermit.message(bytes);
-    var signature = new byte[SignedPermit.SIGNATURE_BYTES];
-    var seed = PermitKeys.seed(key);
-    Ed25519.sign(seed, 0, message, 0, message.length, signature, 0);
-    Arrays.fill(seed, (byte) 0);
-    return new SignedPermit(Bytes.of(bytes), Bytes.of(signature));
+    var once = PermitSigningKey.of(key);
+    try {
+      return sign(once);
+    } finally {
+      once.wipe();
+    }
   }
 
   private static void requireTime(String name, Instant time) {

@@ -75,7 +75,7 @@ public final class Diagnosis {
           w.next_nonce - count(p.nonce) || ' nonces below ' || w.next_nonce || ' belong to no payment' AS why
         FROM wallet w LEFT JOIN payment p ON p.tenant_id = w.tenant_id AND p.wallet_id = w.wallet_id AND p.nonce < w.next_nonce
         WHERE w.next_nonce > 0 AND EXISTS (SELECT FROM payment f WHERE f.tenant_id = w.tenant_id AND f.wallet_id = w.wallet_id
-          AND f.state IN ('prepared', 'signed', 'broadcast'))
+          AND f.state IN ('prepared', 'signed', 'broadcast') OFFSET 0)
         GROUP BY w.tenant_id, w.wallet_id, w.next_nonce HAVING count(p.nonce) < w.next_nonce LIMIT :most""");
   }
 

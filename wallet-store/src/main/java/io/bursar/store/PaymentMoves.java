@@ -262,11 +262,11 @@ final class PaymentMoves {
     sql("""
         SELECT w.wallet_id, w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, f.in_flight, f.prepared,
           CASE WHEN NOT EXISTS (SELECT FROM payment t WHERE t.tenant_id = w.tenant_id AND t.wallet_id = w.wallet_id
-            AND t.nonce = w.next_nonce) THEN w.next_nonce
+            AND t.nonce = w.next_nonce OFFSET 0) THEN w.next_nonce
           ELSE (SELECT n FROM generate_series(w.next_nonce, w.next_nonce + :looked) AS n WHERE NOT EXISTS (
-            SELECT FROM payment t WHERE t.tenant_id = w.tenant_id AND t.wallet_id = w.wallet_id AND t.nonce = n)
+            SELECT FROM payment t WHERE t.tenant_id = w.tenant_id AND t.wallet_id = w.wallet_id AND t.nonce = n OFFSET 0)
             ORDER BY n LIMIT 1) END AS next_nonce,
-          EXISTS (SELECT FROM payment d WHERE d.tenant_id = w.tenant_id AND d.spend_id = k.spend_id AND d.not_before > :now) AS delayed
+          EXISTS (SELECT FROM payment d WHERE d.tenant_id = w.tenant_id AND d.spend_id = k.spend_id AND d.not_before > :now OFFSET 0) AS delayed
         FROM unnest(:wallets::uuid[], :spends::uuid[]) AS k (wallet_id, spend_id)
         CROSS JOIN LATERAL (SELECT * FROM wallet WHERE tenant_id = :tenant AND wallet_id = k.wallet_id FOR UPDATE) AS w
         CROSS JOIN LATERAL (SELECT status FROM agent WHERE tenant_id = :tenant AND agent_id = w.agent_id LIMIT 1) AS a

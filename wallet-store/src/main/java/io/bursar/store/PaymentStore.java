@@ -137,8 +137,8 @@ public final class PaymentStore {
             (SELECT ctid, due_at FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND %2$s AND due_at <= now()
               ORDER BY spend_id LIMIT :most)) AS d
           WHERE d.due_at <= now()
-            AND NOT EXISTS (SELECT FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND state IN %1$s AND NOT (%3$s))
-            AND NOT EXISTS (SELECT FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND %2$s AND NOT (%3$s))))
+            AND NOT EXISTS (SELECT FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND state IN %1$s AND NOT (%3$s) OFFSET 0)
+            AND NOT EXISTS (SELECT FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND %2$s AND NOT (%3$s) OFFSET 0)))
           AND state IN %4$s AND %3$s
         RETURNING tenant_id, spend_id
         """.formatted(IN_FLIGHT, WAITING, FREE, ACTIVE)).param("length", settings.lease.toMillis())

@@ -77,7 +77,7 @@ public final class Reconciliation {
           UPDATE payment SET state = 'broadcast', block_number = NULL, block_hash = NULL, failure = :failure, due_at = now(),
             lease_until = '-infinity', updated_at = clock_timestamp()
           WHERE tenant_id = :tenant AND spend_id = :spend AND state = 'confirmed' AND block_hash = :hash
-            AND EXISTS (SELECT FROM payment_attempt a WHERE a.tenant_id = payment.tenant_id AND a.spend_id = payment.spend_id)
+            AND EXISTS (SELECT FROM payment_attempt a WHERE a.tenant_id = payment.tenant_id AND a.spend_id = payment.spend_id OFFSET 0)
           """).param("failure", "the chain was reorganised deeper than its blocks counted as settled")
           .param("tenant", key.tenantId()).param("spend", key.spendId()).param("hash", block.hash().bytes()).update();
       if (changed == 1) {
@@ -94,7 +94,7 @@ public final class Reconciliation {
     return sql("""
         SELECT w.tenant_id, w.wallet_id, w.address, w.next_nonce FROM wallet w
         WHERE w.chain = :chain AND w.wallet_id > :after AND (EXISTS (SELECT FROM payment p WHERE p.tenant_id = w.tenant_id
-            AND p.wallet_id = w.wallet_id AND p.state IN ('prepared', 'signed', 'broadcast'))
+            AND p.wallet_id = w.wallet_id AND p.state IN ('prepared', 'signed', 'broadcast') OFFSET 0)
           OR w.wallet_id IN (SELECT s.wallet_id FROM payment s WHERE s.state IN ('confirmed', 'reverted')
             AND s.updated_at > now() - :within * interval '1 millisecond'))
         ORDER BY w.wallet_id LIMIT :most
@@ -144,7 +144,7 @@ public final class Reconciliation {
     return sql("""
         SELECT n FROM wallet w CROSS JOIN LATERAL generate_series(:count, least(w.next_nonce - 1, :count + :most)) AS n
         WHERE w.tenant_id = :tenant AND w.wallet_id = :wallet AND NOT EXISTS (SELECT FROM payment p
-          WHERE p.tenant_id = w.tenant_id AND p.wallet_id = w.wallet_id AND p.nonce = n) ORDER BY n LIMIT 1
+          WHERE p.tenant_id = w.tenant_id AND p.wallet_id = w.wallet_id AND p.nonce = n OFFSET 0) ORDER BY n LIMIT 1
         """).param("count", count).param("most", most).param("tenant", tenantId).param("wallet", walletId)
         .query(Long.class).optional();
   }
@@ -156,7 +156,7 @@ public final class Reconciliation {
       int changed = sql("""
           UPDATE wallet SET next_nonce = :nonce WHERE tenant_id = :tenant AND wallet_id = :wallet AND next_nonce > :nonce
             AND NOT EXISTS (SELECT FROM payment p WHERE p.tenant_id = wallet.tenant_id AND p.wallet_id = wallet.wallet_id
-              AND p.nonce = :nonce)
+              AND p.nonce = :nonce OFFSET 0)
           """).param("nonce", nonce).param("tenant", tenantId).param("wallet", walletId).update();
       if (changed == 1) {
         audit.write(audit.next(tenantId), "wallet.nonce_recovered", walletId, ACTOR,

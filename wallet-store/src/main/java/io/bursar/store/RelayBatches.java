@@ -102,7 +102,7 @@ public final class RelayBatches {
   }
 
   /**
-   * How many signed authorizations and cancellations wait for a transaction on a chain.
+   * How many signed authorizations and cancellations wait for a transaction on a chain, of those that were looked at.
    *
    * @param oldest how long the one has waited that waits longest; negative where the clock has been set back since it began to
    */
@@ -113,7 +113,12 @@ public final class RelayBatches {
     }
   }
 
-  public Waiting waiting(String chain) {
+  /**
+   * What waits for a transaction.
+   *
+   * @param most how many of either are looked at
+   */
+  public Waiting waiting(String chain, int most) {
     return sql("""
         SELECT count(*) AS count, coalesce(extract(epoch FROM now() - min(since)) * 1000, 0)::bigint AS oldest FROM (
           (SELECT p.updated_at AS since FROM payment p
@@ -121,12 +126,12 @@ public final class RelayBatches {
           CROSS JOIN LATERAL (SELECT batch_id FROM payment_authorization
             WHERE tenant_id = p.tenant_id AND spend_id = p.spend_id LIMIT 1) AS z
           WHERE p.mode = 'relayed' AND p.state = 'signed' AND p.due_at <= now() AND %1$s AND w.chain = :chain
-            AND p.cancel_seq IS NULL AND z.batch_id IS NULL LIMIT 10000)
+            AND p.cancel_seq IS NULL AND z.batch_id IS NULL LIMIT :most)
           UNION ALL
           (SELECT p.cancel_requested_at FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
           JOIN payment_authorization z ON z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id
-          WHERE %2$s AND p.due_at <= now() AND %1$s AND w.chain = :chain LIMIT 10000)) q
-        """.formatted(PaymentStore.FREE, CANCELING)).param("chain", chain)
+          WHERE %2$s AND p.due_at <= now() AND %1$s AND w.chain = :chain LIMIT :most)) q
+        """.formatted(PaymentStore.FREE, CANCELING)).param("chain", chain).param("most", most)
         .query((row, n) -> new Waiting(row.getInt("count"), Duration.ofMillis(row.getLong("oldest")))).single();
   }
 
@@ -184,7 +189,7 @@ public final class RelayBatches {
   private List<Candidate> candidates(Relayer relayer, int most, long notAfter) {
     var due = new ArrayList<>(candidates(CANCELING + " " + """
          AND (z.batch_id IS NULL OR NOT p.cancel_requested_at BETWEEN now() - :others * interval '1 millisecond' AND now()
-          OR NOT EXISTS (SELECT FROM relay_batch b WHERE b.batch_id = z.batch_id AND b.key_id = :relayer AND b.state <> 'settled')
+          OR NOT EXISTS (SELECT FROM relay_batch b WHERE b.batch_id = z.batch_id AND b.key_id = :relayer AND b.state <> 'settled' OFFSET 0)
           OR NOT EXISTS (SELECT FROM relayer r WHERE r.chain = :chain AND r.key_id <> :relayer))""", relayer, most,
         notAfter));
     if (due.size() < most) {
@@ -296,21 +301,25 @@ public final class RelayBatches {
     });
   }
 
-  /** Records that a node has the newest transaction; the first time it is an event of every payment in it. */
-  public void sent(RelayBatch batch, Attempt attempt) {
-    var members = batch.isSent()
+  /**
+   * Records that a node has the newest transaction; the first time it is an event of every payment in it.
+   *
+   * @param members of the batch
+   */
+  public void sent(RelayBatch batch, Attempt attempt, List<Member> members) {
+    var moving = batch.isSent()
         ? List.<RelayedPayment>of()
-        : members(batch).stream().filter(member -> !member.cancels()).map(Member::payment)
+        : members.stream().filter(member -> !member.cancels()).map(Member::payment)
             .filter(payment -> payment.state().equals("signed")).toList();
-    for (var group : RelayStore.byTenant(members).entrySet()) {
+    for (var group : RelayStore.byTenant(moving).entrySet()) {
       database.inTransaction(() -> {
         audit.lock(group.getKey());
         var changed = sql("""
             UPDATE payment p SET state = 'broadcast', transaction_hash = :hash, failure = NULL, updated_at = clock_timestamp()
-            FROM payment_authorization z
-            WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.mode = 'relayed' AND p.state = 'signed'
-              AND z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.batch_id = :batch RETURNING p.spend_id
-            """).param("hash", attempt.hash().bytes()).param("tenant", group.getKey())
+            WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.mode = 'relayed' AND p.state = :from
+              AND :batch = (SELECT z.batch_id FROM payment_authorization z WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id)
+            RETURNING p.spend_id
+            """).param("from", "signed").param("hash", attempt.hash().bytes()).param("tenant", group.getKey())
             .param("spends", RelayStore.spends(group.getValue())).param("batch", batch.batchId()).query(UUID.class)
             .list();
         audit.writeAll(group.getKey(), "payment.broadcast", "settlement", group.getValue().stream()

@@ -13,7 +13,7 @@ import io.bursar.store.PaymentState.Mined;
 public final class RelayCancellations {
   private static final String UNSIGNED = """
       p.cancel_seq IS NOT NULL AND p.state IN ('signed', 'broadcast') AND EXISTS (SELECT FROM payment_authorization z
-        WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.cancel_signature IS NULL)""";
+        WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.cancel_signature IS NULL OFFSET 0)""";
 
   private final Database database;
   private final AuditEntries audit;

@@ -59,6 +59,14 @@ public final class RelayStore {
       ORDER BY p.spend_id
       """;
 
+  /**
+   * Names of states, for statements that change rows which they name. They are parameters there: a plan made while there were few payments
+   * would find these rows by an index of a state's payments, and read more of them every time.
+   */
+  private static final String UNSETTLED = "authorized prepared signed broadcast";
+  /** As {@link #UNSETTLED}: those that may be or become signed. */
+  private static final String SIGNING = "prepared signed broadcast";
+
   private final Database database;
   private final AuditEntries audit;
   private final Reservations reservations;
@@ -97,7 +105,8 @@ public final class RelayStore {
   public List<RelayedPayment> claimOutlived(String chain, long time, int most) {
     return claim(chain, """
         p.state IN ('prepared', 'signed', 'broadcast') AND EXISTS (SELECT FROM payment_authorization z
-          WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.valid_before <= :time)""", time, most);
+          WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND z.valid_before <= :time OFFSET 0)""", time,
+        most);
   }
 
   List<RelayedPayment> claim(String chain, String which, long time, int most) {
@@ -187,7 +196,7 @@ public final class RelayStore {
     return java.util.Objects.requireNonNull(by.get(payment));
   }
 
-  /** Records signatures. */
+  /** Records signatures, and gives the leases back: whoever has a relayer may take what is signed. */
   public void sign(Map<RelayedPayment, Bytes> signatures) {
     var _ = move(List.copyOf(signatures.keySet()), "payment.signed", "prepared", "signed",
         payment -> entry(payment).build(), UnaryOperator.identity(), moved -> {
@@ -195,7 +204,6 @@ public final class RelayStore {
               UPDATE payment_authorization SET signature = :signature WHERE tenant_id = :tenant AND spend_id = :spend
               """, moved, payment -> named(payment)
               .addValue("signature", java.util.Objects.requireNonNull(signatures.get(payment)).toByteArray()));
-          release(moved, Duration.ZERO, null);
         });
   }
 
@@ -207,10 +215,10 @@ public final class RelayStore {
         Set<UUID> changed = new HashSet<>(sql("""
             UPDATE payment SET state = 'confirmed', failure = NULL, transaction_hash = :hash, block_number = :block,
               block_hash = :blockHash, lease_until = '-infinity', updated_at = :at
-            WHERE tenant_id = :tenant AND spend_id = ANY (:spends::uuid[]) AND mode = 'relayed'
-              AND state IN ('prepared', 'signed', 'broadcast')
+            WHERE tenant_id = :tenant AND spend_id = ANY (:spends::uuid[]) AND mode = 'relayed' AND state = ANY (string_to_array(:from, ' '))
             RETURNING spend_id
-            """).param("hash", mined.transactionHash().bytes()).param("block", mined.blockNumber())
+            """).param("from", SIGNING).param("hash", mined.transactionHash().bytes())
+            .param("block", mined.blockNumber())
             .param("blockHash", mined.blockHash().bytes()).param("at", utc(at)).param("tenant", group.getKey())
             .param("spends", spends(group.getValue())).query(UUID.class).list());
         audit.writeAll(group.getKey(), "payment.confirmed", ACTOR,
@@ -246,8 +254,7 @@ public final class RelayStore {
     /** Before anything was signed. */
     UNSIGNED("authorized", "its time was over before it was signed"),
     /** The chain's final time is past its authorization's, and the token has not seen it. */
-    OUTLIVED("prepared signed broadcast",
-        "its authorization is over by the chain's final time, and was not used");
+    OUTLIVED(SIGNING, "its authorization is over by the chain's final time, and was not used");
 
     /** Names of states. */
     private final String from;
@@ -263,9 +270,9 @@ public final class RelayStore {
   public void release(Collection<RelayedPayment> payments, Duration delay, @Nullable String failure) {
     var _ = database.batch("""
         UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity', failure = :failure
-        WHERE tenant_id = :tenant AND spend_id = :spend AND mode = 'relayed' AND state IN ('authorized', 'prepared', 'signed', 'broadcast')
+        WHERE tenant_id = :tenant AND spend_id = :spend AND mode = 'relayed' AND state = ANY (string_to_array(:from, ' '))
         """, List.copyOf(payments), payment -> named(payment).addValue("delay", delay.toMillis())
-        .addValue("failure", failure, Types.VARCHAR));
+        .addValue("failure", failure, Types.VARCHAR).addValue("from", UNSETTLED));
   }
 
   private static MapSqlParameterSource named(RelayedPayment payment) {
@@ -284,7 +291,9 @@ public final class RelayStore {
         var at = audit.lock(group.getKey());
         var chosen = choice.apply(group.getValue());
         Set<UUID> changed = new HashSet<>(sql("""
-            UPDATE payment p SET state = :to, failure = NULL, updated_at = :at
+            UPDATE payment p SET state = :to, failure = NULL, updated_at = :at,
+              due_at = CASE WHEN :to = 'signed' THEN now() ELSE p.due_at END,
+              lease_until = CASE WHEN :to = 'signed' THEN '-infinity' ELSE p.lease_until END
             WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.mode = 'relayed' AND p.state = :from
               AND (:to <> 'prepared' OR coalesce(p.not_before <= now(), true) AND 'active' = (SELECT w.status FROM wallet w
                 WHERE w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id AND 'active' = (SELECT a.status FROM agent a

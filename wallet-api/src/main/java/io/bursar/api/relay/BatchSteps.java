@@ -56,6 +56,7 @@ public final class BatchSteps {
   private static final long LAST_SECONDS = 15;
   private static final Duration AFTER_REFUSAL = Duration.ofSeconds(15);
   private static final Duration NODES_DISAGREE = Duration.ofSeconds(30);
+  private static final int WAITING_COUNTED = 10_000;
   /** A relayer that can pay for fewer full batches than this is low. */
   private static final int BATCHES_LOW = 20;
 
@@ -120,7 +121,7 @@ public final class BatchSteps {
           "the transaction of nonce " + lowest.get().nonce() + " has not come through for "
               + lowest.get().since().toSeconds() + " s");
     }
-    var waiting = batches.waiting(relayer.chain());
+    var waiting = batches.waiting(relayer.chain(), WAITING_COUNTED);
     if (waiting.count() > 0 && waiting.oldest().compareTo(settings.stuckAfter) > 0) {
       alarms.raise(Alarm.POOL_BEHIND, relayer,
           waiting.count() + " authorizations and cancellations wait for a transaction, the oldest for "
@@ -129,7 +130,7 @@ public final class BatchSteps {
   }
 
   private boolean begin(Chain chain, Relayer relayer, UUID by) throws ChainUnavailable {
-    var waiting = batches.waiting(relayer.chain());
+    var waiting = batches.waiting(relayer.chain(), settings.batch);
     if (waiting.count() == 0
         || (waiting.count() < settings.batch && !waiting.isRipe(settings.delay))) {
       return false;
@@ -178,10 +179,11 @@ public final class BatchSteps {
       return;
     }
     try {
-      switch (signer.sign(batch.intent(batches.members(batch), gas))) {
+      var members = batches.members(batch);
+      switch (signer.sign(batch.intent(members, gas))) {
         case SignerReply.Signed(var raw, var hash) -> {
           batches.sign(batch, raw, hash);
-          send(chain, batch, new Attempt(batch.sent().size() + 1, false, gas, raw, hash, null, null));
+          send(chain, batch, new Attempt(batch.sent().size() + 1, false, gas, raw, hash, null, null), members);
         }
         case SignerReply.Refused(var reason, var message) -> {
           refusals.count(batch.relayer().keyId());
@@ -199,9 +201,9 @@ public final class BatchSteps {
     }
   }
 
-  private void send(Chain chain, RelayBatch batch, Attempt attempt) {
+  private void send(Chain chain, RelayBatch batch, Attempt attempt, List<Member> members) {
     switch (chain.send(attempt.raw())) {
-      case SendResult.Accepted(),SendResult.AlreadyKnown() -> batches.sent(batch, attempt);
+      case SendResult.Accepted(),SendResult.AlreadyKnown() -> batches.sent(batch, attempt, members);
       // Whether it is one of ours that has the nonce, the next look for a receipt shows.
       case SendResult.NonceTooLow() -> batches.stuck(batch, "the node says that the nonce is used");
       case SendResult.Underpriced(var message) -> batches.stuck(batch, message);
@@ -228,7 +230,7 @@ public final class BatchSteps {
   private void urge(Chain chain, RelayBatch batch, boolean lowest) throws ChainUnavailable {
     var newest = batch.sent().getLast();
     if (!newest.isSent()) {
-      send(chain, batch, newest);
+      send(chain, batch, newest, batches.members(batch));
       return;
     }
     if (newest.wasSentWithin(settings.resendAfter, batch.readAt())) {
@@ -244,7 +246,7 @@ public final class BatchSteps {
         && replace(chain, batch, newest.gas())) {
       return;
     }
-    send(chain, batch, newest);
+    send(chain, batch, newest, List.of());
   }
 
   /** The same batch at the same nonce for at least an eighth more, as long as the caps allow it; whether they do. */

@@ -13,6 +13,7 @@ import io.bursar.permit.Digest32;
 import io.bursar.permit.Intent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.PermitKeys;
+import io.bursar.permit.PermitSigningKey;
 import io.bursar.permit.SignedPermit;
 import io.bursar.spend.Id;
 
@@ -23,7 +24,7 @@ public final class PermitIssuer {
 
   private static final long KEY_FILE_BYTES_MAX = 4096;
 
-  private final PrivateKey key;
+  private final PermitSigningKey key;
   private final Clock clock;
   private final SecureRandom random = new SecureRandom();
 
@@ -34,7 +35,7 @@ public final class PermitIssuer {
    * @param clock that of the signer's machine
    */
   public PermitIssuer(PrivateKey key, Clock clock) {
-    this.key = key;
+    this.key = PermitSigningKey.of(key);
     this.clock = clock;
   }
 

@@ -21,6 +21,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
 
@@ -70,9 +71,10 @@ final class Chaos {
    * @param home where PostgreSQL and the service keep their files; a small file system of its own if its disk is to be full
    * @param relayers none for settlement in mode {@code direct}
    * @param clock the file by which libfaketime sets the clock of every process, this one included
+   * @param progress is told a line whenever everything was counted
    */
   record Settings(long seed, int rounds, int examineEvery, int relayers, Path home, Optional<Path> clock,
-      List<Fault> faults) {}
+      List<Fault> faults, Consumer<String> progress) {}
 
   /**
    * What came of it.
@@ -177,6 +179,8 @@ final class Chaos {
         client.get();
       }
       examine(stage, done);
+      settings.progress.accept(done + " of " + settings.rounds + " rounds, " + acknowledged.size()
+          + " spends acknowledged, each of them ended as it must");
     }
     watcher.cancel(true);
     return new Totals(settings.rounds, faults, acknowledged.size(), acknowledging.slowest(), paying.slowest());
@@ -391,7 +395,7 @@ final class Chaos {
     var totals = play(
         new Settings(Long.parseLong(args[1]), Integer.parseInt(args[0]), 30, Integer.parseInt(args[5]),
             Path.of(args[2]),
-            clock, kinds));
+            clock, kinds, System.out::println));
     System.out.print(totals.text());
     System.exit(0);
   }

@@ -29,7 +29,8 @@ class KillTest {
   @ValueSource(ints = {0, 2})
   void whateverIsKilledOrCutOffNothingIsLostAndNothingIsPaidTwice(int relayers) throws Exception {
     var totals = Chaos.play(new Chaos.Settings(SEED, ROUNDS, ROUNDS, relayers, home, Optional.empty(),
-        List.of(Fault.API_KILLED, Fault.SIGNER_KILLED, Fault.POSTGRES_KILLED, Fault.NODE_CUT_OFF)));
+        List.of(Fault.API_KILLED, Fault.SIGNER_KILLED, Fault.POSTGRES_KILLED, Fault.NODE_CUT_OFF),
+        System.out::println));
     assertThat(totals.spends()).isGreaterThan(ROUNDS);
   }
 }

@@ -1,13 +1,17 @@
 package io.bursar.api.relay;
 
 import java.math.BigInteger;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
+import java.util.stream.Stream;
 
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
@@ -58,7 +62,7 @@ public final class RelayBench {
     int relayers = Integer.parseInt(args[2]);
     var modes = List.of(args).subList(4, args.length);
     try (var anvil = AnvilProcess.startMiningAtOnce();
-        var signer = SignerProcess.start();
+        var signer = SignerProcess.startAsDeployed();
         var fixture = new SettlementFixture(anvil, signer)) {
       new RelayBench(anvil, signer, fixture, Integer.parseInt(args[3])).run(spends, wallets, relayers, modes);
     }
@@ -129,17 +133,17 @@ public final class RelayBench {
   }
 
   private void settle(String name, List<Wallet> wallets, int spends) {
-    long before = confirmed();
     for (int i = 0; i < wallets.size(); i++) {
       int count = spends / wallets.size() + (i < spends % wallets.size() ? 1 : 0);
       if (count > 0) {
         fixture.spends(wallets.get(i), "0.01", PAYEE, count);
       }
     }
+    var spentBefore = processorTime();
     long start = System.nanoTime();
-    while (confirmed() < before + spends) {
+    while (isUnderWay()) {
       if (System.nanoTime() - start > TOO_LONG.toNanos()) {
-        throw new IllegalStateException(name + ": only " + (confirmed() - before) + " of " + spends + " are settled");
+        throw new IllegalStateException(name + ": not all of " + spends + " are settled after " + TOO_LONG);
       }
       try {
         Thread.sleep(20);
@@ -149,12 +153,33 @@ public final class RelayBench {
       }
     }
     double seconds = (System.nanoTime() - start) / 1e9;
-    say(String.format(Locale.ROOT, "%s: %d confirmed in %.2f s, %.0f/s", name, spends, seconds, spends / seconds));
+    var spent = processorTime();
+    var each = new StringBuilder();
+    spent.forEach((process, time) -> each.append(String.format(Locale.ROOT, " %s %.2f", process,
+        time.minus(spentBefore.getOrDefault(process, Duration.ZERO)).toNanos() / 1e6 / spends)));
+    say(String.format(Locale.ROOT, "%s: %d confirmed in %.2f s, %.0f/s; ms of processor time a payment:%s", name,
+        spends,
+        seconds, spends / seconds, each));
   }
 
-  private long confirmed() {
-    return ((Number) Objects.requireNonNull(
-        fixture.store.value("SELECT count(*) FROM payment WHERE state = 'confirmed'"))).longValue();
+  /** What this process and those that it started have taken of the processors, by what they are. */
+  private static Map<String, Duration> processorTime() {
+    var times = new TreeMap<String, Duration>();
+    Stream.concat(Stream.of(ProcessHandle.current()), ProcessHandle.current().descendants()).forEach(process -> {
+      var name = process.pid() == ProcessHandle.current().pid()
+          ? "service"
+          : switch (Path.of(process.info().command().orElse("ended")).getFileName().toString()) {
+            case "java" -> "signer";
+            case String other -> other;
+          };
+      times.merge(name, process.info().totalCpuDuration().orElse(Duration.ZERO), Duration::plus);
+    });
+    return times;
+  }
+
+  private boolean isUnderWay() {
+    return Boolean.TRUE.equals(fixture.store.value(
+        "SELECT EXISTS (SELECT FROM payment WHERE state IN ('authorized', 'prepared', 'signed', 'broadcast'))"));
   }
 
   private static void say(String line) {

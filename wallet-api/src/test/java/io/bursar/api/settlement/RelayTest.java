@@ -77,7 +77,7 @@ class RelayTest extends RelayGround {
           updated_at = now() + interval '50 minutes' WHERE state = 'signed'""");
     assertThat(batches.take(relayer, started.lease)).as("a lease that ends later than any can").isTrue();
     fixture.payments.distrustFuture();
-    assertThat(batches.waiting("eip155:31337")).satisfies(waiting -> {
+    assertThat(batches.waiting("eip155:31337", 100)).satisfies(waiting -> {
       assertThat(waiting.count()).isEqualTo(1);
       assertThat(waiting.isRipe(Duration.ofMinutes(1))).as("nobody knows how long it has waited").isTrue();
     });

@@ -27,24 +27,35 @@ import io.bursar.store.log.Log;
 /** The real signer in a process of its own, from the test's class path, with a home that outlives its restarts. */
 public final class SignerProcess implements AutoCloseable {
   private final Path home;
+  private final List<String> flags;
   private final Path socket;
   private final Path permitKey;
   private final SignerClient client;
   private @Nullable TestProcess process;
 
-  private SignerProcess(Path home) {
+  private SignerProcess(Path home, List<String> flags) {
     this.home = home;
+    this.flags = flags;
     this.socket = home.resolve("run").resolve("signer.sock");
     this.permitKey = home.resolve("permit.key");
     this.client = new SignerClient(socket, 8, Duration.ofSeconds(5));
   }
 
-  /** A new signer without keys, ready. */
+  /** A new signer without keys, ready, which starts soon and is not made for speed. */
   public static SignerProcess start() {
+    return start("-Xmx128m", "-XX:TieredStopAtLevel=1");
+  }
+
+  /** As {@link #start()}, on a JVM as the launcher has it. */
+  public static SignerProcess startAsDeployed() {
+    return start("-Xms16m", "-Xmx192m", "-XX:+UseSerialGC");
+  }
+
+  private static SignerProcess start(String... flags) {
     try {
       // The path of a Unix socket has at most 107 bytes, and a build directory can be deep.
       var signer = new SignerProcess(Files.createTempDirectory("bursar-signer-",
-          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))));
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"))), List.of(flags));
       signer.initialize();
       signer.restart();
       return signer;
@@ -65,10 +76,10 @@ public final class SignerProcess implements AutoCloseable {
     }
   }
 
-  private static List<String> command(String... arguments) {
-    var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "-Xmx128m",
-        "-XX:TieredStopAtLevel=1", "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
+  private List<String> command(String... arguments) {
+    var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+    command.addAll(flags);
+    command.addAll(List.of("--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"),
         "io.bursar.signer.SignerMain"));
     command.addAll(List.of(arguments));
     return command;

@@ -85,7 +85,7 @@ public final class Outbox {
           SELECT o.tenant_id, o.webhook_id FROM webhook o JOIN lane l USING (tenant_id)
           WHERE o.disabled_reason IS NULL AND o.lease_until < now() AND o.quiet_until <= now()
             AND (o.looked_at < l.audit_seq OR EXISTS (SELECT FROM webhook_delivery d WHERE d.tenant_id = o.tenant_id
-              AND d.webhook_id = o.webhook_id AND d.state = 'pending' AND d.due_at <= now()))
+              AND d.webhook_id = o.webhook_id AND d.state = 'pending' AND d.due_at <= now() OFFSET 0))
           ORDER BY o.lease_until LIMIT :most FOR UPDATE OF o SKIP LOCKED) AS found
         WHERE w.tenant_id = found.tenant_id AND w.webhook_id = found.webhook_id
         RETURNING w.tenant_id, w.webhook_id, w.url, encode(w.secret, 'hex') AS secret, w.events, w.failures

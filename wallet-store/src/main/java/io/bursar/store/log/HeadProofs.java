@@ -2,9 +2,11 @@ package io.bursar.store.log;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 import io.bursar.log.HashSource;
+import io.bursar.log.LogProof;
 import io.bursar.log.Proofs;
 import io.bursar.log.SignedNote;
 import io.bursar.log.TileHashes;
@@ -45,8 +47,16 @@ final class HeadProofs {
     return head.equals(other);
   }
 
-  /** The proof of an entry by its number, from 1. */
-  List<Digest32> inclusion(long seq) {
+  boolean covers(long seq) {
+    return seq <= size;
+  }
+
+  /** The receipt of an entry by its number, from 1. */
+  LogProof receipt(long seq) {
+    return new LogProof(Optional.empty(), seq - 1, inclusion(seq), head);
+  }
+
+  private List<Digest32> inclusion(long seq) {
     var hashes = new TileHashes(size, this::tile);
     HashSource known = (level, index) -> keep(subtrees, SUBTREES_MAX, new Subtree(level, index),
         subtree -> hashes.hash(subtree.level, subtree.index));

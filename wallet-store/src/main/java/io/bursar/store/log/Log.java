@@ -44,8 +44,9 @@ public final class Log {
     this.sequencer = new Sequencer(database, audit, files, signer, cosigners, alarm);
   }
 
-  /** Looks which logs are stopped, and answers the tenants whose logs have fallen behind their entries. */
+  /** Looks which logs are stopped and what their heads are, and answers the tenants whose logs have fallen behind their entries. */
   public List<UUID> behind() {
+    newest.clear();
     stopped = Set.copyOf(sequencer.stopped());
     return sequencer.behind();
   }
@@ -110,6 +111,10 @@ public final class Log {
    * @param patience how long to wait for others that sequence it
    */
   public LogProof receipt(UUID tenantId, long seq, Duration patience) throws LogUnavailable {
+    var shared = newest.get(tenantId);
+    if (shared != null && shared.covers(seq)) {
+      return shared.receipt(seq);
+    }
     long deadline = System.nanoTime() + patience.toNanos();
     var state = state(tenantId);
     while (state.checkpointSize() < seq) {
@@ -121,8 +126,7 @@ public final class Log {
         throw LogUnavailable.forNow("the entry is not under a signed head yet", new IllegalStateException("slow"));
       }
     }
-    var head = state.checkpoint().orElseThrow();
-    return new LogProof(Optional.empty(), seq - 1, proofs(tenantId, state, head).inclusion(seq), head);
+    return proofs(tenantId, state, state.checkpoint().orElseThrow()).receipt(seq);
   }
 
   /** Many payments ask under the same head. */
@@ -152,8 +156,9 @@ public final class Log {
 
   /** The entry that a payment may be made under, its receipt, and what approvers have signed: what the signer wants to see. */
   public Evidence evidence(UUID tenantId, UUID spendId, Duration patience) throws LogUnavailable {
-    return evidence(tenantId, entry(tenantId, spendId, "audit_seq"), ApprovedSpends.of(database, tenantId, spendId),
-        patience);
+    var entry = entry(tenantId, spendId, "audit_seq");
+    return evidence(tenantId, entry,
+        entry.approved ? ApprovedSpends.of(database, tenantId, spendId) : Optional.empty(), patience);
   }
 
   /**
@@ -165,15 +170,17 @@ public final class Log {
     return evidence(tenantId, entry(tenantId, spendId, "cancel_seq"), Optional.empty(), patience);
   }
 
-  private record Entry(long seq, byte[] payload) {}
+  /** The entry, and whether an approver has spoken for the spend. */
+  private record Entry(long seq, byte[] payload, boolean approved) {}
 
   /** The entry whose number the payment has in this column. */
   private Entry entry(UUID tenantId, UUID spendId, String column) {
     return database.sql().sql("""
-        SELECT e.seq, e.payload FROM payment p JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.%s
+        SELECT e.seq, e.payload, EXISTS (SELECT FROM approval v WHERE v.tenant_id = p.tenant_id AND v.spend_id = p.spend_id) AS approved
+        FROM payment p JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.%s
         WHERE p.tenant_id = :tenant AND p.spend_id = :spend
         """.formatted(column)).param("tenant", tenantId).param("spend", spendId)
-        .query((row, n) -> new Entry(row.getLong("seq"), row.getBytes("payload"))).single();
+        .query((row, n) -> new Entry(row.getLong("seq"), row.getBytes("payload"), row.getBoolean("approved"))).single();
   }
 
   private Evidence evidence(UUID tenantId, Entry entry, Optional<Approved> approved, Duration patience)
