@@ -72,7 +72,7 @@ public final class Chain implements AutoCloseable {
   /** What a contract says of itself as a token. */
   public record Token(String symbol, int decimals) {}
 
-  private static final String RECEIPT = "eth_getTransactionReceipt";
+  static final String RECEIPT = "eth_getTransactionReceipt";
   /** How many recent blocks the usual priority fee is taken from. */
   private static final int FEE_BLOCKS = 10;
   private static final int MEDIAN = 50;
@@ -273,8 +273,8 @@ public final class Chain implements AutoCloseable {
       return NonceUse.OPEN;
     }
     for (var hash : ours) {
-      for (var reply : rpc.callAll("eth_getTransactionReceipt", "0x" + hash)) {
-        if (!result(reply, "eth_getTransactionReceipt").isNull()) {
+      for (var reply : rpc.callAll(RECEIPT, "0x" + hash)) {
+        if (!result(reply, RECEIPT).isNull()) {
           return NonceUse.OPEN;
         }
       }

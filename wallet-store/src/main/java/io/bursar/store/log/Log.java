@@ -111,10 +111,6 @@ public final class Log {
    * @param patience how long to wait for others that sequence it
    */
   public LogProof receipt(UUID tenantId, long seq, Duration patience) throws LogUnavailable {
-    var shared = newest.get(tenantId);
-    if (shared != null && shared.covers(seq)) {
-      return shared.receipt(seq);
-    }
     long deadline = System.nanoTime() + patience.toNanos();
     var state = state(tenantId);
     while (state.checkpointSize() < seq) {
@@ -185,7 +181,13 @@ public final class Log {
 
   private Evidence evidence(UUID tenantId, Entry entry, Optional<Approved> approved, Duration patience)
       throws LogUnavailable {
-    return new Evidence(Bytes.of(entry.payload), Bytes.of(receipt(tenantId, entry.seq, patience).encode()), approved);
+    return new Evidence(Bytes.of(entry.payload), Bytes.of(proof(tenantId, entry.seq, patience).encode()), approved);
+  }
+
+  /** To the signer one of its heads is as good as another: that of a moment ago saves asking how far the log is. */
+  private LogProof proof(UUID tenantId, long seq, Duration patience) throws LogUnavailable {
+    var known = newest.get(tenantId);
+    return known != null && known.covers(seq) ? known.receipt(seq) : receipt(tenantId, seq, patience);
   }
 
   /**
