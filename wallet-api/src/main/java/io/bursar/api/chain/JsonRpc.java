@@ -71,9 +71,7 @@ public final class JsonRpc implements Rpc {
   public JsonRpc(URI endpoint, Duration timeout) {
     this.endpoint = endpoint;
     this.timeout = timeout;
-    // What is done with an answer is little, and done where it is read: handed to a thread of its own it takes longer.
-    this.http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(timeout)
-        .executor(Runnable::run).build();
+    this.http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(timeout).build();
   }
 
   /** A question, and its reply once there is one; the reply is written and read under the line's lock. */
