@@ -12,6 +12,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.Executors;
 import java.util.stream.LongStream;
 
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -108,6 +109,33 @@ class PaymentStoreTest {
     assertThat(fixture.database.sql().sql("SELECT kind FROM audit_entry WHERE subject = :id ORDER BY seq")
         .param("id", sent.spendId()).query(String.class).list()).containsSubsequence("payment.prepared",
             "payment.signed", "payment.broadcast", "payment.replaced", "payment.signed", "payment.confirmed");
+  }
+
+  /** Plans are made while there is next to nothing, and kept: one that reads all payments then does so when there are millions. */
+  @Test
+  void noStepIsPlannedToReadAllPayments() throws Exception {
+    var before = wholeReads();
+    authorize(fixture.wallet, 3);
+    for (int i = 0; i < 3; i++) {
+      var prepared = moved(claimOne(), PREPARE);
+      payments.renew(List.of(prepared));
+      assertThat(payments.hold(prepared)).isEmpty();
+      var signed = moved(prepared, sign(i));
+      assertThat(payments.isNextToSend(signed, i)).isTrue();
+      var sent = moved(signed, new PaymentEvent.Send("accepted"));
+      moved(sent, new PaymentEvent.Confirm(new Mined(sign(i).hash(), 77, Digest32.sha256(new byte[]{9}))));
+    }
+    Thread.sleep(1_100); // a connection tells what it has read once a second at the most, and when it is used
+    assertThat(payments.claim(1, 1, List.of())).isEmpty();
+    assertThat(wholeReads()).isEqualTo(before);
+  }
+
+  /** How often each table has been read whole, since it was made. */
+  private List<@Nullable String> wholeReads() {
+    return fixture.database.sql().sql("""
+        SELECT relname || ' ' || seq_scan FROM pg_stat_user_tables
+        WHERE relname IN ('payment', 'payment_attempt', 'spend', 'audit_entry', 'wallet') ORDER BY relname
+        """).query(String.class).list();
   }
 
   @Test
