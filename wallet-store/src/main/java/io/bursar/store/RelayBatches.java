@@ -314,6 +314,7 @@ public final class RelayBatches {
     for (var group : RelayStore.byTenant(moving).entrySet()) {
       database.inTransaction(() -> {
         audit.lock(group.getKey());
+        // The state is a parameter and the batch a subquery, so that every row is found by its key: see RelayStore.
         var changed = sql("""
             UPDATE payment p SET state = 'broadcast', transaction_hash = :hash, failure = NULL, updated_at = clock_timestamp()
             WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.mode = 'relayed' AND p.state = :from
