@@ -125,11 +125,11 @@ public final class AnvilProcess implements AutoCloseable {
     var transfer = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
     var logs = new ArrayList<JsonNode>();
     long last = Long.parseLong(rpc("eth_blockNumber").asString("").substring(2), 16);
-    // All of them at once would be a larger answer than is read of a node.
+    // All of them at once would be a larger answer than is read of a node. The number of the last block may be that of a moment ago.
     for (long from = 0; from <= last; from += LOG_BLOCKS) {
+      long to = from + LOG_BLOCKS - 1;
       var filter = chain.newObject().put("fromBlock", "0x" + Long.toHexString(from))
-          .put("toBlock", "0x" + Long.toHexString(Math.min(last, from + LOG_BLOCKS - 1)))
-          .put("address", usdc.toString());
+          .put("toBlock", to < last ? "0x" + Long.toHexString(to) : "latest").put("address", usdc.toString());
       filter.putArray("topics").add(transfer).add("0x" + "0".repeat(24) + account.toString().substring(2));
       rpc("eth_getLogs", filter).forEach(logs::add);
     }
