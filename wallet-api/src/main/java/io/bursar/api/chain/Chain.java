@@ -72,7 +72,7 @@ public final class Chain implements AutoCloseable {
   /** What a contract says of itself as a token. */
   public record Token(String symbol, int decimals) {}
 
-  static final String RECEIPT = "eth_getTransactionReceipt";
+  private static final String RECEIPT = "eth_getTransactionReceipt";
   /** How many recent blocks the usual priority fee is taken from. */
   private static final int FEE_BLOCKS = 10;
   private static final int MEDIAN = 50;

@@ -8,13 +8,11 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Asks again only for what may have changed: the newest block, a block by its number, and the market for gas are the same for
- * every payment of the moment, and receipts that were just found by asking for many of them are looked at one by one. An answer of a
- * moment ago makes nothing look settled too early, because a head only grows.
+ * every payment of the moment. An answer of a moment ago makes nothing look settled too early, because a head only grows.
  */
 final class FreshAnswers implements Rpc {
   private static final Map<String, Duration> FRESH = Map.of("eth_blockNumber", Duration.ofMillis(100),
-      "eth_getBlockByNumber", Duration.ofMillis(100), "eth_feeHistory", Duration.ofMillis(250), Chain.RECEIPT,
-      Duration.ofMillis(100));
+      "eth_getBlockByNumber", Duration.ofMillis(100), "eth_feeHistory", Duration.ofMillis(250));
   private static final int KEPT_MAX = 256;
 
   private record Kept(RpcReply reply, long askedAt) {}
@@ -32,42 +30,25 @@ final class FreshAnswers implements Rpc {
     if (fresh == null) {
       return rpc.call(method, params);
     }
-    var key = key(method, params);
+    var key = method + Arrays.deepToString(params);
+    long now = System.nanoTime();
     var known = kept.get(key);
-    if (known != null && System.nanoTime() - known.askedAt < fresh.toNanos()) {
+    if (known != null && now - known.askedAt < fresh.toNanos()) {
       return known.reply;
     }
-    long now = System.nanoTime();
     var reply = rpc.call(method, params);
-    if (!method.equals(Chain.RECEIPT)) {
-      keep(key, reply, now);
+    if (reply instanceof RpcReply.Result) {
+      if (kept.size() >= KEPT_MAX) {
+        kept.clear();
+      }
+      kept.put(key, new Kept(reply, now));
     }
     return reply;
   }
 
   @Override
   public List<RpcReply> callEach(String method, List<Object[]> each) {
-    long now = System.nanoTime();
-    var replies = rpc.callEach(method, each);
-    if (FRESH.containsKey(method)) {
-      for (int i = 0; i < replies.size(); i++) {
-        keep(key(method, each.get(i)), replies.get(i), now);
-      }
-    }
-    return replies;
-  }
-
-  private static String key(String method, Object... params) {
-    return method + Arrays.deepToString(params);
-  }
-
-  private void keep(String key, RpcReply reply, long askedAt) {
-    if (reply instanceof RpcReply.Result(var value) && !value.isNull()) {
-      if (kept.size() >= KEPT_MAX) {
-        kept.clear();
-      }
-      kept.put(key, new Kept(reply, askedAt));
-    }
+    return FRESH.containsKey(method) ? Rpc.super.callEach(method, each) : rpc.callEach(method, each);
   }
 
   @Override
