@@ -160,24 +160,31 @@ public final class AuditEntries {
 
     /** Puts them on the record. */
     void write() {
+      var statements = database.statements();
+      write(statements);
+      statements.send();
+    }
+
+    /** Puts them on the record when these statements are sent. */
+    void write(Statements statements) {
       if (payloads.isEmpty()) {
         return;
       }
-      database.sql().sql("""
-          UPDATE lane SET audit_seq = audit_seq + :count, epoch = epoch + :money,
-            last_at = CASE WHEN :money > 0 THEN greatest(last_at, :at) ELSE last_at END WHERE tenant_id = :tenant
-          """).param("count", payloads.size()).param("money", money ? 1 : 0)
-          .param("at", at.atOffset(java.time.ZoneOffset.UTC)).param("tenant", tenantId).update();
-      database.sql()
-          .sql("""
+      statements
+          .add(1, """
+              UPDATE lane SET audit_seq = audit_seq + :count, epoch = epoch + :money,
+                last_at = CASE WHEN :money > 0 THEN greatest(last_at, :at) ELSE last_at END WHERE tenant_id = :tenant
+              """)
+          .add(payloads.size(), """
               INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
-              SELECT :tenant, :before + e.n, :at, e.kind, e.subject, e.payload, e.hash
-              FROM unnest(:kinds::text[], :subjects::uuid[], :payloads::bytea[], :hashes::bytea[])
+              SELECT :tenant, :seq + e.n, :at, e.kind, e.subject, e.payload, e.hash
+              FROM unnest(:kinds::text[], :subjects::uuid[], :payloads::bytea[], :leaves::bytea[])
                 WITH ORDINALITY AS e (kind, subject, payload, hash, n)
-              """).param("tenant", tenantId).param("before", before).param("at", at.atOffset(java.time.ZoneOffset.UTC))
+              """).param("count", payloads.size()).param("money", money ? 1 : 0).param("tenant", tenantId)
+          .param("seq", before).param("at", at.atOffset(java.time.ZoneOffset.UTC))
           .param("kinds", kinds.toArray(String[]::new)).param("subjects", subjects.toArray(UUID[]::new))
           .param("payloads", payloads.toArray(byte[][]::new))
-          .param("hashes", payloads.stream().map(AuditEntries::leafHash).toArray(byte[][]::new)).update();
+          .param("leaves", payloads.stream().map(AuditEntries::leafHash).toArray(byte[][]::new));
     }
   }
 

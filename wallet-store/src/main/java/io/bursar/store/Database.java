@@ -59,7 +59,9 @@ public final class Database implements AutoCloseable {
     // the same reason an EXISTS about each of several rows ends in OFFSET 0: it is then looked up for each of them, and never made into a
     // hash of the whole table.
     var planned = " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
-    pool = pool(settings, "bursar", settings.poolSize(), planned);
+    // And rows that are joined to a list are looked up for each of its members, not all of a tenant's read and matched with it.
+    pool = pool(settings, "bursar", settings.poolSize(),
+        planned + " -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off");
     lanePool = pool(settings, "lanes", LANE_POOL_SIZE, planned);
     // Each question is planned for what it asks, and no plan may read a whole table where an index serves.
     readingPool = pool(settings, "reading", READING_POOL_SIZE,
@@ -122,6 +124,11 @@ public final class Database implements AutoCloseable {
         : batches.batchUpdate(text, each.stream().map(params).toArray(SqlParameterSource[]::new));
   }
 
+  /** Statements to be sent together; none is done before {@link Statements#send}. */
+  Statements statements() {
+    return new Statements(batches);
+  }
+
   /** Does all of the work in one transaction, or none of it; an exception rolls back. READ COMMITTED. */
   public <T> T inTransaction(Supplier<T> work) {
     return java.util.Objects.requireNonNull(transaction.execute(status -> work.get()));
@@ -135,7 +142,8 @@ public final class Database implements AutoCloseable {
     return java.util.Objects.requireNonNull(snapshot.execute(status -> {
       sql.sql("""
           SELECT set_config('statement_timeout', '1h', true), set_config('idle_in_transaction_session_timeout', '1h', true),
-            set_config('enable_seqscan', 'on', true)
+            set_config('enable_seqscan', 'on', true), set_config('enable_hashjoin', 'on', true),
+            set_config('enable_mergejoin', 'on', true), set_config('enable_material', 'on', true)
           """).query((row, n) -> true).single();
       waitForAnswers(Duration.ofHours(1));
       return work.get();

@@ -1,13 +1,11 @@
 package io.bursar.store;
 
 import java.math.BigDecimal;
-import java.sql.Types;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -22,10 +20,11 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Function;
+import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.RowCallbackHandler;
-import org.springframework.jdbc.core.namedparam.MapSqlParameterSource;
 import org.springframework.jdbc.core.simple.JdbcClient;
 
 import io.bursar.permit.Digest32;
@@ -33,7 +32,6 @@ import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.store.PaymentMove.Held;
 import io.bursar.store.PaymentMove.Lost;
 import io.bursar.store.PaymentMove.Moved;
-import io.bursar.store.PaymentState.Mined;
 
 /**
  * Records moves of payments. All of a tenant's moves need its lane, and a lane is held until its transaction is durable; so the
@@ -44,7 +42,6 @@ final class PaymentMoves {
   private static final int TOGETHER_MAX = 64;
   /** No block is looked for sooner after a transaction was sent. */
   private static final Duration FIRST_LOOK = Duration.ofMillis(500);
-  private static final OffsetDateTime NO_LEASE = OffsetDateTime.MIN;
   /** How far past a wallet's next nonce a free one is looked for; below it there are none but after a gap was found. */
   private static final int NONCES_LOOKED_AT = 10_000;
 
@@ -194,17 +191,17 @@ final class PaymentMoves {
     moves.forEach((wish, move) -> results.put(wish,
         changed.contains(move.payment.spendId()) ? new Moved(moved(move, at)) : new Lost()));
     var moved = moves.values().stream().filter(move -> changed.contains(move.payment.spendId())).toList();
-    takeNonces(tenantId, moved);
-    recordAttempts(tenantId, moved, at);
     moved.forEach(move -> {
       giveBack(move, entries);
       entries.add(PaymentTransition.kind(move.event), move.payment.spendId(), ACTOR,
           PaymentTransition.entry(move.payment, move.next, move.event));
     });
-    wakeNext(tenantId, moved.stream()
-        .filter(move -> move.next instanceof PaymentState.Final || move.event instanceof PaymentEvent.Sign)
-        .map(move -> move.payment.wallet().walletId()).toList());
-    entries.write();
+    var rest = database.statements().param("tenant", tenantId).param("at", time(at));
+    takeNonces(moved, rest);
+    recordAttempts(moved, rest);
+    wakeNext(moved, rest);
+    entries.write(rest);
+    rest.send();
     return wishes.stream().map(wish -> Objects.requireNonNull(results.get(wish))).toList();
   }
 
@@ -285,48 +282,54 @@ final class PaymentMoves {
 
   /** Changes the rows that still are as they were read, and answers whose. */
   private Set<UUID> update(UUID tenantId, List<Move> moves, Instant at) {
-    // Each row by a statement that names it, all sent at once: joined to a list, rows of a table that was small when that was planned
-    // would be looked for among all of the tenant's.
-    int[] changed = database.batch("""
-        UPDATE payment SET state = :state, nonce = coalesce(:nonce, nonce), gas_limit = coalesce(:gas, gas_limit),
-          attempts = :attempts, transaction_hash = coalesce(:hash, transaction_hash), block_number = :block,
-          block_hash = :blockHash, failure = :failure, due_at = :due, lease_until = :until, updated_at = :at
-        WHERE tenant_id = :tenant AND spend_id = :spend AND state = :from AND attempts = :before AND lease = :lease
-        """, moves, move -> {
-      var columns = PaymentTransition.columns(move.next);
-      @Nullable
-      Mined mined = columns.mined();
-      return named(tenantId, move, at).addValue("state", move.next.text())
-          .addValue("nonce", columns.nonce(), Types.BIGINT).addValue("gas", columns.gasLimit(), Types.BIGINT)
-          .addValue("hash", bytes(columns.hash()), Types.BINARY)
-          .addValue("block", mined == null ? null : mined.blockNumber(), Types.BIGINT)
-          .addValue("blockHash", mined == null ? null : mined.blockHash().bytes(), Types.BINARY)
-          .addValue("failure", move.next instanceof PaymentState.Failed(var why) ? why : null, Types.VARCHAR)
-          .addValue("due", time(move.next instanceof PaymentState.Broadcast ? at.plus(FIRST_LOOK) : at))
-          .addValue("until", move.next instanceof PaymentState.Broadcast ? NO_LEASE : time(at.plus(settings.lease())))
-          .addValue("from", move.payment.state().text())
-          .addValue("before", PaymentTransition.attempts(move.payment.state()))
-          .addValue("lease", move.payment.reading().lease(), Types.OTHER);
-    });
-    var whose = new HashSet<UUID>();
-    for (int i = 0; i < changed.length; i++) {
-      if (changed[i] == 1) {
-        whose.add(moves.get(i).payment.spendId());
-      }
+    if (moves.isEmpty()) {
+      return Set.of();
     }
-    return whose;
+    var columns = moves.stream().map(move -> PaymentTransition.columns(move.next)).toList();
+    return new HashSet<>(sql("""
+        UPDATE payment p SET state = m.state, nonce = coalesce(m.nonce, p.nonce), gas_limit = coalesce(m.gas, p.gas_limit),
+          attempts = m.attempts, transaction_hash = coalesce(m.hash, p.transaction_hash), block_number = m.block,
+          block_hash = m.block_hash, failure = m.failure, updated_at = :at,
+          due_at = CASE WHEN m.state = 'broadcast' THEN :look ELSE :at END,
+          lease_until = CASE WHEN m.state = 'broadcast' THEN '-infinity' ELSE :until END
+        FROM unnest(:spends::uuid[], :states::text[], :nonces::bigint[], :gas::bigint[], :attempts::int[], :hashes::bytea[],
+          :blocks::bigint[], :blockHashes::bytea[], :failures::text[], :from::text[], :before::int[], :leases::uuid[])
+          AS m (spend_id, state, nonce, gas, attempts, hash, block, block_hash, failure, was, before, lease)
+        WHERE p.tenant_id = :tenant AND p.spend_id = m.spend_id AND p.state = m.was AND p.attempts = m.before AND p.lease = m.lease
+        RETURNING p.spend_id
+        """).param("tenant", tenantId).param("at", time(at)).param("look", time(at.plus(FIRST_LOOK)))
+        .param("until", time(at.plus(settings.lease())))
+        .param("spends", spends(moves))
+        .param("states", of(moves, move -> move.next.text()).toArray(String[]::new))
+        .param("nonces", of(columns, PaymentTransition.Columns::nonce).toArray(Long[]::new))
+        .param("gas", of(columns, PaymentTransition.Columns::gasLimit).toArray(Long[]::new))
+        .param("attempts", attempts(moves))
+        .param("hashes", of(columns, row -> bytes(row.hash())).toArray(byte[][]::new))
+        .param("blocks",
+            of(columns, row -> row.mined() == null ? null : row.mined().blockNumber()).toArray(Long[]::new))
+        .param("blockHashes",
+            of(columns, row -> row.mined() == null ? null : row.mined().blockHash().bytes()).toArray(byte[][]::new))
+        .param("failures",
+            of(moves, move -> move.next instanceof PaymentState.Failed(var why) ? why : null).toArray(String[]::new))
+        .param("from", of(moves, move -> move.payment.state().text()).toArray(String[]::new))
+        .param("before", of(moves, move -> PaymentTransition.attempts(move.payment.state())).toArray(Integer[]::new))
+        .param("leases", of(moves, move -> move.payment.reading().lease()).toArray(UUID[]::new)).query(UUID.class)
+        .list());
   }
 
-  private void takeNonces(UUID tenantId, List<Move> moved) {
-    var _ = database.batch(
-        "UPDATE wallet SET next_nonce = :nonce + 1 WHERE tenant_id = :tenant AND wallet_id = :wallet",
-        moved.stream().filter(move -> move.event instanceof PaymentEvent.Prepare).toList(),
-        move -> new MapSqlParameterSource("tenant", tenantId).addValue("wallet", move.payment.wallet().walletId())
-            .addValue("nonce", PaymentTransition.columns(move.next).nonce(), Types.BIGINT));
+  private static void takeNonces(List<Move> moved, Statements rest) {
+    var prepared = moved.stream().filter(move -> move.event instanceof PaymentEvent.Prepare).toList();
+    if (!prepared.isEmpty()) {
+      rest.add(prepared.size(), """
+          UPDATE wallet w SET next_nonce = k.nonce + 1 FROM unnest(:takers::uuid[], :taken::bigint[]) AS k (wallet_id, nonce)
+          WHERE w.tenant_id = :tenant AND w.wallet_id = k.wallet_id
+          """).param("takers", wallets(prepared)).param("taken",
+          of(prepared, move -> PaymentTransition.columns(move.next).nonce()).toArray(Long[]::new));
+    }
   }
 
   /** Fixes, completes or dates the transactions that the moves are about. */
-  private void recordAttempts(UUID tenantId, List<Move> moved, Instant at) {
+  private static void recordAttempts(List<Move> moved, Statements rest) {
     record Fixed(Move move, Gas gas, boolean cancels) {}
     record Signed(Move move, PaymentEvent.Sign by) {}
     var fixed = new ArrayList<Fixed>();
@@ -343,48 +346,67 @@ final class PaymentMoves {
           }
       }
     }
-    each(database.batch("""
-        INSERT INTO payment_attempt (tenant_id, spend_id, attempt, cancels, max_fee, priority_fee, prepared_at)
-        VALUES (:tenant, :spend, :attempts, :cancels, :max, :priority, :at)
-        """, fixed, of -> named(tenantId, of.move, at).addValue("cancels", of.cancels)
-        .addValue("max", new BigDecimal(of.gas.maxFeePerGas()))
-        .addValue("priority", new BigDecimal(of.gas.maxPriorityFeePerGas()))));
-    each(database.batch("""
-        UPDATE payment_attempt SET raw_transaction = :raw, transaction_hash = :hash
-        WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempts AND raw_transaction IS NULL
-        """, signed, of -> named(tenantId, of.move, at).addValue("raw", of.by.raw().toByteArray())
-        .addValue("hash", of.by.hash().bytes())));
-    each(database.batch("""
-        UPDATE payment_attempt SET first_sent_at = coalesce(first_sent_at, :at), last_sent_at = :at
-        WHERE tenant_id = :tenant AND spend_id = :spend AND attempt = :attempts
-        """, sent, move -> named(tenantId, move, at)));
-  }
-
-  private static MapSqlParameterSource named(UUID tenantId, Move move, Instant at) {
-    return new MapSqlParameterSource("tenant", tenantId).addValue("spend", move.payment.spendId())
-        .addValue("attempts", move.attempts()).addValue("at", time(at));
-  }
-
-  private static void each(int[] changed) {
-    if (Arrays.stream(changed).anyMatch(rows -> rows != 1)) {
-      throw new IllegalStateException("a payment and its attempts do not agree");
+    if (!fixed.isEmpty()) {
+      var moves = fixed.stream().map(Fixed::move).toList();
+      rest.add(fixed.size(), """
+          INSERT INTO payment_attempt (tenant_id, spend_id, attempt, cancels, max_fee, priority_fee, prepared_at)
+          SELECT :tenant, k.*, :at FROM unnest(:fixed::uuid[], :fixedAttempts::int[], :cancels::boolean[], :max::numeric[],
+            :priority::numeric[]) AS k
+          """).param("fixed", spends(moves)).param("fixedAttempts", attempts(moves))
+          .param("cancels", of(fixed, Fixed::cancels).toArray(Boolean[]::new))
+          .param("max", of(fixed, row -> new BigDecimal(row.gas.maxFeePerGas())).toArray(BigDecimal[]::new))
+          .param("priority",
+              of(fixed, row -> new BigDecimal(row.gas.maxPriorityFeePerGas())).toArray(BigDecimal[]::new));
+    }
+    if (!signed.isEmpty()) {
+      var moves = signed.stream().map(Signed::move).toList();
+      rest.add(signed.size(), """
+          UPDATE payment_attempt a SET raw_transaction = k.raw, transaction_hash = k.hash
+          FROM unnest(:signed::uuid[], :signedAttempts::int[], :raws::bytea[], :rawHashes::bytea[]) AS k (spend_id, attempt, raw, hash)
+          WHERE a.tenant_id = :tenant AND a.spend_id = k.spend_id AND a.attempt = k.attempt AND a.raw_transaction IS NULL
+          """).param("signed", spends(moves)).param("signedAttempts", attempts(moves))
+          .param("raws", of(signed, row -> row.by.raw().toByteArray()).toArray(byte[][]::new))
+          .param("rawHashes", of(signed, row -> row.by.hash().bytes()).toArray(byte[][]::new));
+    }
+    if (!sent.isEmpty()) {
+      rest.add(sent.size(), """
+          UPDATE payment_attempt a SET first_sent_at = coalesce(a.first_sent_at, :at), last_sent_at = :at
+          FROM unnest(:sent::uuid[], :sentAttempts::int[]) AS k (spend_id, attempt)
+          WHERE a.tenant_id = :tenant AND a.spend_id = k.spend_id AND a.attempt = k.attempt
+          """).param("sent", spends(sent)).param("sentAttempts", attempts(sent));
     }
   }
 
   /** What the wallets' next payments may have waited for has happened: they are due at once. */
-  private void wakeNext(UUID tenantId, List<UUID> wallets) {
-    if (wallets.isEmpty()) {
-      return;
+  private void wakeNext(List<Move> moved, Statements rest) {
+    var over = moved.stream()
+        .filter(move -> move.next instanceof PaymentState.Final || move.event instanceof PaymentEvent.Sign).toList();
+    if (!over.isEmpty()) {
+      rest.add("""
+          UPDATE payment SET due_at = now() WHERE tenant_id = :tenant AND spend_id = ANY (ARRAY(
+            SELECT next.spend_id FROM unnest(:wallets::uuid[]) AS w (wallet_id) CROSS JOIN LATERAL (
+              SELECT spend_id FROM payment q
+              WHERE q.tenant_id = :tenant AND q.wallet_id = w.wallet_id AND q.state = 'authorized' AND q.mode = 'direct' AND q.due_at > now()
+                AND (q.not_before IS NULL OR q.not_before <= now())
+              ORDER BY q.spend_id LIMIT :most) AS next))
+          """).param("wallets", wallets(over)).param("most", settings.unconfirmedMax());
     }
-    sql("""
-        UPDATE payment SET due_at = now() WHERE tenant_id = :tenant AND spend_id = ANY (ARRAY(
-          SELECT next.spend_id FROM unnest(:wallets::uuid[]) AS w (wallet_id) CROSS JOIN LATERAL (
-            SELECT spend_id FROM payment q
-            WHERE q.tenant_id = :tenant AND q.wallet_id = w.wallet_id AND q.state = 'authorized' AND q.mode = 'direct' AND q.due_at > now()
-              AND (q.not_before IS NULL OR q.not_before <= now())
-            ORDER BY q.spend_id LIMIT :most) AS next))
-        """).param("tenant", tenantId).param("wallets", wallets.toArray(UUID[]::new))
-        .param("most", settings.unconfirmedMax()).update();
+  }
+
+  private static <T, R> Stream<@Nullable R> of(List<T> rows, Function<T, @Nullable R> column) {
+    return rows.stream().map(column);
+  }
+
+  private static UUID[] spends(List<Move> moves) {
+    return moves.stream().map(move -> move.payment.spendId()).toArray(UUID[]::new);
+  }
+
+  private static UUID[] wallets(List<Move> moves) {
+    return moves.stream().map(move -> move.payment.wallet().walletId()).toArray(UUID[]::new);
+  }
+
+  private static Integer[] attempts(List<Move> moves) {
+    return moves.stream().map(Move::attempts).toArray(Integer[]::new);
   }
 
   private JdbcClient.StatementSpec sql(String text) {
