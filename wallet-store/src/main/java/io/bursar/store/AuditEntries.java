@@ -98,16 +98,6 @@ public final class AuditEntries {
     return leafHash;
   }
 
-  /** What there is to say of one of several subjects. */
-  record Line(UUID subject, Json.Obj body) {}
-
-  /** Writes an entry of one kind for each line, in their order, as {@link #together} does. */
-  void writeAll(UUID tenantId, String kind, String actor, List<Line> lines) {
-    var together = together(tenantId);
-    lines.forEach(line -> together.add(kind, line.subject, actor, line.body));
-    together.write();
-  }
-
   /**
    * Several entries of one transaction that are numbered in memory and written by one statement. The lane is held from here on;
    * nothing is on the record before {@link Together#write()}.

@@ -99,10 +99,10 @@ public final class Deposits {
 
   private void book(UUID tenantId, List<Deposit> deposits) {
     database.inTransaction(() -> {
-      var at = audit.lock(tenantId);
-      var booked = deposits.stream().filter(deposit -> insert(tenantId, deposit, at)).toList();
-      audit.writeAll(tenantId, "deposit.received", ACTOR,
-          booked.stream().map(deposit -> new AuditEntries.Line(deposit.walletId, entry(deposit))).toList());
+      var entries = audit.together(tenantId);
+      deposits.stream().filter(deposit -> insert(tenantId, deposit, entries.at()))
+          .forEach(deposit -> entries.add("deposit.received", deposit.walletId, ACTOR, entry(deposit)));
+      entries.write();
     });
   }
 

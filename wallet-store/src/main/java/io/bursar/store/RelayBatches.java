@@ -313,21 +313,21 @@ public final class RelayBatches {
             .filter(payment -> payment.state().equals("signed")).toList();
     for (var group : RelayStore.byTenant(moving).entrySet()) {
       database.inTransaction(() -> {
-        audit.lock(group.getKey());
+        var entries = audit.together(group.getKey());
         // The state is a parameter and the batch a subquery, so that every row is found by its key: see RelayStore.
         var changed = sql("""
             UPDATE payment p SET state = 'broadcast', transaction_hash = :hash, failure = NULL, updated_at = clock_timestamp()
             WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.mode = 'relayed' AND p.state = :from
               AND :batch = (SELECT z.batch_id FROM payment_authorization z WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id)
             RETURNING p.spend_id
-            """).param("from", "signed").param("hash", attempt.hash().bytes()).param("tenant", group.getKey())
+            """).param("from", "signed").param("hash", attempt.hash().bytes())
+            .param("tenant", group.getKey())
             .param("spends", RelayStore.spends(group.getValue())).param("batch", batch.batchId()).query(UUID.class)
             .list();
-        audit.writeAll(group.getKey(), "payment.broadcast", "settlement", group.getValue().stream()
-            .filter(payment -> changed.contains(payment.spendId()))
-            .map(payment -> new AuditEntries.Line(payment.spendId(),
-                RelayStore.entry(payment).put("transactionHash", "0x" + attempt.hash()).build()))
-            .toList());
+        group.getValue().stream().filter(payment -> changed.contains(payment.spendId()))
+            .forEach(payment -> entries.add("payment.broadcast", payment.spendId(), RelayStore.ACTOR,
+                RelayStore.entry(payment).put("transactionHash", "0x" + attempt.hash()).build()));
+        entries.write();
       });
     }
     sql("""
@@ -360,15 +360,15 @@ public final class RelayBatches {
     waiting.keySet()
         .forEach(member -> byTenant.computeIfAbsent(member.payment().tenantId(), _ -> new ArrayList<>()).add(member));
     byTenant.forEach((tenant, members) -> database.inTransaction(() -> {
-      audit.lock(tenant);
-      var back = members.stream()
-          .filter(member -> takeOut(batch, member, String.valueOf(waiting.get(member)), delay)).toList();
-      audit.writeAll(tenant, "payment.not_relayed", RelayStore.ACTOR, back.stream().map(member -> {
-        var entry = RelayStore.entry(member.payment()).put("transactionHash", "0x" + mined.transactionHash())
-            .put("why", waiting.get(member));
-        return new AuditEntries.Line(member.payment().spendId(),
-            member.cancels() ? entry.put("cancels", true).build() : entry.build());
-      }).toList());
+      var entries = audit.together(tenant);
+      members.stream().filter(member -> takeOut(batch, member, String.valueOf(waiting.get(member)), delay))
+          .forEach(member -> {
+            var entry = RelayStore.entry(member.payment()).put("transactionHash", "0x" + mined.transactionHash())
+                .put("why", waiting.get(member));
+            entries.add("payment.not_relayed", member.payment().spendId(), RelayStore.ACTOR,
+                member.cancels() ? entry.put("cancels", true).build() : entry.build());
+          });
+      entries.write();
     }));
     sql("""
         UPDATE relay_batch SET state = 'settled', transaction_hash = :hash, block_number = :block, block_hash = :blockHash,

@@ -36,15 +36,16 @@ public final class RelayCancellations {
   public void sign(Map<RelayedPayment, Bytes> signatures) {
     for (var group : RelayStore.byTenant(signatures.keySet()).entrySet()) {
       database.inTransaction(() -> {
-        audit.lock(group.getKey());
+        var entries = audit.together(group.getKey());
         var signed = group.getValue().stream().filter(payment -> database.sql().sql("""
             UPDATE payment_authorization z SET cancel_signature = :signature FROM payment p
             WHERE z.tenant_id = :tenant AND z.spend_id = :spend AND z.cancel_signature IS NULL
               AND p.tenant_id = z.tenant_id AND p.spend_id = z.spend_id AND p.state IN ('signed', 'broadcast')
             """).param("signature", java.util.Objects.requireNonNull(signatures.get(payment)).toByteArray())
             .param("tenant", payment.tenantId()).param("spend", payment.spendId()).update() == 1).toList();
-        audit.writeAll(group.getKey(), "payment.cancel_signed", RelayStore.ACTOR, signed.stream()
-            .map(payment -> new AuditEntries.Line(payment.spendId(), RelayStore.entry(payment).build())).toList());
+        signed.forEach(payment -> entries.add("payment.cancel_signed", payment.spendId(), RelayStore.ACTOR,
+            RelayStore.entry(payment).build()));
+        entries.write();
       });
     }
     payments.release(signatures.keySet(), java.time.Duration.ZERO, null);

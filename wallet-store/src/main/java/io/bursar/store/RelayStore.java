@@ -158,15 +158,14 @@ public final class RelayStore {
     var poor = new ArrayList<RelayedPayment>();
     var moves = move(payments, "payment.prepared", "authorized", "prepared",
         payment -> entry(prepared(prepared, payment)).build(), affordable(balances, poor),
-        moved -> {
+        (moved, rest) -> {
           var fixed = moved.stream().map(payment -> fixed(prepared(prepared, payment))).toList();
-          sql("""
+          rest.add(moved.size(), """
               INSERT INTO payment_authorization (tenant_id, spend_id, nonce, valid_before, from_block)
-              SELECT * FROM unnest(:tenants::uuid[], :spends::uuid[], :nonces::bytea[], :until::bigint[], :blocks::bigint[])
-              """).param("tenants", tenants(moved)).param("spends", spends(moved))
-              .param("nonces", fixed.stream().map(of -> of.nonce().bytes()).toArray(byte[][]::new))
+              SELECT :tenant, k.* FROM unnest(:spends::uuid[], :nonces::bytea[], :until::bigint[], :blocks::bigint[]) AS k
+              """).param("nonces", fixed.stream().map(of -> of.nonce().bytes()).toArray(byte[][]::new))
               .param("until", fixed.stream().map(Terms::validBefore).toArray(Long[]::new))
-              .param("blocks", fixed.stream().map(Terms::fromBlock).toArray(Long[]::new)).update();
+              .param("blocks", fixed.stream().map(Terms::fromBlock).toArray(Long[]::new));
         });
     return new Prepared(moves.stream().map(payment -> prepared(prepared, payment)).toList(), poor);
   }
@@ -199,19 +198,20 @@ public final class RelayStore {
   /** Records signatures, and gives the leases back: whoever has a relayer may take what is signed. */
   public void sign(Map<RelayedPayment, Bytes> signatures) {
     var _ = move(List.copyOf(signatures.keySet()), "payment.signed", "prepared", "signed",
-        payment -> entry(payment).build(), UnaryOperator.identity(), moved -> {
-          var _ = database.batch("""
-              UPDATE payment_authorization SET signature = :signature WHERE tenant_id = :tenant AND spend_id = :spend
-              """, moved, payment -> named(payment)
-              .addValue("signature", java.util.Objects.requireNonNull(signatures.get(payment)).toByteArray()));
-        });
+        payment -> entry(payment).build(), UnaryOperator.identity(), (moved, rest) -> rest.add(moved.size(), """
+            UPDATE payment_authorization z SET signature = k.signature
+            FROM unnest(:spends::uuid[], :signatures::bytea[]) AS k (spend_id, signature)
+            WHERE z.tenant_id = :tenant AND z.spend_id = k.spend_id
+            """).param("signatures", moved.stream()
+            .map(payment -> java.util.Objects.requireNonNull(signatures.get(payment)).toByteArray())
+            .toArray(byte[][]::new)));
   }
 
   /** Records that payments are paid by a transaction that is final. Those that are over already stay as they are. */
   public void confirm(List<RelayedPayment> paid, Mined mined) {
     for (var group : byTenant(paid).entrySet()) {
       database.inTransaction(() -> {
-        var at = audit.lock(group.getKey());
+        var entries = audit.together(group.getKey());
         Set<UUID> changed = new HashSet<>(sql("""
             UPDATE payment SET state = 'confirmed', failure = NULL, transaction_hash = :hash, block_number = :block,
               block_hash = :blockHash, lease_until = '-infinity', updated_at = :at
@@ -219,15 +219,14 @@ public final class RelayStore {
             RETURNING spend_id
             """).param("from", SIGNING).param("hash", mined.transactionHash().bytes())
             .param("block", mined.blockNumber())
-            .param("blockHash", mined.blockHash().bytes()).param("at", utc(at)).param("tenant", group.getKey())
+            .param("blockHash", mined.blockHash().bytes()).param("at", utc(entries.at()))
+            .param("tenant", group.getKey())
             .param("spends", spends(group.getValue())).query(UUID.class).list());
-        audit.writeAll(group.getKey(), "payment.confirmed", ACTOR,
-            group.getValue().stream().filter(payment -> changed.contains(payment.spendId()))
-                .map(payment -> new AuditEntries.Line(payment.spendId(),
-                    entry(payment).put("transactionHash", "0x" + mined.transactionHash())
-                        .put("block", mined.blockNumber())
-                        .put("blockHash", "0x" + mined.blockHash()).build()))
-                .toList());
+        group.getValue().stream().filter(payment -> changed.contains(payment.spendId()))
+            .forEach(payment -> entries.add("payment.confirmed", payment.spendId(), ACTOR,
+                entry(payment).put("transactionHash", "0x" + mined.transactionHash()).put("block", mined.blockNumber())
+                    .put("blockHash", "0x" + mined.blockHash()).build()));
+        entries.write();
       });
     }
   }
@@ -280,7 +279,8 @@ public final class RelayStore {
   }
 
   private interface Also {
-    void with(List<RelayedPayment> moved);
+    /** Adds what is to be done with {@code :tenant} and {@code :spends}, those of the payments that were moved. */
+    void with(List<RelayedPayment> moved, Statements rest);
   }
 
   private List<RelayedPayment> move(List<RelayedPayment> payments, String kind, String from, String to,
@@ -288,7 +288,7 @@ public final class RelayStore {
     var all = new ArrayList<RelayedPayment>();
     for (var group : byTenant(payments).entrySet()) {
       all.addAll(database.inTransaction(() -> {
-        var at = audit.lock(group.getKey());
+        var entries = audit.together(group.getKey());
         var chosen = choice.apply(group.getValue());
         Set<UUID> changed = new HashSet<>(sql("""
             UPDATE payment p SET state = :to, failure = NULL, updated_at = :at,
@@ -299,13 +299,15 @@ public final class RelayStore {
                 WHERE w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id AND 'active' = (SELECT a.status FROM agent a
                   WHERE a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id)))
             RETURNING p.spend_id
-            """).param("to", to).param("at", utc(at)).param("tenant", group.getKey())
+            """).param("to", to).param("at", utc(entries.at())).param("tenant", group.getKey())
             .param("spends", spends(chosen))
             .param("from", from).query(UUID.class).list());
         var moved = chosen.stream().filter(payment -> changed.contains(payment.spendId())).toList();
-        audit.writeAll(group.getKey(), kind, ACTOR,
-            moved.stream().map(payment -> new AuditEntries.Line(payment.spendId(), entry.apply(payment))).toList());
-        also.with(moved);
+        moved.forEach(payment -> entries.add(kind, payment.spendId(), ACTOR, entry.apply(payment)));
+        var rest = database.statements().param("tenant", group.getKey()).param("spends", spends(moved));
+        also.with(moved, rest);
+        entries.write(rest);
+        rest.send();
         return moved;
       }));
     }

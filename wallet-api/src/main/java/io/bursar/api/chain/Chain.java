@@ -307,11 +307,29 @@ public final class Chain implements AutoCloseable {
   }
 
   private BigInteger balanceOf(Address token, Address account, String block) throws ChainUnavailable {
-    var balance = Erc20.number(callContract(token, Erc20.balanceOf(account), block));
+    return balance(token, callContract(token, Erc20.balanceOf(account), block));
+  }
+
+  private static BigInteger balance(Address token, String returned) throws ChainUnavailable {
+    var balance = Erc20.number(returned);
     if (balance == null) {
       throw new ChainUnavailable("`" + token + "` does not answer as a token does");
     }
     return balance;
+  }
+
+  /** An account's share of a token. */
+  public record Holding(Address token, Address account) {}
+
+  /** The amounts of these at the end of a block, in base units and in their order, all asked about together. */
+  public List<BigInteger> balancesOf(List<Holding> holdings, long block) throws ChainUnavailable {
+    var replies = rpc.callEach("eth_call", holdings.stream().map(of -> new Object[]{
+        newObject().put("to", hex(of.token)).put("data", Erc20.balanceOf(of.account)), quantity(block)}).toList());
+    var balances = new ArrayList<BigInteger>();
+    for (var holding : holdings) {
+      balances.add(balance(holding.token, returned(replies.get(balances.size()))));
+    }
+    return balances;
   }
 
   /**
@@ -352,7 +370,11 @@ public final class Chain implements AutoCloseable {
   }
 
   private String callContract(Address contract, String data, String block) throws ChainUnavailable {
-    return switch (ask("eth_call", newObject().put("to", hex(contract)).put("data", data), block)) {
+    return returned(ask("eth_call", newObject().put("to", hex(contract)).put("data", data), block));
+  }
+
+  private static String returned(RpcReply reply) throws ChainUnavailable {
+    return switch (reply) {
       case RpcReply.Result(var value) -> value.asString("");
       case RpcReply.Refusal _ -> "";
       case RpcReply.Silence(var message, var _) -> throw new ChainUnavailable(message);

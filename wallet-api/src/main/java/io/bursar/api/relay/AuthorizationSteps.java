@@ -5,13 +5,18 @@ import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
+import java.util.function.BiFunction;
+import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
 
@@ -25,8 +30,10 @@ import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.api.signer.TransferSigner;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.Intent;
 import io.bursar.permit.SignerRefusal.Remedy;
 import io.bursar.permit.SignerReply;
+import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.store.Funds;
 import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.PaymentStore;
@@ -110,7 +117,7 @@ public final class AuthorizationSteps {
         }
       }
       ready.addAll(prepare(chain, fresh));
-      store.sign(signatures(ready, threads, this::authorization));
+      store.sign(signatures(requests(ready, signer::evidence, Request::authorization), threads));
     } catch (ChainUnavailable e) {
       store.release(claimed, MOMENT.multipliedBy(4), e.getMessage());
     }
@@ -126,7 +133,7 @@ public final class AuthorizationSteps {
   public int signCancellations(Chain chain, ExecutorService threads) {
     var claimed = cancellations.claimUnsigned(chain.name(), AT_ONCE);
     if (!claimed.isEmpty()) {
-      cancellations.sign(signatures(claimed, threads, this::cancellation));
+      cancellations.sign(signatures(requests(claimed, signer::cancellation, Request::cancellation), threads));
     }
     return claimed.size();
   }
@@ -162,38 +169,59 @@ public final class AuthorizationSteps {
 
   /** What the payments' wallets hold by a final block. */
   private static Balances balances(Chain chain, List<RelayedPayment> fresh, long block) throws ChainUnavailable {
+    var holdings = new LinkedHashMap<Funds.Account, Chain.Holding>();
+    fresh.forEach(payment -> holdings.put(payment.account(),
+        new Chain.Holding(payment.account().token(), payment.wallet().address())));
+    var balances = chain.balancesOf(List.copyOf(holdings.values()), block).iterator();
     var amounts = new HashMap<Funds.Account, BigInteger>();
-    for (var payment : fresh) {
-      var account = payment.account();
-      if (!amounts.containsKey(account)) {
-        amounts.put(account, chain.balanceOf(account.token(), payment.wallet().address(), block));
-      }
-    }
+    holdings.keySet().forEach(account -> amounts.put(account, balances.next()));
     return new Balances(block, amounts);
   }
 
-  /** Asks the signer. */
-  private interface Asking {
-    SignerReply ask(RelayedPayment payment) throws LogUnavailable, SignerUnreachable;
+  /** Says what the signer wants to see of a tenant's spends. */
+  private interface Showing {
+    Map<UUID, Evidence> of(UUID tenantId, Collection<UUID> spendIds) throws LogUnavailable;
   }
 
-  private SignerReply authorization(RelayedPayment payment) throws LogUnavailable, SignerUnreachable {
-    return signer.sign(payment.intent(), payment.order().authorizationHash(),
-        signer.evidence(payment.tenantId(), payment.spendId()));
+  /**
+   * What the signer is asked.
+   *
+   * @param entry leaf hash of the entry in the record that allows it
+   */
+  private record Request(RelayedPayment payment, Intent intent, Digest32 entry, Evidence evidence) {
+    static Request authorization(RelayedPayment payment, Evidence evidence) {
+      return new Request(payment, payment.intent(), payment.order().authorizationHash(), evidence);
+    }
+
+    static Request cancellation(RelayedPayment payment, Evidence evidence) {
+      return new Request(payment, payment.cancelIntent(), Objects.requireNonNull(payment.canceling()).entry(),
+          evidence);
+    }
   }
 
-  private SignerReply cancellation(RelayedPayment payment) throws LogUnavailable, SignerUnreachable {
-    return signer.sign(payment.cancelIntent(), Objects.requireNonNull(payment.canceling()).entry(),
-        signer.cancellation(payment.tenantId(), payment.spendId()));
+  /** For those that there is evidence for; the others wait. */
+  private List<Request> requests(List<RelayedPayment> ready, Showing showing,
+      BiFunction<RelayedPayment, Evidence, Request> request) {
+    var requests = new ArrayList<Request>();
+    ready.stream().collect(Collectors.groupingBy(RelayedPayment::tenantId)).forEach((tenantId, payments) -> {
+      try {
+        var evidence = showing.of(tenantId, payments.stream().map(RelayedPayment::spendId).toList());
+        payments.forEach(payment -> requests
+            .add(request.apply(payment, Objects.requireNonNull(evidence.get(payment.spendId())))));
+      } catch (LogUnavailable e) {
+        payments.forEach(payment -> store.release(List.of(payment), patience(payment), e.getMessage()));
+      }
+    });
+    return requests;
   }
 
   /** Those that the signer gave; the others wait. What is signed and not recorded is signed again, and says the same. */
-  private Map<RelayedPayment, Bytes> signatures(List<RelayedPayment> ready, ExecutorService threads, Asking asking) {
+  private Map<RelayedPayment, Bytes> signatures(List<Request> requests, ExecutorService threads) {
     var signatures = new ConcurrentHashMap<RelayedPayment, Bytes>();
-    var asked = ready.stream().map(payment -> threads.submit(() -> {
-      var signature = signature(payment, asking);
+    var asked = requests.stream().map(request -> threads.submit(() -> {
+      var signature = signature(request);
       if (signature != null) {
-        signatures.put(payment, signature);
+        signatures.put(request.payment, signature);
       }
     })).toList();
     for (var answer : asked) {
@@ -209,7 +237,8 @@ public final class AuthorizationSteps {
     return signatures;
   }
 
-  private @Nullable Bytes signature(RelayedPayment payment, Asking asking) {
+  private @Nullable Bytes signature(Request request) {
+    var payment = request.payment;
     var keyId = payment.wallet().walletId();
     if (refusals.areMany(keyId)) {
       store.release(List.of(payment), patience(payment),
@@ -217,7 +246,7 @@ public final class AuthorizationSteps {
       return null;
     }
     try {
-      return switch (asking.ask(payment)) {
+      return switch (signer.sign(request.intent, request.entry, request.evidence)) {
         case SignerReply.AuthorizationSigned(var signature, var _) -> signature;
         case SignerReply.Refused(var reason, var message) -> {
           refusals.count(keyId);
@@ -233,7 +262,7 @@ public final class AuthorizationSteps {
         case SignerReply other ->
           throw new IllegalStateException("the signer answered another question: " + other.getClass());
       };
-    } catch (LogUnavailable | SignerUnreachable e) {
+    } catch (SignerUnreachable e) {
       store.release(List.of(payment), patience(payment), e.getMessage());
       return null;
     }

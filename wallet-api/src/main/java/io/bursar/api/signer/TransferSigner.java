@@ -1,6 +1,8 @@
 package io.bursar.api.signer;
 
 import java.time.Duration;
+import java.util.Collection;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -49,6 +51,11 @@ public final class TransferSigner {
     return log.evidence(tenantId, spendId, patience);
   }
 
+  /** As the other one, of many payments of a tenant, by spend. */
+  public Map<UUID, Evidence> evidence(UUID tenantId, Collection<UUID> spendIds) throws LogUnavailable {
+    return log.evidence(tenantId, spendIds, patience);
+  }
+
   /**
    * The entry that asks for a payment to be canceled, and its receipt.
    *
@@ -56,6 +63,11 @@ public final class TransferSigner {
    */
   public Evidence cancellation(UUID tenantId, UUID spendId) throws LogUnavailable {
     return log.cancellation(tenantId, spendId, patience);
+  }
+
+  /** As the other one, of many payments of a tenant, by spend. */
+  public Map<UUID, Evidence> cancellation(UUID tenantId, Collection<UUID> spendIds) throws LogUnavailable {
+    return log.cancellation(tenantId, spendIds, patience);
   }
 
   /**

@@ -1,7 +1,10 @@
 package io.bursar.store.log;
 
 import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -14,7 +17,6 @@ import io.bursar.log.NoteKey;
 import io.bursar.log.SignedNote;
 import io.bursar.log.TilePath;
 import io.bursar.permit.Bytes;
-import io.bursar.permit.SignerRequest.Approved;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.store.ApprovedSpends;
 import io.bursar.store.AuditEntries;
@@ -152,9 +154,13 @@ public final class Log {
 
   /** The entry that a payment may be made under, its receipt, and what approvers have signed: what the signer wants to see. */
   public Evidence evidence(UUID tenantId, UUID spendId, Duration patience) throws LogUnavailable {
-    var entry = entry(tenantId, spendId, "audit_seq");
-    return evidence(tenantId, entry,
-        entry.approved ? ApprovedSpends.of(database, tenantId, spendId) : Optional.empty(), patience);
+    return only(evidence(tenantId, List.of(spendId), patience));
+  }
+
+  /** As the other one, of many payments, by spend. */
+  public Map<UUID, Evidence> evidence(UUID tenantId, Collection<UUID> spendIds, Duration patience)
+      throws LogUnavailable {
+    return evidence(tenantId, entries(tenantId, spendIds, "audit_seq"), patience);
   }
 
   /**
@@ -163,25 +169,46 @@ public final class Log {
    * @throws LogUnavailable if there is no receipt yet
    */
   public Evidence cancellation(UUID tenantId, UUID spendId, Duration patience) throws LogUnavailable {
-    return evidence(tenantId, entry(tenantId, spendId, "cancel_seq"), Optional.empty(), patience);
+    return only(cancellation(tenantId, List.of(spendId), patience));
   }
 
-  /** The entry, and whether an approver has spoken for the spend. */
-  private record Entry(long seq, byte[] payload, boolean approved) {}
-
-  /** The entry whose number the payment has in this column. */
-  private Entry entry(UUID tenantId, UUID spendId, String column) {
-    return database.sql().sql("""
-        SELECT e.seq, e.payload, EXISTS (SELECT FROM approval v WHERE v.tenant_id = p.tenant_id AND v.spend_id = p.spend_id) AS approved
-        FROM payment p JOIN audit_entry e ON e.tenant_id = p.tenant_id AND e.seq = p.%s
-        WHERE p.tenant_id = :tenant AND p.spend_id = :spend
-        """.formatted(column)).param("tenant", tenantId).param("spend", spendId)
-        .query((row, n) -> new Entry(row.getLong("seq"), row.getBytes("payload"), row.getBoolean("approved"))).single();
-  }
-
-  private Evidence evidence(UUID tenantId, Entry entry, Optional<Approved> approved, Duration patience)
+  /** As the other one, of many payments, by spend. */
+  public Map<UUID, Evidence> cancellation(UUID tenantId, Collection<UUID> spendIds, Duration patience)
       throws LogUnavailable {
-    return new Evidence(Bytes.of(entry.payload), Bytes.of(proof(tenantId, entry.seq, patience).encode()), approved);
+    var entries = entries(tenantId, spendIds, "cancel_seq").stream()
+        .map(entry -> new Entry(entry.spendId, entry.seq, entry.payload, false)).toList(); // nobody has to approve of it
+    return evidence(tenantId, entries, patience);
+  }
+
+  private static Evidence only(Map<UUID, Evidence> one) {
+    return one.values().iterator().next();
+  }
+
+  /** The entry of a spend, and whether an approver has spoken for it. */
+  private record Entry(UUID spendId, long seq, byte[] payload, boolean approved) {}
+
+  /** The entries whose numbers the payments have in this column. */
+  private List<Entry> entries(UUID tenantId, Collection<UUID> spendIds, String column) {
+    return database.sql().sql("""
+        SELECT p.spend_id, e.seq, e.payload, EXISTS (
+          SELECT FROM approval v WHERE v.tenant_id = :tenant AND v.spend_id = p.spend_id OFFSET 0) AS approved
+        FROM unnest(:spends::uuid[]) AS k (spend_id)
+        CROSS JOIN LATERAL (SELECT * FROM payment WHERE tenant_id = :tenant AND spend_id = k.spend_id LIMIT 1) AS p
+        CROSS JOIN LATERAL (SELECT seq, payload FROM audit_entry WHERE tenant_id = :tenant AND seq = p.%s LIMIT 1) AS e
+        """.formatted(column)).param("tenant", tenantId).param("spends", spendIds.toArray(UUID[]::new))
+        .query((row, n) -> new Entry(row.getObject("spend_id", UUID.class), row.getLong("seq"),
+            row.getBytes("payload"), row.getBoolean("approved")))
+        .list();
+  }
+
+  private Map<UUID, Evidence> evidence(UUID tenantId, List<Entry> entries, Duration patience) throws LogUnavailable {
+    var evidence = new HashMap<UUID, Evidence>();
+    for (var entry : entries) {
+      evidence.put(entry.spendId, new Evidence(Bytes.of(entry.payload),
+          Bytes.of(proof(tenantId, entry.seq, patience).encode()),
+          entry.approved ? ApprovedSpends.of(database, tenantId, entry.spendId) : Optional.empty()));
+    }
+    return evidence;
   }
 
   /** To the signer one of its heads is as good as another: that of a moment ago saves asking how far the log is. */
