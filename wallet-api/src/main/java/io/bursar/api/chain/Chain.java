@@ -60,6 +60,15 @@ public final class Chain implements AutoCloseable {
   /** A block that the node has. */
   public record Block(long number, Digest32 hash) {}
 
+  /**
+   * How the chain stands to a transfer that is sent now.
+   *
+   * @param tokens of the payer, in base units
+   * @param gas what it would take
+   * @param coins of the payer, in wei
+   */
+  public record Outlook(BigInteger tokens, GasEstimate gas, BigInteger coins) {}
+
   /** What a transfer would take. */
   public sealed interface GasEstimate {
     /** Units of gas, with a margin. */
@@ -72,6 +81,7 @@ public final class Chain implements AutoCloseable {
   /** What a contract says of itself as a token. */
   public record Token(String symbol, int decimals) {}
 
+  private static final String LATEST = "latest";
   private static final String RECEIPT = "eth_getTransactionReceipt";
   /** How many recent blocks the usual priority fee is taken from. */
   private static final int FEE_BLOCKS = 10;
@@ -126,7 +136,7 @@ public final class Chain implements AutoCloseable {
   /** Asks for the market of the last few blocks. */
   public Quote quote() throws ChainUnavailable {
     var method = "eth_feeHistory";
-    var history = required(method, quantity(FEE_BLOCKS), "latest", List.of(MEDIAN));
+    var history = required(method, quantity(FEE_BLOCKS), LATEST, List.of(MEDIAN));
     var baseFees = history.path("baseFeePerGas");
     var priorities = new ArrayList<BigInteger>();
     for (var block : history.path("reward")) {
@@ -138,11 +148,18 @@ public final class Chain implements AutoCloseable {
     return new Quote(baseFee, settings.fees.offer(baseFee, usual));
   }
 
-  /** What an ERC-20 transfer would take now, with a quarter more: the token's storage may change before it is mined. */
-  public GasEstimate estimateTransfer(Address token, Address from, Address payee, BigInteger amount)
-      throws ChainUnavailable {
-    var call = newObject().put("from", hex(from)).put("to", hex(token)).put("data", Erc20.transfer(payee, amount));
-    return switch (ask("eth_estimateGas", call, "latest")) {
+  /** What an ERC-20 transfer would need now and what there is for it, all asked about together. */
+  public Outlook outlook(Address token, Address from, Address payee, BigInteger amount) throws ChainUnavailable {
+    var transfer = newObject().put("from", hex(from)).put("to", hex(token)).put("data", Erc20.transfer(payee, amount));
+    var replies = askTogether(List.of(balanceQuestion(token, from, LATEST),
+        Rpc.Question.of("eth_estimateGas", transfer, LATEST), Rpc.Question.of("eth_getBalance", hex(from), LATEST)));
+    return new Outlook(balance(token, returned(replies.get(0))), estimate(replies.get(1)),
+        number(result(replies.get(2), "eth_getBalance"), "eth_getBalance"));
+  }
+
+  /** With a quarter more: the token's storage may change before it is mined. */
+  private GasEstimate estimate(RpcReply reply) throws ChainUnavailable {
+    return switch (reply) {
       case RpcReply.Result(var value) -> {
         var units = number(value, "eth_estimateGas");
         long limit = units.bitLength() > 40 ? Long.MAX_VALUE : units.longValueExact() * 5 / 4;
@@ -172,7 +189,7 @@ public final class Chain implements AutoCloseable {
 
   /** Which of these transactions are in a block, all asked about together. */
   public Set<Digest32> mined(List<Digest32> transactionHashes) throws ChainUnavailable {
-    var replies = rpc.callEach(RECEIPT, transactionHashes.stream().map(hash -> new Object[]{"0x" + hash}).toList());
+    var replies = askTogether(transactionHashes.stream().map(hash -> Rpc.Question.of(RECEIPT, "0x" + hash)).toList());
     var mined = new HashSet<Digest32>();
     for (int i = 0; i < replies.size(); i++) {
       if (receipt(transactionHashes.get(i), result(replies.get(i), RECEIPT)).isPresent()) {
@@ -243,7 +260,7 @@ public final class Chain implements AutoCloseable {
 
   /** How many transactions of the account the chain holds: its lowest nonce that is free. For looking back, never for allocating. */
   public long transactionCount(Address account) throws ChainUnavailable {
-    return longNumber(required("eth_getTransactionCount", hex(account), "latest"), "eth_getTransactionCount");
+    return longNumber(required("eth_getTransactionCount", hex(account), LATEST), "eth_getTransactionCount");
   }
 
   /** As {@link #transactionCount(Address)}, at the end of a block. */
@@ -269,7 +286,7 @@ public final class Chain implements AutoCloseable {
    */
   public NonceUse nonceUse(Address account, long nonce, List<Digest32> ours) throws ChainUnavailable {
     // First the count and then the receipts: a transaction of ours that is mined meanwhile shows its receipt.
-    if (lowestCount(account, "latest") <= nonce) {
+    if (lowestCount(account, LATEST) <= nonce) {
       return NonceUse.OPEN;
     }
     for (var hash : ours) {
@@ -293,12 +310,12 @@ public final class Chain implements AutoCloseable {
 
   /** The account's native coin, in wei. */
   public BigInteger balance(Address account) throws ChainUnavailable {
-    return number(required("eth_getBalance", hex(account), "latest"), "eth_getBalance");
+    return number(required("eth_getBalance", hex(account), LATEST), "eth_getBalance");
   }
 
   /** The account's amount of a token, in base units. */
   public BigInteger balanceOf(Address token, Address account) throws ChainUnavailable {
-    return balanceOf(token, account, "latest");
+    return balanceOf(token, account, LATEST);
   }
 
   /** The account's amount of a token at the end of a block, in base units. */
@@ -308,6 +325,10 @@ public final class Chain implements AutoCloseable {
 
   private BigInteger balanceOf(Address token, Address account, String block) throws ChainUnavailable {
     return balance(token, callContract(token, Erc20.balanceOf(account), block));
+  }
+
+  private Rpc.Question balanceQuestion(Address token, Address account, String block) {
+    return Rpc.Question.of("eth_call", newObject().put("to", hex(token)).put("data", Erc20.balanceOf(account)), block);
   }
 
   private static BigInteger balance(Address token, String returned) throws ChainUnavailable {
@@ -323,8 +344,8 @@ public final class Chain implements AutoCloseable {
 
   /** The amounts of these at the end of a block, in base units and in their order, all asked about together. */
   public List<BigInteger> balancesOf(List<Holding> holdings, long block) throws ChainUnavailable {
-    var replies = rpc.callEach("eth_call", holdings.stream().map(of -> new Object[]{
-        newObject().put("to", hex(of.token)).put("data", Erc20.balanceOf(of.account)), quantity(block)}).toList());
+    var replies = askTogether(
+        holdings.stream().map(of -> balanceQuestion(of.token, of.account, quantity(block))).toList());
     var balances = new ArrayList<BigInteger>();
     for (var holding : holdings) {
       balances.add(balance(holding.token, returned(replies.get(balances.size()))));
@@ -366,7 +387,7 @@ public final class Chain implements AutoCloseable {
   }
 
   private String callContract(Address contract, String data) throws ChainUnavailable {
-    return callContract(contract, data, "latest");
+    return callContract(contract, data, LATEST);
   }
 
   private String callContract(Address contract, String data, String block) throws ChainUnavailable {
@@ -405,7 +426,18 @@ public final class Chain implements AutoCloseable {
   }
 
   private RpcReply ask(String method, Object... params) throws ChainUnavailable {
-    var reply = rpc.call(method, params);
+    return believed(rpc.call(method, params));
+  }
+
+  private List<RpcReply> askTogether(List<Rpc.Question> questions) throws ChainUnavailable {
+    var replies = rpc.callTogether(questions);
+    for (var reply : replies) {
+      var _ = believed(reply);
+    }
+    return replies;
+  }
+
+  private RpcReply believed(RpcReply reply) throws ChainUnavailable {
     if (reply instanceof RpcReply.Silence(var message, var _) && rpc.isWrongChain()) {
       throw new ChainUnavailable(message, true);
     }

@@ -47,8 +47,10 @@ final class FreshAnswers implements Rpc {
   }
 
   @Override
-  public List<RpcReply> callEach(String method, List<Object[]> each) {
-    return FRESH.containsKey(method) ? Rpc.super.callEach(method, each) : rpc.callEach(method, each);
+  public List<RpcReply> callTogether(List<Question> questions) {
+    return questions.stream().anyMatch(question -> FRESH.containsKey(question.method()))
+        ? Rpc.super.callTogether(questions)
+        : rpc.callTogether(questions);
   }
 
   @Override

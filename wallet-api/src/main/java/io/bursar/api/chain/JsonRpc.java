@@ -75,12 +75,12 @@ public final class JsonRpc implements Rpc {
   }
 
   /** A question, and its reply once there is one; the reply is written and read under the line's lock. */
-  private static final class Question {
+  private static final class Asked {
     private final long id;
     private final ObjectNode body;
     private @Nullable RpcReply reply;
 
-    Question(long id, ObjectNode body) {
+    Asked(long id, ObjectNode body) {
       this.id = id;
       this.body = body;
     }
@@ -89,26 +89,26 @@ public final class JsonRpc implements Rpc {
   /** A request at a time, and what waits for the next one. */
   private static final class Line {
     private final ReentrantLock asking = new ReentrantLock();
-    private final Queue<Question> waiting = new ConcurrentLinkedQueue<>();
+    private final Queue<Asked> waiting = new ConcurrentLinkedQueue<>();
   }
 
   @Override
   public RpcReply call(String method, Object... params) {
-    return callEach(method, List.<Object[]>of(params)).getFirst();
+    return callTogether(List.of(Question.of(method, params))).getFirst();
   }
 
   @Override
-  public List<RpcReply> callEach(String method, List<Object[]> each) {
-    if (each.isEmpty()) {
+  public List<RpcReply> callTogether(List<Question> questions) {
+    if (questions.isEmpty()) {
       return List.of();
     }
-    var questions = each.stream().map(params -> question(method, params)).toList();
-    var line = lines.get((int) (questions.getFirst().id % lines.size()));
-    line.waiting.addAll(questions);
+    var asked = questions.stream().map(this::asked).toList();
+    var line = lines.get((int) (asked.getFirst().id % lines.size()));
+    line.waiting.addAll(asked);
     line.asking.lock();
     try {
       var replies = new ArrayList<RpcReply>();
-      for (var question : questions) {
+      for (var question : asked) {
         while (question.reply == null) {
           askWaiting(line);
         }
@@ -120,18 +120,18 @@ public final class JsonRpc implements Rpc {
     }
   }
 
-  private Question question(String method, Object... params) {
+  private Asked asked(Question question) {
     long id = lastId.incrementAndGet();
-    var body = json.createObjectNode().put("jsonrpc", "2.0").put("id", id).put("method", method);
+    var body = json.createObjectNode().put("jsonrpc", "2.0").put("id", id).put("method", question.method());
     var array = body.putArray("params");
-    for (var param : params) {
+    for (var param : question.params()) {
       array.add(json.valueToTree(param));
     }
-    return new Question(id, body);
+    return new Asked(id, body);
   }
 
   private void askWaiting(Line line) {
-    var questions = new ArrayList<Question>();
+    var questions = new ArrayList<Asked>();
     int most = batches ? BATCH_MAX : 1;
     for (var next = line.waiting.poll(); next != null; next = line.waiting.poll()) {
       questions.add(next);

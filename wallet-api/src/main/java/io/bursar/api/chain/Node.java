@@ -57,17 +57,19 @@ final class Node implements AutoCloseable {
 
   /** Asks it, unless it is to be left alone or serves another chain. */
   RpcReply call(String method, Object... params) {
-    return callEach(method, List.<Object[]>of(params)).getFirst();
+    return callTogether(List.of(Rpc.Question.of(method, params))).getFirst();
   }
 
   /** As {@link #call}, several questions together. */
-  List<RpcReply> callEach(String method, List<Object[]> each) {
+  List<RpcReply> callTogether(List<Rpc.Question> questions) {
     if (!proven && !prove()) {
-      return each.stream().<RpcReply>map(params -> new RpcReply.Silence(why)).toList();
+      return questions.stream().<RpcReply>map(question -> new RpcReply.Silence(why)).toList();
     }
     long asked = System.nanoTime();
-    var replies = rpc.callEach(method, each);
-    replies.forEach(reply -> note(method, reply, asked));
+    var replies = rpc.callTogether(questions);
+    for (int i = 0; i < replies.size(); i++) {
+      note(questions.get(i).method(), replies.get(i), asked);
+    }
     return replies;
   }
 

@@ -54,13 +54,14 @@ final class Nodes implements Rpc {
 
   /** What the preferred node does not answer is asked again one by one, of it or of the next. */
   @Override
-  public List<RpcReply> callEach(String method, List<Object[]> each) {
+  public List<RpcReply> callTogether(List<Question> questions) {
     if (wrongChain().isPresent()) {
-      return Rpc.super.callEach(method, each);
+      return Rpc.super.callTogether(questions);
     }
     var replies = new ArrayList<RpcReply>();
-    for (var reply : byPreference().getFirst().callEach(method, each)) {
-      replies.add(reply instanceof RpcReply.Silence ? call(method, each.get(replies.size())) : reply);
+    for (var reply : byPreference().getFirst().callTogether(questions)) {
+      var question = questions.get(replies.size());
+      replies.add(reply instanceof RpcReply.Silence ? call(question.method(), question.params().toArray()) : reply);
     }
     return replies;
   }

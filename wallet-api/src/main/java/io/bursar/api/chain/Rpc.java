@@ -11,15 +11,22 @@ import java.util.List;
 @FunctionalInterface
 public interface Rpc extends AutoCloseable {
   /**
-   * Asks one question.
+   * What is asked.
    *
    * @param params texts, whole numbers, booleans, lists of these, and JSON nodes as they are
    */
+  record Question(String method, List<Object> params) {
+    public static Question of(String method, Object... params) {
+      return new Question(method, List.of(params));
+    }
+  }
+
+  /** Asks one question; its parameters are those of a {@link Question}. */
   RpcReply call(String method, Object... params);
 
-  /** Asks several questions of one kind, together where that is cheaper; the replies are in the order of the questions. */
-  default List<RpcReply> callEach(String method, List<Object[]> each) {
-    return each.stream().map(params -> call(method, params)).toList();
+  /** Asks several questions, together where that is cheaper; the replies are in the order of the questions. */
+  default List<RpcReply> callTogether(List<Question> questions) {
+    return questions.stream().map(question -> call(question.method, question.params.toArray())).toList();
   }
 
   /** Asks the same question of every node, for what may be believed only if none contradicts. */

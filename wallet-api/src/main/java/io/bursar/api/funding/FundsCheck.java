@@ -59,16 +59,27 @@ public final class FundsCheck {
   /** Whose account is asked about; the key of no payment in particular where it is asked about as a whole. */
   private record Question(Payment.Key key, Account account, Address address, BigInteger amount) {}
 
-  /** Of a payment by a transaction of its wallet: what has arrived in the newest block can be spent in the next one. */
-  public Verdict direct(Chain chain, Payment payment) throws ChainUnavailable {
-    var account = Account.of(payment.key(), payment.wallet(), payment.order());
-    var question = new Question(payment.key(), account, payment.wallet().address(), payment.order().amount());
-    // First the promises and then the balance: one that is kept in between counts twice, and never not at all.
-    var promised = funds.promised(List.of(account), Long.MAX_VALUE).getOrDefault(account, BigInteger.ZERO);
-    var balance = chain.balanceOf(account.token(), question.address);
-    if (balance.subtract(promised).compareTo(question.amount) >= 0) {
+  /** What the wallet of a payment has promised of the payment's asset. */
+  public BigInteger promised(Payment payment) {
+    var account = account(payment);
+    return funds.promised(List.of(account), Long.MAX_VALUE).getOrDefault(account, BigInteger.ZERO);
+  }
+
+  private static Account account(Payment payment) {
+    return Account.of(payment.key(), payment.wallet(), payment.order());
+  }
+
+  /**
+   * Of a payment by a transaction of its wallet: what has arrived in the newest block can be spent in the next one.
+   *
+   * @param left the wallet's newest balance, less all that it had {@link #promised} before that was asked for: what is kept in between
+   *        counts twice, and never not at all
+   */
+  public Verdict direct(Chain chain, Payment payment, BigInteger left) throws ChainUnavailable {
+    if (left.compareTo(payment.order().amount()) >= 0) {
       return new Verdict.Enough();
     }
+    var question = new Question(payment.key(), account(payment), payment.wallet().address(), payment.order().amount());
     var standing = standing(chain, question, chain.head());
     return standing.left.compareTo(question.amount) >= 0
         ? new Verdict.Enough()

@@ -205,7 +205,9 @@ public final class PaymentSteps {
     if (order.expiresAt() != null && !payment.reading().readAt().isBefore(order.expiresAt())) {
       return record(payment, new PaymentEvent.Expire());
     }
-    var unfunded = unfunded(payment, chain);
+    var promised = funds.promised(payment); // before the chain is asked for the balance: see there
+    var outlook = chain.outlook(order.token(), payment.wallet().address(), order.payee(), order.amount());
+    var unfunded = unfunded(payment, chain, outlook.tokens().subtract(promised));
     if (unfunded != null) {
       return unfunded;
     }
@@ -213,23 +215,21 @@ public final class PaymentSteps {
     if (!quote.isEnough()) {
       return tooExpensive(payment, chain, quote.baseFee());
     }
-    var from = payment.wallet().address();
-    return switch (chain.estimateTransfer(order.token(), from, order.payee(), order.amount())) {
+    return switch (outlook.gas()) {
       case GasEstimate.WouldFail(var message) ->
         new Step.Wait(patience(payment), "the transfer would fail on the chain: " + message, Who.PAYMENT);
       case GasEstimate.Limit(var limit) -> {
         var gas = quote.offer().gas(limit);
-        var balance = chain.balance(from);
-        yield balance.compareTo(gas.maxCost()) < 0
-            ? needsGas(payment, balance, gas.maxCost())
+        yield outlook.coins().compareTo(gas.maxCost()) < 0
+            ? needsGas(payment, outlook.coins(), gas.maxCost())
             : record(payment, new PaymentEvent.Prepare(gas));
       }
     };
   }
 
   /** What to do with a payment that its wallet cannot pay; null if it can. */
-  private @Nullable Step unfunded(Payment payment, Chain chain) throws ChainUnavailable {
-    return switch (funds.direct(chain, payment)) {
+  private @Nullable Step unfunded(Payment payment, Chain chain, BigInteger left) throws ChainUnavailable {
+    return switch (funds.direct(chain, payment, left)) {
       case FundsCheck.Verdict.Enough() -> null;
       case FundsCheck.Verdict.Waits(var why) -> new Step.Wait(patience(payment), why, Who.PAYMENT);
       case FundsCheck.Verdict.Failed() -> {

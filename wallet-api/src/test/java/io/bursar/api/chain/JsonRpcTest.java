@@ -6,6 +6,7 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -68,11 +69,11 @@ class JsonRpcTest {
   void questionsPutTogetherAreAnsweredInTheirOrder() {
     node.fault((request, behind) -> new Answer.Reply(200, ("{\"id\":" + request.path("id") + ",\"result\":"
         + request.path("params").path(0) + "}").getBytes(StandardCharsets.UTF_8)));
-    var replies = rpc.callEach("eth_getTransactionReceipt",
-        List.of(new Object[]{"0x1"}, new Object[]{"0x2"}, new Object[]{"0x3"}));
+    var replies = rpc.callTogether(
+        Stream.of("0x1", "0x2", "0x3").map(hash -> Rpc.Question.of("eth_getTransactionReceipt", hash)).toList());
     assertThat(replies).extracting(reply -> ((RpcReply.Result) reply).value().asString("")).containsExactly("0x1",
         "0x2", "0x3");
-    assertThat(rpc.callEach("eth_getTransactionReceipt", List.of())).isEmpty();
+    assertThat(rpc.callTogether(List.of())).isEmpty();
   }
 
   @Test
