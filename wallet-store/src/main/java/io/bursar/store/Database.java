@@ -59,9 +59,7 @@ public final class Database implements AutoCloseable {
     // the same reason an EXISTS about each of several rows ends in OFFSET 0: it is then looked up for each of them, and never made into a
     // hash of the whole table.
     var planned = " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
-    // And rows that are joined to a list are looked up for each of its members, not all of a tenant's read and matched with it.
-    pool = pool(settings, "bursar", settings.poolSize(),
-        planned + " -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off");
+    pool = pool(settings, "bursar", settings.poolSize(), planned);
     lanePool = pool(settings, "lanes", LANE_POOL_SIZE, planned);
     // Each question is planned for what it asks, and no plan may read a whole table where an index serves.
     readingPool = pool(settings, "reading", READING_POOL_SIZE,
@@ -142,8 +140,7 @@ public final class Database implements AutoCloseable {
     return java.util.Objects.requireNonNull(snapshot.execute(status -> {
       sql.sql("""
           SELECT set_config('statement_timeout', '1h', true), set_config('idle_in_transaction_session_timeout', '1h', true),
-            set_config('enable_seqscan', 'on', true), set_config('enable_hashjoin', 'on', true),
-            set_config('enable_mergejoin', 'on', true), set_config('enable_material', 'on', true)
+            set_config('enable_seqscan', 'on', true)
           """).query((row, n) -> true).single();
       waitForAnswers(Duration.ofHours(1));
       return work.get();

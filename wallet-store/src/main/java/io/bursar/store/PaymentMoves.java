@@ -285,17 +285,20 @@ final class PaymentMoves {
     if (moves.isEmpty()) {
       return Set.of();
     }
+    // Rows are named by ANY and each looks its values up: a join with the list may be planned to read all rows of the tenant instead.
     var columns = moves.stream().map(move -> PaymentTransition.columns(move.next)).toList();
     return new HashSet<>(sql("""
-        UPDATE payment p SET state = m.state, nonce = coalesce(m.nonce, p.nonce), gas_limit = coalesce(m.gas, p.gas_limit),
-          attempts = m.attempts, transaction_hash = coalesce(m.hash, p.transaction_hash), block_number = m.block,
-          block_hash = m.block_hash, failure = m.failure, updated_at = :at,
-          due_at = CASE WHEN m.state = 'broadcast' THEN :look ELSE :at END,
-          lease_until = CASE WHEN m.state = 'broadcast' THEN '-infinity' ELSE :until END
-        FROM unnest(:spends::uuid[], :states::text[], :nonces::bigint[], :gas::bigint[], :attempts::int[], :hashes::bytea[],
-          :blocks::bigint[], :blockHashes::bytea[], :failures::text[], :from::text[], :before::int[], :leases::uuid[])
-          AS m (spend_id, state, nonce, gas, attempts, hash, block, block_hash, failure, was, before, lease)
-        WHERE p.tenant_id = :tenant AND p.spend_id = m.spend_id AND p.state = m.was AND p.attempts = m.before AND p.lease = m.lease
+        UPDATE payment p SET updated_at = :at, (state, nonce, gas_limit, attempts, transaction_hash, block_number, block_hash, failure,
+          due_at, lease_until) = (
+          SELECT m.state, coalesce(m.nonce, p.nonce), coalesce(m.gas, p.gas_limit), m.attempts, coalesce(m.hash, p.transaction_hash),
+            m.block, m.block_hash, m.failure, CASE WHEN m.state = 'broadcast' THEN :look ELSE :at END,
+            CASE WHEN m.state = 'broadcast' THEN '-infinity' ELSE :until END
+          FROM unnest(:spends::uuid[], :states::text[], :nonces::bigint[], :gas::bigint[], :attempts::int[], :hashes::bytea[],
+            :blocks::bigint[], :blockHashes::bytea[], :failures::text[])
+            AS m (spend_id, state, nonce, gas, attempts, hash, block, block_hash, failure) WHERE m.spend_id = p.spend_id)
+        WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND (p.state, p.attempts, p.lease) = (
+          SELECT m.state, m.attempts, m.lease FROM unnest(:spends::uuid[], :from::text[], :before::int[], :leases::uuid[])
+            AS m (spend_id, state, attempts, lease) WHERE m.spend_id = p.spend_id)
         RETURNING p.spend_id
         """).param("tenant", tenantId).param("at", time(at)).param("look", time(at.plus(FIRST_LOOK)))
         .param("until", time(at.plus(settings.lease())))
@@ -321,8 +324,9 @@ final class PaymentMoves {
     var prepared = moved.stream().filter(move -> move.event instanceof PaymentEvent.Prepare).toList();
     if (!prepared.isEmpty()) {
       rest.add(prepared.size(), """
-          UPDATE wallet w SET next_nonce = k.nonce + 1 FROM unnest(:takers::uuid[], :taken::bigint[]) AS k (wallet_id, nonce)
-          WHERE w.tenant_id = :tenant AND w.wallet_id = k.wallet_id
+          UPDATE wallet w SET next_nonce = (
+            SELECT k.nonce + 1 FROM unnest(:takers::uuid[], :taken::bigint[]) AS k (wallet_id, nonce) WHERE k.wallet_id = w.wallet_id)
+          WHERE w.tenant_id = :tenant AND w.wallet_id = ANY (:takers::uuid[])
           """).param("takers", wallets(prepared)).param("taken",
           of(prepared, move -> PaymentTransition.columns(move.next).nonce()).toArray(Long[]::new));
     }
@@ -361,9 +365,11 @@ final class PaymentMoves {
     if (!signed.isEmpty()) {
       var moves = signed.stream().map(Signed::move).toList();
       rest.add(signed.size(), """
-          UPDATE payment_attempt a SET raw_transaction = k.raw, transaction_hash = k.hash
-          FROM unnest(:signed::uuid[], :signedAttempts::int[], :raws::bytea[], :rawHashes::bytea[]) AS k (spend_id, attempt, raw, hash)
-          WHERE a.tenant_id = :tenant AND a.spend_id = k.spend_id AND a.attempt = k.attempt AND a.raw_transaction IS NULL
+          UPDATE payment_attempt a SET (raw_transaction, transaction_hash) = (
+            SELECT k.raw, k.hash FROM unnest(:signed::uuid[], :raws::bytea[], :rawHashes::bytea[]) AS k (spend_id, raw, hash)
+            WHERE k.spend_id = a.spend_id)
+          WHERE a.tenant_id = :tenant AND a.spend_id = ANY (:signed::uuid[]) AND a.raw_transaction IS NULL AND a.attempt = (
+            SELECT k.attempt FROM unnest(:signed::uuid[], :signedAttempts::int[]) AS k (spend_id, attempt) WHERE k.spend_id = a.spend_id)
           """).param("signed", spends(moves)).param("signedAttempts", attempts(moves))
           .param("raws", of(signed, row -> row.by.raw().toByteArray()).toArray(byte[][]::new))
           .param("rawHashes", of(signed, row -> row.by.hash().bytes()).toArray(byte[][]::new));
@@ -371,8 +377,8 @@ final class PaymentMoves {
     if (!sent.isEmpty()) {
       rest.add(sent.size(), """
           UPDATE payment_attempt a SET first_sent_at = coalesce(a.first_sent_at, :at), last_sent_at = :at
-          FROM unnest(:sent::uuid[], :sentAttempts::int[]) AS k (spend_id, attempt)
-          WHERE a.tenant_id = :tenant AND a.spend_id = k.spend_id AND a.attempt = k.attempt
+          WHERE a.tenant_id = :tenant AND a.spend_id = ANY (:sent::uuid[]) AND a.attempt = (
+            SELECT k.attempt FROM unnest(:sent::uuid[], :sentAttempts::int[]) AS k (spend_id, attempt) WHERE k.spend_id = a.spend_id)
           """).param("sent", spends(sent)).param("sentAttempts", attempts(sent));
     }
   }
@@ -385,10 +391,10 @@ final class PaymentMoves {
       rest.add("""
           UPDATE payment SET due_at = now() WHERE tenant_id = :tenant AND spend_id = ANY (ARRAY(
             SELECT next.spend_id FROM unnest(:wallets::uuid[]) AS w (wallet_id) CROSS JOIN LATERAL (
-              SELECT spend_id FROM payment q
-              WHERE q.tenant_id = :tenant AND q.wallet_id = w.wallet_id AND q.state = 'authorized' AND q.mode = 'direct' AND q.due_at > now()
+              SELECT spend_id, due_at FROM payment q
+              WHERE q.tenant_id = :tenant AND q.wallet_id = w.wallet_id AND q.state = 'authorized' AND q.mode = 'direct'
                 AND (q.not_before IS NULL OR q.not_before <= now())
-              ORDER BY q.spend_id LIMIT :most) AS next))
+              ORDER BY q.spend_id LIMIT :most) AS next WHERE next.due_at > now()))
           """).param("wallets", wallets(over)).param("most", settings.unconfirmedMax());
     }
   }

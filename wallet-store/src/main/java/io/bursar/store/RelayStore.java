@@ -199,9 +199,9 @@ public final class RelayStore {
   public void sign(Map<RelayedPayment, Bytes> signatures) {
     var _ = move(List.copyOf(signatures.keySet()), "payment.signed", "prepared", "signed",
         payment -> entry(payment).build(), UnaryOperator.identity(), (moved, rest) -> rest.add(moved.size(), """
-            UPDATE payment_authorization z SET signature = k.signature
-            FROM unnest(:spends::uuid[], :signatures::bytea[]) AS k (spend_id, signature)
-            WHERE z.tenant_id = :tenant AND z.spend_id = k.spend_id
+            UPDATE payment_authorization z SET signature = (
+              SELECT k.signature FROM unnest(:spends::uuid[], :signatures::bytea[]) AS k (spend_id, signature) WHERE k.spend_id = z.spend_id)
+            WHERE z.tenant_id = :tenant AND z.spend_id = ANY (:spends::uuid[])
             """).param("signatures", moved.stream()
             .map(payment -> java.util.Objects.requireNonNull(signatures.get(payment)).toByteArray())
             .toArray(byte[][]::new)));
