@@ -122,11 +122,16 @@ public final class AnvilProcess implements AutoCloseable {
 
   /** Every transfer of USDC from the account that the chain holds: the logs of its events. */
   public List<JsonNode> transfersFrom(Address account) {
+    return transfersFrom(account, 0);
+  }
+
+  /** As the other one, from a block on. */
+  public List<JsonNode> transfersFrom(Address account, long first) {
     var transfer = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
     var logs = new ArrayList<JsonNode>();
     long last = Long.parseLong(rpc("eth_blockNumber").asString("").substring(2), 16);
     // All of them at once would be a larger answer than is read of a node. The number of the last block may be that of a moment ago.
-    for (long from = 0; from <= last; from += LOG_BLOCKS) {
+    for (long from = first; from <= last; from += LOG_BLOCKS) {
       long to = from + LOG_BLOCKS - 1;
       var filter = chain.newObject().put("fromBlock", "0x" + Long.toHexString(from))
           .put("toBlock", to < last ? "0x" + Long.toHexString(to) : "latest").put("address", usdc.toString());
