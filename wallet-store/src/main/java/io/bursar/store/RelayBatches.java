@@ -126,7 +126,7 @@ public final class RelayBatches {
           CROSS JOIN LATERAL (SELECT batch_id FROM payment_authorization
             WHERE tenant_id = p.tenant_id AND spend_id = p.spend_id LIMIT 1) AS z
           WHERE p.mode = 'relayed' AND p.state = 'signed' AND p.due_at <= now() AND %1$s AND w.chain = :chain
-            AND p.cancel_seq IS NULL AND z.batch_id IS NULL LIMIT :most)
+            AND p.cancel_seq IS NULL AND z.batch_id IS NULL ORDER BY p.due_at, p.spend_id LIMIT :most)
           UNION ALL
           (SELECT p.cancel_requested_at FROM payment p JOIN wallet w ON w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id
           JOIN payment_authorization z ON z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id

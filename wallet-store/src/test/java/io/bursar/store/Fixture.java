@@ -115,6 +115,21 @@ public final class Fixture implements AutoCloseable {
     return database.sql().sql(sql).params(List.of(params)).query().singleValue();
   }
 
+  /** How many rows of payments and wallets have been found by indexes until now. */
+  public long rowsRead() throws InterruptedException {
+    tellWhatWasRead();
+    return database.sql().sql("""
+        SELECT sum(idx_tup_fetch)::bigint FROM pg_stat_user_tables
+        WHERE relname IN ('payment', 'payment_attempt', 'payment_authorization', 'wallet')
+        """).query(Long.class).single();
+  }
+
+  /** A connection tells what it has read once a second at the most, and when it is used. */
+  public void tellWhatWasRead() throws InterruptedException {
+    Thread.sleep(1_100);
+    database.sql().sql("SELECT 1").query(Integer.class).single();
+  }
+
   @Override
   public void close() {
     test.close();

@@ -120,7 +120,7 @@ class PaymentStoreTest {
       pay(claimOne(), i);
     }
     assertThat(payments.claim(1, 1, List.of())).isEmpty();
-    tellWhatWasRead();
+    fixture.tellWhatWasRead();
     assertThat(wholeReads()).isEqualTo(before);
   }
 
@@ -129,16 +129,16 @@ class PaymentStoreTest {
     authorize(fixture.wallet, 3);
     pay(claimOne(), 0); // so that every step is planned while there is next to nothing
     var next = claimOne();
-    long before = rowsRead();
+    long before = fixture.rowsRead();
     pay(next, 1);
-    long amongFew = rowsRead() - before;
+    long amongFew = fixture.rowsRead() - before;
     authorize(fixture.wallet, 300);
     authorize(fixture.newWallet(), 300);
     var last = claimOne();
-    before = rowsRead();
+    before = fixture.rowsRead();
     pay(last, 2);
     // The wallet's next ones are looked at, and no more of them than may be on their way at once.
-    assertThat(rowsRead() - before).as("beside %d among few", amongFew).isLessThan(amongFew + 50);
+    assertThat(fixture.rowsRead() - before).as("beside %d among few", amongFew).isLessThan(amongFew + 50);
   }
 
   private void pay(Payment payment, int nonce) {
@@ -149,20 +149,6 @@ class PaymentStoreTest {
     assertThat(payments.isNextToSend(signed, nonce)).isTrue();
     var sent = moved(signed, new PaymentEvent.Send("accepted"));
     moved(sent, new PaymentEvent.Confirm(new Mined(sign(nonce).hash(), 77, Digest32.sha256(new byte[]{9}))));
-  }
-
-  /** How many rows have been found by indexes. */
-  private long rowsRead() throws InterruptedException {
-    tellWhatWasRead();
-    return fixture.database.sql().sql("""
-        SELECT sum(idx_tup_fetch)::bigint FROM pg_stat_user_tables WHERE relname IN ('payment', 'payment_attempt', 'wallet')
-        """).query(Long.class).single();
-  }
-
-  /** A connection tells what it has read once a second at the most, and when it is used. */
-  private void tellWhatWasRead() throws InterruptedException {
-    Thread.sleep(1_100);
-    assertThat(fixture.value("SELECT 1")).isEqualTo(1);
   }
 
   /** How often each table has been read whole, since it was made. */

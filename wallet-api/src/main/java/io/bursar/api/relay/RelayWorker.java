@@ -25,7 +25,7 @@ import io.bursar.store.RelayBatch.Relayer;
 import io.bursar.store.RelayBatches;
 
 /**
- * Relays a chain's authorizations at its own pace: one thread has them signed, and one for each relayer takes them to the chain. It keeps
+ * Relays a chain's authorizations at its own pace: two threads have them signed, and one for each relayer takes them to the chain. It keeps
  * nothing that a restart would miss, and any number of them can share a database.
  */
 public final class RelayWorker implements AutoCloseable {
@@ -42,6 +42,8 @@ public final class RelayWorker implements AutoCloseable {
   private static final Duration OUTLIVED_EVERY = Duration.ofSeconds(5);
   private static final Duration AFTER_FAILURE = Duration.ofSeconds(1);
   private static final Duration STOP_PATIENCE = Duration.ofSeconds(15);
+  /** Two, so that one asks the database and the node while the other waits for the signer. */
+  private static final int AUTHORIZING_THREADS = 2;
   private static final int SIGNING_THREADS = 8;
 
   private final Chain chain;
@@ -82,7 +84,9 @@ public final class RelayWorker implements AutoCloseable {
 
   /** Begins to work; call it once. */
   public void start() {
-    run("authorizations", new Authorizing());
+    for (int i = 0; i < AUTHORIZING_THREADS; i++) {
+      run("authorizations-" + i, new Authorizing());
+    }
     for (int i = 0; i < relayers; i++) {
       run("relayer-" + i, new Relaying(i));
     }
