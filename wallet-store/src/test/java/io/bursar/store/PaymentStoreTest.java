@@ -134,11 +134,23 @@ class PaymentStoreTest {
     long amongFew = fixture.rowsRead() - before;
     authorize(fixture.wallet, 300);
     authorize(fixture.newWallet(), 300);
+    fixture.test.asAdministrator("""
+        INSERT INTO payment_attempt (tenant_id, spend_id, attempt, max_fee, priority_fee, prepared_at)
+        SELECT tenant_id, spend_id, 2, 1, 1, now() FROM payment""");
     var last = claimOne();
     before = fixture.rowsRead();
     pay(last, 2);
     // The wallet's next ones are looked at, and no more of them than may be on their way at once.
     assertThat(fixture.rowsRead() - before).as("beside %d among few", amongFew).isLessThan(amongFew + 50);
+  }
+
+  @Test
+  void noIndexButTheKeyCouldBePlannedToFindAPaymentsRowsAmongAllOfTheTenant() {
+    assertThat(fixture.database.sql().sql("""
+        SELECT o.indexrelid::regclass::text FROM pg_index k JOIN pg_index o ON o.indrelid = k.indrelid AND o.indkey[0] = k.indkey[0]
+        WHERE k.indisprimary AND NOT o.indisprimary AND o.indpred IS NULL
+          AND k.indrelid::regclass::text IN ('payment', 'payment_attempt', 'payment_authorization', 'relay_batch', 'relay_item')
+        """).query(String.class).list()).isEmpty();
   }
 
   private void pay(Payment payment, int nonce) {
