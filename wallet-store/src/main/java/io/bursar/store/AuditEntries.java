@@ -171,7 +171,7 @@ public final class AuditEntries {
               FROM unnest(:kinds::text[], :subjects::uuid[], :payloads::bytea[], :leaves::bytea[])
                 WITH ORDINALITY AS e (kind, subject, payload, hash, n)
               """).param("count", payloads.size()).param("money", money ? 1 : 0).param("tenant", tenantId)
-          .param("seq", before).param("at", at.atOffset(java.time.ZoneOffset.UTC))
+          .param("seq", before).param("at", Directory.utc(at))
           .param("kinds", kinds.toArray(String[]::new)).param("subjects", subjects.toArray(UUID[]::new))
           .param("payloads", payloads.toArray(byte[][]::new))
           .param("leaves", payloads.stream().map(AuditEntries::leafHash).toArray(byte[][]::new));

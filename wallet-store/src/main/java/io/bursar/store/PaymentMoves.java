@@ -3,8 +3,6 @@ package io.bursar.store;
 import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -196,7 +194,7 @@ final class PaymentMoves {
       entries.add(PaymentTransition.kind(move.event), move.payment.spendId(), ACTOR,
           PaymentTransition.entry(move.payment, move.next, move.event));
     });
-    var rest = database.statements().param("tenant", tenantId).param("at", time(at));
+    var rest = database.statements().param("tenant", tenantId).param("at", Directory.utc(at));
     takeNonces(moved, rest);
     recordAttempts(moved, rest);
     wakeNext(moved, rest);
@@ -270,7 +268,7 @@ final class PaymentMoves {
         CROSS JOIN LATERAL (
           SELECT count(*) AS in_flight, coalesce(bool_or(p.state = 'prepared'), false) AS prepared FROM payment p
           WHERE p.tenant_id = w.tenant_id AND p.wallet_id = w.wallet_id AND p.state IN %s) AS f
-        """.formatted(PaymentStore.IN_FLIGHT)).param("tenant", tenantId).param("now", time(now))
+        """.formatted(PaymentStore.IN_FLIGHT)).param("tenant", tenantId).param("now", Directory.utc(now))
         .param("looked", NONCES_LOOKED_AT)
         .param("wallets", payments.stream().map(payment -> payment.wallet().walletId()).toArray(UUID[]::new))
         .param("spends", payments.stream().map(Payment::spendId).toArray(UUID[]::new))
@@ -300,8 +298,8 @@ final class PaymentMoves {
           SELECT m.state, m.attempts, m.lease FROM unnest(:spends::uuid[], :from::text[], :before::int[], :leases::uuid[])
             AS m (spend_id, state, attempts, lease) WHERE m.spend_id = p.spend_id)
         RETURNING p.spend_id
-        """).param("tenant", tenantId).param("at", time(at)).param("look", time(at.plus(FIRST_LOOK)))
-        .param("until", time(at.plus(settings.lease())))
+        """).param("tenant", tenantId).param("at", Directory.utc(at)).param("look", Directory.utc(at.plus(FIRST_LOOK)))
+        .param("until", Directory.utc(at.plus(settings.lease())))
         .param("spends", spends(moves))
         .param("states", of(moves, move -> move.next.text()).toArray(String[]::new))
         .param("nonces", of(columns, PaymentTransition.Columns::nonce).toArray(Long[]::new))
@@ -417,10 +415,6 @@ final class PaymentMoves {
 
   private JdbcClient.StatementSpec sql(String text) {
     return database.sql().sql(text);
-  }
-
-  private static OffsetDateTime time(Instant instant) {
-    return instant.atOffset(ZoneOffset.UTC);
   }
 
   private static byte @Nullable [] bytes(@Nullable Digest32 hash) {

@@ -7,7 +7,6 @@ import java.sql.Types;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -219,7 +218,7 @@ public final class RelayStore {
             RETURNING spend_id
             """).param("from", SIGNING).param("hash", mined.transactionHash().bytes())
             .param("block", mined.blockNumber())
-            .param("blockHash", mined.blockHash().bytes()).param("at", utc(entries.at()))
+            .param("blockHash", mined.blockHash().bytes()).param("at", Directory.utc(entries.at()))
             .param("tenant", group.getKey())
             .param("spends", spends(group.getValue())).query(UUID.class).list());
         group.getValue().stream().filter(payment -> changed.contains(payment.spendId()))
@@ -270,12 +269,9 @@ public final class RelayStore {
     var _ = database.batch("""
         UPDATE payment SET due_at = now() + :delay * interval '1 millisecond', lease_until = '-infinity', failure = :failure
         WHERE tenant_id = :tenant AND spend_id = :spend AND mode = 'relayed' AND state = ANY (string_to_array(:from, ' '))
-        """, List.copyOf(payments), payment -> named(payment).addValue("delay", delay.toMillis())
+        """, List.copyOf(payments), payment -> new MapSqlParameterSource("tenant", payment.tenantId())
+        .addValue("spend", payment.spendId()).addValue("delay", delay.toMillis())
         .addValue("failure", failure, Types.VARCHAR).addValue("from", UNSETTLED));
-  }
-
-  private static MapSqlParameterSource named(RelayedPayment payment) {
-    return new MapSqlParameterSource("tenant", payment.tenantId()).addValue("spend", payment.spendId());
   }
 
   private interface Also {
@@ -299,7 +295,7 @@ public final class RelayStore {
                 WHERE w.tenant_id = p.tenant_id AND w.wallet_id = p.wallet_id AND 'active' = (SELECT a.status FROM agent a
                   WHERE a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id)))
             RETURNING p.spend_id
-            """).param("to", to).param("at", utc(entries.at())).param("tenant", group.getKey())
+            """).param("to", to).param("at", Directory.utc(entries.at())).param("tenant", group.getKey())
             .param("spends", spends(chosen))
             .param("from", from).query(UUID.class).list());
         var moved = chosen.stream().filter(payment -> changed.contains(payment.spendId())).toList();
@@ -331,10 +327,6 @@ public final class RelayStore {
 
   private static Terms fixed(RelayedPayment payment) {
     return java.util.Objects.requireNonNull(payment.terms());
-  }
-
-  static UUID[] tenants(Collection<RelayedPayment> payments) {
-    return payments.stream().map(RelayedPayment::tenantId).toArray(UUID[]::new);
   }
 
   static UUID[] spends(Collection<RelayedPayment> payments) {
@@ -371,10 +363,6 @@ public final class RelayStore {
     @Nullable
     OffsetDateTime time = row.getObject("request_expires_at", OffsetDateTime.class);
     return time == null ? null : time.toInstant();
-  }
-
-  private static OffsetDateTime utc(Instant at) {
-    return at.atOffset(ZoneOffset.UTC);
   }
 
   private JdbcClient.StatementSpec sql(String text) {

@@ -328,7 +328,7 @@ public final class Chain implements AutoCloseable {
   }
 
   private Rpc.Question balanceQuestion(Address token, Address account, String block) {
-    return Rpc.Question.of("eth_call", newObject().put("to", hex(token)).put("data", Erc20.balanceOf(account)), block);
+    return callQuestion(token, Erc20.balanceOf(account), block);
   }
 
   private static BigInteger balance(Address token, String returned) throws ChainUnavailable {
@@ -391,7 +391,12 @@ public final class Chain implements AutoCloseable {
   }
 
   private String callContract(Address contract, String data, String block) throws ChainUnavailable {
-    return returned(ask("eth_call", newObject().put("to", hex(contract)).put("data", data), block));
+    var question = callQuestion(contract, data, block);
+    return returned(ask(question.method(), question.params().toArray()));
+  }
+
+  private Rpc.Question callQuestion(Address contract, String data, String block) {
+    return Rpc.Question.of("eth_call", newObject().put("to", hex(contract)).put("data", data), block);
   }
 
   private static String returned(RpcReply reply) throws ChainUnavailable {

@@ -10,6 +10,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 
 import io.bursar.json.Json;
 import io.bursar.log.LogProof;
@@ -17,6 +18,7 @@ import io.bursar.log.NoteKey;
 import io.bursar.log.SignedNote;
 import io.bursar.log.TilePath;
 import io.bursar.permit.Bytes;
+import io.bursar.permit.SignerRequest.Approved;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.store.ApprovedSpends;
 import io.bursar.store.AuditEntries;
@@ -160,7 +162,9 @@ public final class Log {
   /** As the other one, of many payments, by spend. */
   public Map<UUID, Evidence> evidence(UUID tenantId, Collection<UUID> spendIds, Duration patience)
       throws LogUnavailable {
-    return evidence(tenantId, entries(tenantId, spendIds, "audit_seq"), patience);
+    return evidence(tenantId, entries(tenantId, spendIds, "audit_seq"), patience, entry -> entry.approved
+        ? ApprovedSpends.of(database, tenantId, entry.spendId)
+        : Optional.empty());
   }
 
   /**
@@ -175,9 +179,8 @@ public final class Log {
   /** As the other one, of many payments, by spend. */
   public Map<UUID, Evidence> cancellation(UUID tenantId, Collection<UUID> spendIds, Duration patience)
       throws LogUnavailable {
-    var entries = entries(tenantId, spendIds, "cancel_seq").stream()
-        .map(entry -> new Entry(entry.spendId, entry.seq, entry.payload, false)).toList(); // nobody has to approve of it
-    return evidence(tenantId, entries, patience);
+    return evidence(tenantId, entries(tenantId, spendIds, "cancel_seq"), patience,
+        entry -> Optional.empty()); // nobody has to approve of it
   }
 
   private static Evidence only(Map<UUID, Evidence> one) {
@@ -201,12 +204,12 @@ public final class Log {
         .list();
   }
 
-  private Map<UUID, Evidence> evidence(UUID tenantId, List<Entry> entries, Duration patience) throws LogUnavailable {
+  private Map<UUID, Evidence> evidence(UUID tenantId, List<Entry> entries, Duration patience,
+      Function<Entry, Optional<Approved>> approved) throws LogUnavailable {
     var evidence = new HashMap<UUID, Evidence>();
     for (var entry : entries) {
       evidence.put(entry.spendId, new Evidence(Bytes.of(entry.payload),
-          Bytes.of(proof(tenantId, entry.seq, patience).encode()),
-          entry.approved ? ApprovedSpends.of(database, tenantId, entry.spendId) : Optional.empty()));
+          Bytes.of(proof(tenantId, entry.seq, patience).encode()), approved.apply(entry)));
     }
     return evidence;
   }
