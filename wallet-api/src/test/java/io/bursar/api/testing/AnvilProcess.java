@@ -10,6 +10,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 
 import org.awaitility.Awaitility;
 
@@ -31,10 +34,15 @@ public final class AnvilProcess implements AutoCloseable {
   private final Chain chain;
   private final Address usdc;
   private final Faucet faucet;
+  private final ScheduledExecutorService blocks = Executors
+      .newSingleThreadScheduledExecutor(Thread.ofPlatform().daemon().name("blocks").factory());
 
-  /** A block each second, as the development chain of {@code deploy} has it. */
+  /**
+   * A block each second, as the development chain of {@code deploy} has it: asked for, since anvil keeps 1,500 states in memory where it makes
+   * them by itself.
+   */
   public static AnvilProcess start() {
-    return start("--block-time", "1");
+    return start(true, "--no-mining");
   }
 
   /** A block for each transaction: fast, for tests that send few. */
@@ -44,18 +52,25 @@ public final class AnvilProcess implements AutoCloseable {
 
   /** With anvil's own options. */
   public static AnvilProcess start(String... options) {
+    return start(false, options);
+  }
+
+  private static AnvilProcess start(boolean everySecond, String... options) {
     int port = TestProcess.freePort();
     var command = new ArrayList<>(List.of(program().toString(), "--host", "127.0.0.1", "--port",
         Integer.toString(port), "--chain-id", "31337", "--no-cors", "--gas-limit", "2000000000", "--prune-history",
         "128"));
     command.addAll(List.of(options));
-    return new AnvilProcess(TestProcess.start("anvil", command), port);
+    return new AnvilProcess(TestProcess.start("anvil", command), port, everySecond);
   }
 
-  private AnvilProcess(TestProcess process, int port) {
+  private AnvilProcess(TestProcess process, int port, boolean everySecond) {
     this.process = process;
     this.port = port;
     this.chain = new Chain(settings(1));
+    if (everySecond) {
+      var _ = blocks.scheduleAtFixedRate(this::mine, 1, 1, TimeUnit.SECONDS);
+    }
     try {
       Awaitility.await("anvil").atMost(Duration.ofSeconds(30)).pollInterval(Duration.ofMillis(20))
           .ignoreExceptions().until(() -> chain.head() >= 0);
@@ -63,8 +78,17 @@ public final class AnvilProcess implements AutoCloseable {
       usdc = dev.ensureUsdc(usdcArtifacts());
       faucet = new Faucet(dev);
     } catch (ChainUnavailable | IOException | RuntimeException e) {
+      blocks.shutdownNow();
       process.close();
       throw new IllegalStateException(process.output(), e);
+    }
+  }
+
+  private void mine() {
+    try {
+      var _ = chain.required("evm_mine");
+    } catch (ChainUnavailable | RuntimeException notYetOrNotAnyMore) {
+      // the next second, another
     }
   }
 
@@ -180,6 +204,7 @@ public final class AnvilProcess implements AutoCloseable {
 
   @Override
   public void close() {
+    blocks.shutdownNow();
     chain.close();
     process.close();
   }
