@@ -4,6 +4,7 @@ import java.security.PrivateKey;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.UUID;
 
 /**
@@ -11,7 +12,8 @@ import java.util.UUID;
  *
  * <p>
  * Layout, 113 bytes, big-endian: version 1 (1), permit id (16), spend (16), authorization hash (32), intent hash (32),
- * issued at (8), expires at (8); times are milliseconds since 1970-01-01T00:00:00Z.
+ * issued at (8), expires at (8); times are milliseconds since 1970-01-01T00:00:00Z. One that is {@linkplain PermitTree signed together
+ * with others} has version 2, the same fields, and behind them its position (1) and the hashes beside its way up (32 each).
  *
  * @param permitId good for one use, ever
  * @param spendId the spend, or the batch; must be the intent's {@link Intent#subjectId}
@@ -24,7 +26,7 @@ public record Permit(UUID permitId, UUID spendId, Digest32 authorizationHash, Di
     Instant expiresAt) {
   /** The longest time between issue and expiry. */
   public static final Duration MAX_LIFE = Duration.ofMinutes(5);
-  /** Length of an encoded permit in bytes. */
+  /** Length in bytes of a permit that is signed alone, and of the fields of every other. */
   public static final int ENCODED_BYTES = 113;
 
   private static final int VERSION = 1;
@@ -39,27 +41,47 @@ public record Permit(UUID permitId, UUID spendId, Digest32 authorizationHash, Di
     }
   }
 
-  /** The bytes of the layout above. */
+  /** The bytes of the layout above, alone. */
   public byte[] encode() {
-    return new WireWriter().u8(VERSION).uuid(permitId).uuid(spendId).digest(authorizationHash).digest(intentHash)
+    return encode(VERSION);
+  }
+
+  private byte[] encode(int version) {
+    return new WireWriter().u8(version).uuid(permitId).uuid(spendId).digest(authorizationHash).digest(intentHash)
         .millis(issuedAt).millis(expiresAt).toByteArray();
   }
 
   /**
-   * Reads back what {@link #encode} wrote.
+   * Reads back a permit that was signed alone or together with others.
    *
    * @throws IllegalArgumentException for any other bytes
    */
   public static Permit decode(byte[] bytes) {
     var in = new WireReader("the permit", bytes);
     int version = in.u8();
-    if (version != VERSION) {
-      throw new IllegalArgumentException("the permit has version " + version + "; only version 1 is known");
+    if (version != VERSION && !PermitTree.isPlaced(bytes)) {
+      throw new IllegalArgumentException(
+          "the permit has version " + version + " and " + bytes.length + " bytes; known are version 1 of "
+              + ENCODED_BYTES + ", and version 2 with its place in a tree");
     }
     var permit = new Permit(in.uuid(), in.uuid(), in.digest(), in.digest(), Instant.ofEpochMilli(in.i64()),
         Instant.ofEpochMilli(in.i64()));
-    in.end();
+    if (version == VERSION) {
+      in.end();
+    }
     return permit;
+  }
+
+  /**
+   * Signs many with one signature for every {@value PermitTree#MOST}. Each of them is as good as one that is signed alone, and needs none
+   * of the others.
+   *
+   * @return in their order
+   */
+  public static List<SignedPermit> sign(List<Permit> permits, PermitSigningKey key) {
+    return permits.size() == 1
+        ? List.of(permits.getFirst().sign(key))
+        : PermitTree.sign(permits.stream().map(permit -> permit.encode(PermitTree.VERSION)).toList(), key);
   }
 
   /** Signs with the API's permit key. */

@@ -13,7 +13,7 @@ import java.util.Arrays;
  * anything else. Tests hold the two against each other.
  *
  * @param bytes at most {@link #MAX_BYTES}
- * @param signature 64 bytes: Ed25519 (RFC 8032) over {@code "bursar permit v1\n"} and the bytes
+ * @param signature 64 bytes: Ed25519 (RFC 8032) over {@link #message}
  */
 public record SignedPermit(Bytes bytes, Bytes signature) {
   /** Length of an Ed25519 signature in bytes. */
@@ -44,7 +44,21 @@ public record SignedPermit(Bytes bytes, Bytes signature) {
 
   /** Whether the signature is the key's over exactly these bytes. */
   public boolean isSignedBy(PermitKey key) {
-    return key.verifies(signature.toByteArray(), message(bytes.toByteArray()));
+    return key.verifies(signature.toByteArray(), message().toByteArray());
+  }
+
+  /** Whether others may have the same signature over the same message. */
+  public boolean isOneOfMany() {
+    return PermitTree.isPlaced(bytes.toByteArray());
+  }
+
+  /**
+   * What the signature is over: {@code "bursar permit v1\n"} and the bytes; of one of many {@code "bursar permits v1\n"} and the root of
+   * their tree.
+   */
+  public Bytes message() {
+    var permit = bytes.toByteArray();
+    return Bytes.of(PermitTree.isPlaced(permit) ? PermitTree.message(permit) : message(permit));
   }
 
   /**
@@ -56,7 +70,7 @@ public record SignedPermit(Bytes bytes, Bytes signature) {
     return Permit.decode(bytes.toByteArray());
   }
 
-  /** What is signed for a permit of these bytes. */
+  /** What is signed for a permit of these bytes, alone. */
   static byte[] message(byte[] permit) {
     var message = Arrays.copyOf(DOMAIN, DOMAIN.length + permit.length);
     System.arraycopy(permit, 0, message, DOMAIN.length, permit.length);

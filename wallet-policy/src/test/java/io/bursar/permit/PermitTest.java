@@ -9,7 +9,9 @@ import java.security.Signature;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Arrays;
+import java.util.List;
 import java.util.UUID;
+import java.util.stream.IntStream;
 
 import org.junit.jupiter.api.Test;
 
@@ -31,6 +33,66 @@ class PermitTest {
     }
     assertThat(signed.isSignedBy(KEYS.getPublic())).isTrue();
     assertThat(signed.isSignedBy(PermitKeys.generate().getPublic())).isFalse();
+  }
+
+  @Test
+  void eachOfManySignedTogetherStandsAloneAndEveryFlippedBitBreaksIt() {
+    for (int count : new int[]{2, 3, 5, 8, 15, 16}) {
+      var permits = many(count);
+      var signed = Permit.sign(permits, PermitSigningKey.of(KEYS.getPrivate()));
+      assertThat(signed.stream().map(SignedPermit::signature).distinct()).as("signatures of %d", count).hasSize(1);
+      for (int i = 0; i < count; i++) {
+        var one = signed.get(i);
+        assertThat(one.isOneOfMany()).isTrue();
+        assertThat(one.isSignedBy(KEYS.getPublic())).as("%d of %d", i, count).isTrue();
+        assertThat(one.isSignedBy(PermitKeys.generate().getPublic())).isFalse();
+        assertThat(one.permit()).isEqualTo(permits.get(i));
+      }
+      var last = signed.getLast();
+      for (int bit = 0; bit < 8 * last.bytes().size(); bit++) {
+        var altered = new SignedPermit(flipped(last.bytes(), bit), last.signature());
+        assertThat(altered.isSignedBy(KEYS.getPublic()) && !altered.permit().equals(last.permit()))
+            .as("bit %d of the last of %d gives another permit", bit, count).isFalse();
+      }
+      for (int bit = 0; bit < 8 * SignedPermit.SIGNATURE_BYTES; bit++) {
+        var altered = new SignedPermit(last.bytes(), flipped(last.signature(), bit));
+        assertThat(altered.isSignedBy(KEYS.getPublic())).as("bit %d of the signature", bit).isFalse();
+      }
+    }
+  }
+
+  @Test
+  void morePermitsThanATreeHoldsShareSeveralSignatures() {
+    for (int count : new int[]{1, 17, 33, 200}) {
+      var permits = many(count);
+      var signed = Permit.sign(permits, PermitSigningKey.of(KEYS.getPrivate()));
+      assertThat(signed.stream().map(SignedPermit::permit)).isEqualTo(permits);
+      assertThat(signed).allMatch(one -> one.isSignedBy(KEYS.getPublic()));
+      assertThat(signed.stream().map(SignedPermit::signature).distinct()).hasSize((count + 15) / 16);
+    }
+    assertThat(Permit.sign(List.of(), PermitSigningKey.of(KEYS.getPrivate()))).isEmpty();
+  }
+
+  @Test
+  void aNodeOfATreeDoesNotPassForAPermitNorATreeForAPermitOfItsOwn() throws Exception {
+    var one = Permit.sign(many(4), PermitSigningKey.of(KEYS.getPrivate())).getFirst();
+    var bytes = one.bytes().toByteArray();
+    // One level less, as if the node above two permits were a leaf; and one more hash than the highest tree has.
+    for (int length : new int[]{bytes.length - Digest32.BYTES, bytes.length - 1, bytes.length + 1,
+        bytes.length + 3 * Digest32.BYTES, Permit.ENCODED_BYTES, Permit.ENCODED_BYTES + 1}) {
+      var other = new SignedPermit(Bytes.of(Arrays.copyOf(bytes, length)), one.signature());
+      assertThat(other.isSignedBy(KEYS.getPublic())).as("%d bytes", length).isFalse();
+    }
+    var alone = permit(NOW, NOW.plusSeconds(60)).sign(KEYS.getPrivate());
+    assertThat(new SignedPermit(one.bytes(), alone.signature()).isSignedBy(KEYS.getPublic())).isFalse();
+    var jdk = Signature.getInstance("Ed25519");
+    jdk.initSign(KEYS.getPrivate());
+    jdk.update(SignedPermit.message(bytes));
+    assertThat(new SignedPermit(one.bytes(), Bytes.of(jdk.sign())).isSignedBy(KEYS.getPublic())).isFalse();
+  }
+
+  private static List<Permit> many(int count) {
+    return IntStream.range(0, count).mapToObj(i -> permit(NOW.plusMillis(i), NOW.plusSeconds(60))).toList();
   }
 
   @Test

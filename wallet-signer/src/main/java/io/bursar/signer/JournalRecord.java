@@ -22,6 +22,7 @@ import io.bursar.permit.SignedPermit;
  * 1 sign    permit (113), its signature (64), intent (the rest)
  * 2 freeze  scope (2 + n): all, or the identifier of a wallet or tenant; why (2 + n)
  * 3 lift    scope (2 + n)
+ * 7 sign    under one permit of many: permit (2 + n), their signature (64), intent (the rest)
  * </pre>
  *
  * A {@linkplain JournalCompaction compacted} journal begins with these in their place:
@@ -35,8 +36,8 @@ import io.bursar.permit.SignedPermit;
 sealed interface JournalRecord {
   /** Where what a kind has of its own begins in an encoded record, its length included. */
   int FIELDS_AT = 2 + 1 + 8;
-  /** Where the intent begins in an encoded {@link Sign}, its length included. */
-  int INTENT_AT = FIELDS_AT + Permit.ENCODED_BYTES + SignedPermit.SIGNATURE_BYTES;
+  /** Length of what stands before the intent under a permit of its own. */
+  int PERMIT_BYTES = Permit.ENCODED_BYTES + SignedPermit.SIGNATURE_BYTES;
 
   /** When, in whole milliseconds. */
   Instant at();
@@ -111,8 +112,11 @@ sealed interface JournalRecord {
     return switch (this) {
       case Sign(var at, var signed, _, var intent) -> {
         var bytes = intent.encode();
-        yield start(INTENT_AT - 2 + bytes.length, 1, at).put(signed.bytes().toByteArray())
-            .put(signed.signature().toByteArray()).put(bytes).array();
+        var permit = signed.bytes().toByteArray();
+        boolean shared = signed.isOneOfMany();
+        var length = shared ? new byte[]{(byte) (permit.length >>> 8), (byte) permit.length} : new byte[0];
+        yield start(9 + length.length + permit.length + SignedPermit.SIGNATURE_BYTES + bytes.length, shared ? 7 : 1, at)
+            .put(length).put(permit).put(signed.signature().toByteArray()).put(bytes).array();
       }
       case Freeze(var at, var scope, var why) -> {
         var name = utf8(scope.toString());
@@ -154,10 +158,10 @@ sealed interface JournalRecord {
     var time = Instant.ofEpochMilli(fields.getLong());
     return switch (kind) {
       case 1 -> {
-        if (length < INTENT_AT) {
+        if (length < 9 + PERMIT_BYTES) {
           throw new IllegalStateException("the journal holds a record of another version at byte " + at);
         }
-        yield sign(time, record);
+        yield sign(time, fields, Permit.ENCODED_BYTES);
       }
       case 2 -> new Freeze(time, FreezeScope.parse(text(fields)), text(fields));
       case 3 -> new Lift(time, FreezeScope.parse(text(fields)));
@@ -165,22 +169,25 @@ sealed interface JournalRecord {
       case 5 -> new UsedPermit(time, new UUID(fields.getLong(), fields.getLong()),
           Instant.ofEpochMilli(fields.getLong()));
       case 6 -> new Compacted(time, fields.getLong(), Instant.ofEpochMilli(fields.getLong()));
+      case 7 -> sign(time, fields, fields.getShort() & 0xffff);
       default -> throw new IllegalStateException("the journal holds a record of the unknown kind " + kind + " at byte "
           + at);
     };
   }
 
-  private static Sign sign(Instant at, byte[] record) {
-    var permit = Arrays.copyOfRange(record, 9, 9 + Permit.ENCODED_BYTES);
-    var signature = Arrays.copyOfRange(record, 9 + Permit.ENCODED_BYTES, INTENT_AT - 2);
-    return new Sign(at,
-        new SignedPermit(Bytes.of(permit), Bytes.of(signature)),
-        Permit.decode(permit), Intent.decode(Arrays.copyOfRange(record, INTENT_AT - 2, record.length)));
+  private static Sign sign(Instant at, ByteBuffer fields, int permitBytes) {
+    var signed = new SignedPermit(Bytes.of(bytes(fields, permitBytes)),
+        Bytes.of(bytes(fields, SignedPermit.SIGNATURE_BYTES)));
+    return new Sign(at, signed, signed.permit(), Intent.decode(bytes(fields, fields.remaining())));
+  }
+
+  private static byte[] bytes(ByteBuffer fields, int length) {
+    var bytes = new byte[length];
+    fields.get(bytes);
+    return bytes;
   }
 
   private static String text(ByteBuffer fields) {
-    var bytes = new byte[fields.getShort() & 0xffff];
-    fields.get(bytes);
-    return new String(bytes, StandardCharsets.UTF_8);
+    return new String(bytes(fields, fields.getShort() & 0xffff), StandardCharsets.UTF_8);
   }
 }

@@ -54,7 +54,7 @@ final class Signer {
       SignerRefusal.KEY_UNREADABLE, SignerRefusal.UNAVAILABLE, SignerRefusal.BUSY);
   private static final Logger LOG = System.getLogger("io.bursar.signer");
 
-  private final PermitKey permitKey;
+  private final VerifiedPermits permits;
   private final Keystore keystore;
   private final Fences fences;
   private final LogSigner log;
@@ -65,7 +65,7 @@ final class Signer {
 
   /** @param permits the key that permits must be signed by, and the clock that they are held against */
   Signer(Permits permits, Keystore keystore, Fences fences, LogSigner log, Healthy healthy) {
-    this.permitKey = permits.key();
+    this.permits = new VerifiedPermits(permits.key());
     this.keystore = keystore;
     this.fences = fences;
     this.log = log;
@@ -162,7 +162,7 @@ final class Signer {
 
   /** INVARIANT: nothing is signed unless every line above the last one let it through, in this order. */
   private SignerReply sign(Sign request) throws IOException, Keystore.UnreadableKeyException {
-    if (!request.permit().isSignedBy(permitKey)) {
+    if (!permits.isSigned(request.permit())) {
       return refuse(SignerRefusal.BAD_PERMIT_SIGNATURE, "the permit is not signed by the permit key", "permit");
     }
     Permit permit;

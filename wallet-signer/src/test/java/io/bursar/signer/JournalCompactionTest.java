@@ -31,6 +31,7 @@ import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
 import io.bursar.permit.JournalMark;
 import io.bursar.permit.Permit;
+import io.bursar.permit.PermitSigningKey;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.TransferIntent;
 import io.bursar.permit.TransferIntent.NonceSlot;
@@ -112,9 +113,13 @@ class JournalCompactionTest {
     }
   }
 
+  /** Under a permit that was signed alone, or as one of many. */
   private static Outcome record(Journal journal, Permit permit, Intent intent, Instant now) {
-    return journal.record(now, permit.sign(Fixtures.PERMIT_KEYS.getPrivate()), permit, intent,
-        SpendApprovals.Result.Counted.NONE);
+    var key = PermitSigningKey.of(Fixtures.PERMIT_KEYS.getPrivate());
+    var signed = permit.permitId().getLeastSignificantBits() % 2 == 0
+        ? permit.sign(key)
+        : Permit.sign(List.of(permit, permit), key).getLast();
+    return journal.record(now, signed, permit, intent, SpendApprovals.Result.Counted.NONE);
   }
 
   private static Outcome transfer(Journal journal, long nonce, long amount, Instant now) {

@@ -15,6 +15,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.UUID;
+import java.util.stream.IntStream;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -28,6 +29,7 @@ import io.bursar.permit.Digest32;
 import io.bursar.permit.Intent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.PermitKeys;
+import io.bursar.permit.PermitSigningKey;
 import io.bursar.permit.SignedPermit;
 import io.bursar.permit.SignerFrame;
 import io.bursar.permit.SignerRefusal;
@@ -136,6 +138,28 @@ class SignerTest {
       assertRefused(new Sign(permit, flip(request.intent(), bit)), SignerRefusal.INTENT_MISMATCH);
     }
     assertThat(ask(request)).as("the unaltered request").isInstanceOf(Signed.class);
+  }
+
+  @Test
+  void permitsSignedTogetherAreEachGoodForTheirOwnIntentOnceAndAlteredForNone() {
+    var intents = IntStream.range(0, 5).mapToObj(nonce -> Fixtures.intent(KEY, address, nonce)).toList();
+    var permits = Permit.sign(intents.stream().map(intent -> Fixtures.permit(intent, Fixtures.NOW)).toList(),
+        PermitSigningKey.of(PERMIT_KEY));
+    for (int i = 0; i < intents.size(); i++) {
+      var bytes = Bytes.of(intents.get(i).encode());
+      assertRefused(new Sign(permits.get((i + 1) % 5), bytes), SignerRefusal.INTENT_MISMATCH);
+      var permit = permits.get(i);
+      for (int bit = 0; bit < 8 * Permit.ENCODED_BYTES; bit++) { // the signature of the first is known by now
+        assertRefused(new Sign(new SignedPermit(flip(permit.bytes(), bit), permit.signature()), bytes),
+            SignerRefusal.BAD_PERMIT_SIGNATURE);
+      }
+      assertThat(ask(new Sign(permit, bytes))).isInstanceOf(Signed.class);
+      assertRefused(new Sign(permit, bytes), SignerRefusal.PERMIT_REUSED);
+    }
+    var stranger = Permit.sign(intents.stream().map(intent -> Fixtures.permit(intent, Fixtures.NOW)).toList(),
+        PermitSigningKey.of(PermitKeys.generate().getPrivate()));
+    assertRefused(new Sign(stranger.getFirst(), Bytes.of(intents.getFirst().encode())),
+        SignerRefusal.BAD_PERMIT_SIGNATURE);
   }
 
   @Test

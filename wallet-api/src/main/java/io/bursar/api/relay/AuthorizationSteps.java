@@ -17,6 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutorService;
 import java.util.function.BiFunction;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 import org.jspecify.annotations.Nullable;
 
@@ -26,11 +27,12 @@ import io.bursar.api.chain.Eip3009;
 import io.bursar.api.chain.Receipt;
 import io.bursar.api.funding.FundsCheck;
 import io.bursar.api.relay.RelayAlarms.Alarm;
+import io.bursar.api.signer.PermitIssuer.Subject;
 import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.api.signer.TransferSigner;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
-import io.bursar.permit.Intent;
+import io.bursar.permit.SignedPermit;
 import io.bursar.permit.SignerRefusal.Remedy;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest.Evidence;
@@ -186,16 +188,16 @@ public final class AuthorizationSteps {
   /**
    * What the signer is asked.
    *
-   * @param entry leaf hash of the entry in the record that allows it
+   * @param subject with the entry in the record that allows it
    */
-  private record Request(RelayedPayment payment, Intent intent, Digest32 entry, Evidence evidence) {
+  private record Request(RelayedPayment payment, Subject subject, Evidence evidence) {
     static Request authorization(RelayedPayment payment, Evidence evidence) {
-      return new Request(payment, payment.intent(), payment.order().authorizationHash(), evidence);
+      return new Request(payment, new Subject(payment.intent(), payment.order().authorizationHash()), evidence);
     }
 
     static Request cancellation(RelayedPayment payment, Evidence evidence) {
-      return new Request(payment, payment.cancelIntent(), Objects.requireNonNull(payment.canceling()).entry(),
-          evidence);
+      return new Request(payment,
+          new Subject(payment.cancelIntent(), Objects.requireNonNull(payment.canceling()).entry()), evidence);
     }
   }
 
@@ -218,8 +220,10 @@ public final class AuthorizationSteps {
   /** Those that the signer gave; the others wait. What is signed and not recorded is signed again, and says the same. */
   private Map<RelayedPayment, Bytes> signatures(List<Request> requests, ExecutorService threads) {
     var signatures = new ConcurrentHashMap<RelayedPayment, Bytes>();
-    var asked = requests.stream().map(request -> threads.submit(() -> {
-      var signature = signature(request);
+    var permits = signer.permits(requests.stream().map(Request::subject).toList());
+    var asked = IntStream.range(0, requests.size()).mapToObj(at -> threads.submit(() -> {
+      var request = requests.get(at);
+      var signature = signature(request, permits.get(at));
       if (signature != null) {
         signatures.put(request.payment, signature);
       }
@@ -237,7 +241,7 @@ public final class AuthorizationSteps {
     return signatures;
   }
 
-  private @Nullable Bytes signature(Request request) {
+  private @Nullable Bytes signature(Request request, SignedPermit permit) {
     var payment = request.payment;
     var keyId = payment.wallet().walletId();
     if (refusals.areMany(keyId)) {
@@ -246,7 +250,7 @@ public final class AuthorizationSteps {
       return null;
     }
     try {
-      return switch (signer.sign(request.intent, request.entry, request.evidence)) {
+      return switch (signer.sign(permit, request.subject.intent(), request.evidence)) {
         case SignerReply.AuthorizationSigned(var signature, var _) -> signature;
         case SignerReply.Refused(var reason, var message) -> {
           refusals.count(keyId);

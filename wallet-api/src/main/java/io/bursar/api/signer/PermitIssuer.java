@@ -7,7 +7,9 @@ import java.security.PrivateKey;
 import java.security.SecureRandom;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 
 import io.bursar.permit.Digest32;
 import io.bursar.permit.Intent;
@@ -53,15 +55,31 @@ public final class PermitIssuer {
   }
 
   /**
-   * A new permit, good for one signature.
+   * What a permit is for.
    *
-   * @param authorizationHash leaf hash of the audit entry that authorized the spend; of a batch, its intent's hash
+   * @param authorizationHash leaf hash of the audit entry that authorized the spend, or asked for its cancellation; of a batch, its intent's
+   *          hash
    */
-  public SignedPermit issue(Intent intent, Digest32 authorizationHash) {
-    var now = clock.instant().truncatedTo(ChronoUnit.MILLIS);
-    var id = Id.version7(ChronoUnit.MICROS.between(java.time.Instant.EPOCH, now), random.nextInt(1 << 16),
-        random.nextLong());
-    return new Permit(id, intent.subjectId(), authorizationHash, intent.hash(), now, now.plus(LIFE)).sign(key);
+  public record Subject(Intent intent, Digest32 authorizationHash) {}
+
+  /** A new permit, good for one signature. */
+  public SignedPermit issue(Subject of) {
+    return permit(of, now()).sign(key);
+  }
+
+  /** New permits, each good for one signature, that share signatures of their own. */
+  public List<SignedPermit> issue(List<Subject> of) {
+    var now = now();
+    return Permit.sign(of.stream().map(subject -> permit(subject, now)).toList(), key);
+  }
+
+  private Permit permit(Subject of, Instant now) {
+    var id = Id.version7(ChronoUnit.MICROS.between(Instant.EPOCH, now), random.nextInt(1 << 16), random.nextLong());
+    return new Permit(id, of.intent.subjectId(), of.authorizationHash, of.intent.hash(), now, now.plus(LIFE));
+  }
+
+  private Instant now() {
+    return clock.instant().truncatedTo(ChronoUnit.MILLIS);
   }
 
   @Override

@@ -2,21 +2,24 @@ package io.bursar.api.signer;
 
 import java.time.Duration;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
+import io.bursar.api.signer.PermitIssuer.Subject;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.Intent;
 import io.bursar.permit.RelayIntent;
+import io.bursar.permit.SignedPermit;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.store.log.Log;
 import io.bursar.store.log.LogUnavailable;
 
-/** Gets transfers signed: every request carries a permit of its own, and shows that the transfer was authorized on the record. */
+/** Gets transfers signed: every request carries a permit of its own and shows that the transfer was authorized on the record. */
 public final class TransferSigner {
   /** How long a payment waits for its receipt while others sequence the log. */
   private static final Duration PATIENCE = Duration.ofSeconds(2);
@@ -76,10 +79,22 @@ public final class TransferSigner {
    * @param authorizationHash leaf hash of the audit entry that authorized the spend, or asked for its cancellation
    * @throws SignerUnreachable if no answer came; the transfer may be signed all the same
    */
-  public SignerReply sign(Intent intent, Digest32 authorizationHash, Evidence evidence)
-      throws SignerUnreachable {
-    return signer.ask(new SignerRequest.Sign(permits.issue(intent, authorizationHash), Bytes.of(intent.encode()),
-        Optional.of(evidence)));
+  public SignerReply sign(Intent intent, Digest32 authorizationHash, Evidence evidence) throws SignerUnreachable {
+    return sign(permits.issue(new Subject(intent, authorizationHash)), intent, evidence);
+  }
+
+  /** Permits for {@link #sign(SignedPermit, Intent, Evidence)}, in the order of what they are for. */
+  public List<SignedPermit> permits(List<Subject> of) {
+    return permits.issue(of);
+  }
+
+  /**
+   * Asks for the signature that the permit is for.
+   *
+   * @throws SignerUnreachable if no answer came; the transfer may be signed all the same
+   */
+  public SignerReply sign(SignedPermit permit, Intent intent, Evidence evidence) throws SignerUnreachable {
+    return signer.ask(new SignerRequest.Sign(permit, Bytes.of(intent.encode()), Optional.of(evidence)));
   }
 
   /**
@@ -88,6 +103,7 @@ public final class TransferSigner {
    * @throws SignerUnreachable if no answer came; the batch may be signed all the same
    */
   public SignerReply sign(RelayIntent batch) throws SignerUnreachable {
-    return signer.ask(new SignerRequest.Sign(permits.issue(batch, batch.hash()), Bytes.of(batch.encode())));
+    return signer
+        .ask(new SignerRequest.Sign(permits.issue(new Subject(batch, batch.hash())), Bytes.of(batch.encode())));
   }
 }
