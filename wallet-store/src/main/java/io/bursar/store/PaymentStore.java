@@ -50,8 +50,10 @@ public final class PaymentStore {
    * since been set back.
    */
   static final String FREE = "NOT lease_until BETWEEN now() AND now() + interval '1 minute'";
-  /** How many due payments are looked at to find wallets with work. */
-  private static final int DUE_LOOKED_AT = 1000;
+  /** How many due payments are looked at to find wallets with work: as a rule the first few say it. */
+  private static final int DUE_LOOKED_AT = 50;
+  /** How many are, where nothing of those could be taken: they may all be of a wallet that another process works on. */
+  private static final int DUE_LOOKED_AT_MOST = 1000;
 
   private final Database database;
   private final AuditEntries audit;
@@ -90,13 +92,13 @@ public final class PaymentStore {
    */
   public List<List<Payment>> claim(int wallets, int perWallet, Collection<UUID> busy) {
     return database.inTransaction(() -> {
-      var found = lockWalletsWithWork(wallets, busy);
-      if (found.isEmpty()) {
-        return List.of();
+      var lease = UUID.randomUUID();
+      var keys = lease(lockWalletsWithWork(wallets, busy, DUE_LOOKED_AT), perWallet, lease);
+      if (keys.isEmpty()) {
+        keys = lease(lockWalletsWithWork(wallets, busy, DUE_LOOKED_AT_MOST), perWallet, lease);
       }
       var byWallet = new LinkedHashMap<UUID, List<Payment>>();
-      var lease = UUID.randomUUID();
-      for (var payment : rows.read(lease(found, perWallet, lease), lease)) {
+      for (var payment : keys.isEmpty() ? List.<Payment>of() : rows.read(keys, lease)) {
         byWallet.computeIfAbsent(payment.wallet().walletId(), wallet -> new ArrayList<>()).add(payment);
       }
       return List.copyOf(byWallet.values());
@@ -105,17 +107,22 @@ public final class PaymentStore {
 
   private record WalletKey(UUID tenantId, UUID walletId) {}
 
-  private List<WalletKey> lockWalletsWithWork(int most, Collection<UUID> busy) {
+  /** Without those that are seen at a glance to be another one's; whether the rest are free, {@link #lease} finds out. */
+  private List<WalletKey> lockWalletsWithWork(int most, Collection<UUID> busy, int looked) {
     return sql(
         """
         SELECT due.tenant_id, due.wallet_id FROM (
           SELECT tenant_id, wallet_id, min(due_at) AS due_at FROM (
             SELECT tenant_id, wallet_id, due_at FROM payment
-            WHERE state IN %s AND due_at <= now() AND %s AND wallet_id <> ALL (:busy)
+            WHERE state IN %4$s AND due_at <= now() AND %3$s AND wallet_id <> ALL (:busy)
             ORDER BY due_at LIMIT :looked) AS first GROUP BY tenant_id, wallet_id ORDER BY min(due_at) OFFSET 0) AS due
         CROSS JOIN LATERAL (SELECT FROM wallet WHERE tenant_id = due.tenant_id AND wallet_id = due.wallet_id
+          AND NOT EXISTS (SELECT FROM payment WHERE tenant_id = due.tenant_id AND wallet_id = due.wallet_id AND state IN %1$s
+            AND NOT (%3$s) OFFSET 0)
+          AND NOT EXISTS (SELECT FROM (SELECT lease_until FROM payment WHERE tenant_id = due.tenant_id AND wallet_id = due.wallet_id
+            AND %2$s ORDER BY spend_id LIMIT 1) AS next WHERE NOT (%3$s))
           FOR UPDATE SKIP LOCKED) AS w LIMIT :most
-        """.formatted(ACTIVE, FREE)).param("looked", DUE_LOOKED_AT).param("most", most)
+        """.formatted(IN_FLIGHT, WAITING, FREE, ACTIVE)).param("looked", looked).param("most", most)
         .param("busy", busy.toArray(UUID[]::new))
         .query((row, n) -> new WalletKey(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "wallet_id")))
         .list();
@@ -123,10 +130,14 @@ public final class PaymentStore {
 
   /**
    * A statement of its own, so that it sees the leases of whoever held the wallets until now. A row changed meanwhile is left for next time.
+   * It must not be planned to find a wallet's payments, or those that it has found, by the index of all that is due: hence the
+   * parameter and what no index can serve.
    */
   private List<Payment.Key> lease(List<WalletKey> wallets, int perWallet, UUID lease) {
-    return sql(
-        """
+    return wallets.isEmpty()
+        ? List.of()
+        : sql(
+            """
         UPDATE payment SET lease_until = now() + :length * interval '1 millisecond', lease = :lease
         FROM (SELECT set_config('synchronous_commit', 'off', true)) AS relaxed
         WHERE ctid = ANY (ARRAY(
@@ -134,19 +145,20 @@ public final class PaymentStore {
             (SELECT ctid, due_at FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND state IN %1$s
               ORDER BY nonce LIMIT :most)
             UNION ALL
-            (SELECT ctid, due_at FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND %2$s AND due_at <= now()
-              ORDER BY spend_id LIMIT :most)) AS d
+            (SELECT ctid, due_at FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND %2$s
+              AND (due_at <= now()) IS TRUE ORDER BY spend_id LIMIT :most)) AS d
           WHERE d.due_at <= now()
             AND NOT EXISTS (SELECT FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND state IN %1$s AND NOT (%3$s) OFFSET 0)
             AND NOT EXISTS (SELECT FROM payment WHERE tenant_id = w.tenant_id AND wallet_id = w.wallet_id AND %2$s AND NOT (%3$s) OFFSET 0)))
-          AND state IN %4$s AND %3$s
+          AND state = ANY (string_to_array(:unsettled, ' ')) AND mode = 'direct' AND %3$s
         RETURNING tenant_id, spend_id
-        """.formatted(IN_FLIGHT, WAITING, FREE, ACTIVE)).param("length", settings.lease.toMillis())
-        .param("lease", lease).param("tenants", wallets.stream().map(WalletKey::tenantId).toArray(UUID[]::new))
-        .param("wallets", wallets.stream().map(WalletKey::walletId).toArray(UUID[]::new))
-        .param("most", perWallet)
-        .query((row, n) -> new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id")))
-        .list();
+        """.formatted(IN_FLIGHT, WAITING, FREE)).param("length", settings.lease.toMillis())
+            .param("unsettled", RelayStore.UNSETTLED)
+            .param("lease", lease).param("tenants", wallets.stream().map(WalletKey::tenantId).toArray(UUID[]::new))
+            .param("wallets", wallets.stream().map(WalletKey::walletId).toArray(UUID[]::new))
+            .param("most", perWallet)
+            .query((row, n) -> new Payment.Key(Directory.uuid(row, "tenant_id"), Directory.uuid(row, "spend_id")))
+            .list();
   }
 
   /**
@@ -194,8 +206,9 @@ public final class PaymentStore {
             UNION ALL
             SELECT spend_id FROM payment WHERE tenant_id = :tenant AND wallet_id = :wallet AND %2$s
               AND (lease = :lease AND lease_until > '-infinity' OR spend_id > :spend AND due_at <= now() AND %3$s)))
-            AND state IN %4$s
-          """.formatted(IN_FLIGHT, WAITING, FREE, ACTIVE)).param("delay", delay.toMillis())
+            AND state = ANY (string_to_array(:unsettled, ' ')) AND mode = 'direct'
+          """.formatted(IN_FLIGHT, WAITING, FREE)).param("delay", delay.toMillis())
+          .param("unsettled", RelayStore.UNSETTLED)
           .param("tenant", payment.tenantId())
           .param("wallet", payment.wallet().walletId()).param("spend", payment.spendId())
           .param("lease", payment.reading().lease(), Types.OTHER).update();
@@ -212,8 +225,9 @@ public final class PaymentStore {
         WHERE ctid = ANY (ARRAY(
           SELECT p.ctid FROM unnest(:tenants::uuid[], :spends::uuid[], :leases::uuid[]) AS k (tenant_id, spend_id, lease)
           CROSS JOIN LATERAL (SELECT ctid FROM payment WHERE tenant_id = k.tenant_id AND spend_id = k.spend_id
-            AND lease = k.lease AND state IN %s AND lease_until > '-infinity' FOR UPDATE SKIP LOCKED) AS p))
-        """.formatted(ACTIVE)).param("length", settings.lease.toMillis())
+            AND lease = k.lease AND state = ANY (string_to_array(:unsettled, ' ')) AND mode = 'direct' AND lease_until > '-infinity'
+            FOR UPDATE SKIP LOCKED) AS p))
+        """).param("unsettled", RelayStore.UNSETTLED).param("length", settings.lease.toMillis())
         .param("tenants", taken.stream().map(Payment::tenantId).toArray(UUID[]::new))
         .param("spends", taken.stream().map(Payment::spendId).toArray(UUID[]::new))
         .param("leases", taken.stream().map(payment -> payment.reading().lease()).toArray(UUID[]::new)).update();

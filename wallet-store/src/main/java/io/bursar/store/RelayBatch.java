@@ -2,6 +2,7 @@ package io.bursar.store;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 
@@ -37,6 +38,18 @@ public record RelayBatch(UUID batchId, Relayer relayer, long nonce, List<Attempt
 
   public RelayBatch {
     sent = List.copyOf(sent);
+  }
+
+  /** With a transaction more that was signed. */
+  RelayBatch with(Attempt attempt) {
+    var all = new ArrayList<>(sent);
+    all.add(attempt);
+    return new RelayBatch(batchId, relayer, nonce, all, next, since, readAt);
+  }
+
+  /** With what the next transaction may cost. */
+  RelayBatch with(Gas price) {
+    return new RelayBatch(batchId, relayer, nonce, sent, price, since, readAt);
   }
 
   /** Whether a node has taken any of its transactions. */

@@ -1,6 +1,8 @@
 package io.bursar.store;
 
 import java.math.BigDecimal;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
@@ -141,18 +143,21 @@ public final class RelayBatches {
    * @param most how many authorizations at most, up to {@link io.bursar.permit.RelayIntent#ITEMS_MAX}
    * @param notAfter authorizations that are over at this time or before, in seconds since 1970, are left out
    * @param price of a batch of so many
-   * @return its identifier; empty if nothing waits, or the relayer is not the caller's any more
+   * @return it, to be signed; empty if nothing waits, or the relayer is not the caller's any more
    */
-  public Optional<UUID> fix(Relayer relayer, UUID by, int most, long notAfter,
+  public Optional<RelayBatch> fix(Relayer relayer, UUID by, int most, long notAfter,
       java.util.function.IntFunction<Gas> price) {
     return database.inTransaction(() -> {
-      var nonce = sql("""
-          SELECT next_nonce FROM relayer WHERE chain = :chain AND key_id = :key AND lease = :by AND lease_until >= now() FOR UPDATE
-          """).param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by).query(Long.class)
-          .optional();
-      if (nonce.isEmpty()) {
+      record Next(long nonce, java.time.Instant readAt) {}
+      var next = sql("""
+          SELECT next_nonce, now() AS read_at FROM relayer
+          WHERE chain = :chain AND key_id = :key AND lease = :by AND lease_until >= now() FOR UPDATE
+          """).param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by)
+          .query((row, n) -> new Next(row.getLong("next_nonce"), Directory.instant(row, "read_at"))).optional();
+      if (next.isEmpty()) {
         return Optional.empty();
       }
+      long nonce = next.get().nonce;
       var members = candidates(relayer, most, notAfter);
       if (members.isEmpty()) {
         return Optional.empty();
@@ -162,7 +167,7 @@ public final class RelayBatches {
       sql("""
           INSERT INTO relay_batch (batch_id, chain, key_id, nonce, state, gas_limit, attempts, created_at, updated_at)
           VALUES (:id, :chain, :key, :nonce, 'prepared', :gas, 1, now(), now())
-          """).param("id", id).param("chain", relayer.chain()).param("key", relayer.keyId()).param("nonce", nonce.get())
+          """).param("id", id).param("chain", relayer.chain()).param("key", relayer.keyId()).param("nonce", nonce)
           .param("gas", gas.limit()).update();
       insertAttempt(id, 1, gas);
       sql("""
@@ -179,7 +184,7 @@ public final class RelayBatches {
           """).param("id", id).update();
       sql("UPDATE relayer SET next_nonce = next_nonce + 1 WHERE chain = :chain AND key_id = :key")
           .param("chain", relayer.chain()).param("key", relayer.keyId()).update();
-      return Optional.of(id);
+      return Optional.of(new RelayBatch(id, relayer, nonce, List.of(), gas, Duration.ZERO, next.get().readAt));
     });
   }
 
@@ -225,37 +230,33 @@ public final class RelayBatches {
 
   /** The relayer's transactions that are not settled, by nonce. */
   public List<RelayBatch> open(Relayer relayer) {
-    record Row(UUID id, long nonce, long gasLimit, Duration since, java.time.Instant readAt) {}
-    var rows = sql("""
-        SELECT batch_id, nonce, gas_limit, (extract(epoch FROM now() - updated_at) * 1000)::bigint AS since, now() AS read_at
-        FROM relay_batch WHERE chain = :chain AND key_id = :key AND state <> 'settled' ORDER BY nonce
-        """).param("chain", relayer.chain()).param("key", relayer.keyId())
-        .query((row, n) -> new Row(Directory.uuid(row, "batch_id"), row.getLong("nonce"), row.getLong("gas_limit"),
-            Duration.ofMillis(row.getLong("since")), Directory.instant(row, "read_at")))
-        .list();
     var batches = new ArrayList<RelayBatch>();
-    for (var row : rows) {
-      var sent = new ArrayList<Attempt>();
-      var next = new ArrayList<Gas>();
-      sql("SELECT * FROM relay_attempt WHERE batch_id = :batch ORDER BY attempt").param("batch", row.id)
-          .query((org.springframework.jdbc.core.RowCallbackHandler) of -> {
-            var gas = new Gas(row.gasLimit, of.getBigDecimal("max_fee").toBigIntegerExact(),
-                of.getBigDecimal("priority_fee").toBigIntegerExact());
-            byte @Nullable [] raw = of.getBytes("raw_transaction");
-            if (raw == null) {
-              next.add(gas);
-            } else {
-              sent.add(
-                  new Attempt(of.getInt("attempt"), false, gas, Bytes.of(raw),
-                      Digest32.of(of.getBytes("transaction_hash")),
-                      time(of.getObject("first_sent_at", OffsetDateTime.class)),
-                      time(of.getObject("last_sent_at", OffsetDateTime.class))));
-            }
-          });
-      batches.add(new RelayBatch(row.id, relayer, row.nonce, sent, next.isEmpty() ? null : next.getFirst(),
-          row.since, row.readAt));
-    }
+    sql("""
+        SELECT b.batch_id, b.nonce, b.gas_limit, (extract(epoch FROM now() - b.updated_at) * 1000)::bigint AS since, now() AS read_at,
+          a.attempt, a.max_fee, a.priority_fee, a.raw_transaction, a.transaction_hash, a.first_sent_at, a.last_sent_at
+        FROM relay_batch b JOIN relay_attempt a USING (batch_id)
+        WHERE b.chain = :chain AND b.key_id = :key AND b.state <> 'settled' ORDER BY b.nonce, a.attempt
+        """).param("chain", relayer.chain()).param("key", relayer.keyId())
+        .query((org.springframework.jdbc.core.RowCallbackHandler) row -> {
+          var read = new RelayBatch(Directory.uuid(row, "batch_id"), relayer, row.getLong("nonce"), List.of(), null,
+              Duration.ofMillis(row.getLong("since")), Directory.instant(row, "read_at"));
+          boolean again = !batches.isEmpty() && batches.getLast().batchId().equals(read.batchId());
+          var batch = again ? batches.removeLast() : read;
+          batches.add(attempt(batch, row));
+        });
     return batches;
+  }
+
+  /** With one more attempt: one that was signed, or the one that is to be signed next. */
+  private static RelayBatch attempt(RelayBatch batch, ResultSet row) throws SQLException {
+    var gas = new Gas(row.getLong("gas_limit"), row.getBigDecimal("max_fee").toBigIntegerExact(),
+        row.getBigDecimal("priority_fee").toBigIntegerExact());
+    byte @Nullable [] raw = row.getBytes("raw_transaction");
+    return raw == null
+        ? batch.with(gas)
+        : batch.with(new Attempt(row.getInt("attempt"), false, gas, Bytes.of(raw),
+            Digest32.of(row.getBytes("transaction_hash")), time(row.getObject("first_sent_at", OffsetDateTime.class)),
+            time(row.getObject("last_sent_at", OffsetDateTime.class))));
   }
 
   /** What a batch's calls are about, in its order. */

@@ -62,7 +62,7 @@ public final class RelayStore {
    * Names of states, for statements that change rows which they name. They are parameters there: a plan made while there were few payments
    * would find these rows by an index of a state's payments, and read more of them every time.
    */
-  private static final String UNSETTLED = "authorized prepared signed broadcast";
+  static final String UNSETTLED = "authorized prepared signed broadcast";
   /** As {@link #UNSETTLED}: those that may be or become signed. */
   private static final String SIGNING = "prepared signed broadcast";
 

@@ -257,6 +257,34 @@ class PaymentStoreTest {
     assertThat(payments.claim(9, 9, List.of())).hasSize(1);
   }
 
+  /** More payments of a wallet that somebody works on are due, and longer, than are looked at first. */
+  @Test
+  void aWalletThatAnotherHoldsDoesNotHideTheOthers() throws Exception {
+    authorize(fixture.wallet, 120);
+    assertThat(payments.claim(1, 5, List.of())).hasSize(1);
+    var second = fixture.newWallet();
+    authorize(second, 1);
+    assertThat(payments.claim(1, 5, List.of()).getFirst()).hasSize(1)
+        .allMatch(payment -> payment.wallet().walletId().equals(second));
+    assertThat(payments.claim(1, 5, List.of())).isEmpty();
+  }
+
+  /** Each thread that becomes free asks for work: what it reads must not grow with what waits. */
+  @Test
+  void workIsFoundAmongTheFirstThatAreDue() throws Exception {
+    assertThat(payments.claim(1, 1, List.of())).isEmpty(); // planned while there is nothing
+    authorize(fixture.wallet, 20);
+    authorize(fixture.newWallet(), 40);
+    authorize(fixture.newWallet(), 600);
+    assertThat(payments.claim(1, 1, List.of())).hasSize(1);
+    long before = fixture.rowsRead();
+    for (int i = 0; i < 4; i++) {
+      payments.later(payments.claim(1, 1, List.of()).getFirst(), Duration.ZERO, null);
+    }
+    // The first that are due, and all that its wallet has to pay.
+    assertThat(fixture.rowsRead() - before).isLessThan(4 * 150);
+  }
+
   @Test
   void concurrentHoldersNeverShareAPayment() throws Exception {
     for (int i = 0; i < 20; i++) {

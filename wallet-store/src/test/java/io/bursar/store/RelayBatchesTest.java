@@ -50,11 +50,7 @@ final class RelayBatchesTest {
 
   /** Decides spends and has them signed, by nobody in particular. */
   private void sign(int count) throws Exception {
-    var requests = new ArrayList<Spend.Request>();
-    for (int i = 0; i < count; i++) {
-      requests.add(fixture.request(UUID.randomUUID().toString(), "1"));
-    }
-    fixture.lanes.open(fixture.tenant).decide(requests);
+    decide(count);
     for (var claimed = claim(); !claimed.isEmpty(); claimed = claim()) {
       var rich = claimed.stream()
           .collect(Collectors.toMap(RelayedPayment::account, of -> BigInteger.TEN.pow(18), (one, other) -> one));
@@ -67,17 +63,42 @@ final class RelayBatchesTest {
     }
   }
 
+  private void decide(int count) throws Exception {
+    var requests = new ArrayList<Spend.Request>();
+    for (int i = 0; i < count; i++) {
+      requests.add(fixture.request(UUID.randomUUID().toString(), "1"));
+    }
+    fixture.lanes.open(fixture.tenant).decide(requests);
+  }
+
   private List<RelayedPayment> claim() {
     return payments.claimUnsigned(Fixture.CHAIN, 200);
   }
 
   private int fixed(int most) {
-    return batches.fix(relayer, by, most, 0, count -> GAS).map(id -> members(id)).orElse(0);
+    return batches.fix(relayer, by, most, 0, count -> GAS).map(batch -> batches.members(batch).size()).orElse(0);
   }
 
-  private int members(UUID batch) {
-    return batches.open(relayer).stream().filter(open -> open.batchId().equals(batch))
-        .mapToInt(open -> batches.members(open).size()).sum();
+  @Test
+  void aBatchThatIsFixedIsTheOneThatIsOpenAndItsAttemptsComeInTheirOrder() throws Exception {
+    sign(3);
+    var fixed = batches.fix(relayer, by, 2, 0, count -> GAS).orElseThrow();
+    var second = batches.fix(relayer, by, 2, 0, count -> GAS).orElseThrow();
+    assertThat(batches.open(relayer)).usingRecursiveComparison().ignoringFields("since", "readAt")
+        .isEqualTo(List.of(fixed, second));
+    var raw = Bytes.of(new byte[]{1});
+    batches.sign(fixed, raw, Digest32.sha256(raw.toByteArray()));
+    var signed = batches.open(relayer).getFirst();
+    assertThat(signed.next()).isNull();
+    assertThat(signed.sent()).singleElement().satisfies(attempt -> assertThat(attempt.raw()).isEqualTo(raw));
+    batches.replace(signed, GAS);
+    var replacing = batches.open(relayer).getFirst();
+    assertThat(replacing.next()).isEqualTo(GAS);
+    assertThat(replacing.sent()).isEqualTo(signed.sent());
+    var other = Bytes.of(new byte[]{2});
+    batches.sign(replacing, other, Digest32.sha256(other.toByteArray()));
+    assertThat(batches.open(relayer)).hasSize(2).first()
+        .satisfies(both -> assertThat(both.sent()).extracting(PaymentState.Attempt::raw).containsExactly(raw, other));
   }
 
   @Test
@@ -88,6 +109,16 @@ final class RelayBatchesTest {
     long before = fixture.rowsRead();
     assertThat(batches.waiting(Fixture.CHAIN, 5).count()).isEqualTo(5);
     assertThat(fixed(5)).isEqualTo(5);
+    assertThat(fixture.rowsRead() - before).isLessThan(MANY / 2);
+  }
+
+  @Test
+  void looksForWhatIsToBeSignedWithoutReadingAllThatIsOnItsWay() throws Exception {
+    assertThat(claim()).isEmpty(); // so that it is planned while there is nothing
+    sign(MANY);
+    decide(5);
+    long before = fixture.rowsRead();
+    assertThat(claim()).hasSize(5);
     assertThat(fixture.rowsRead() - before).isLessThan(MANY / 2);
   }
 

@@ -2,7 +2,6 @@ package io.bursar.api.relay;
 
 import java.math.BigInteger;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
@@ -65,11 +64,13 @@ public final class BatchSteps {
   private final TransferSigner signer;
   private final RelayAlarms alarms;
   private final Settings settings;
+  private final Members members;
   private final Refusals refusals = new Refusals(System::nanoTime);
 
   public BatchSteps(RelayBatches batches, AuthorizationSteps authorizations, TransferSigner signer, RelayAlarms alarms,
       Settings settings) {
     this.batches = batches;
+    this.members = new Members(batches);
     this.authorizations = authorizations;
     this.signer = signer;
     this.alarms = alarms;
@@ -84,6 +85,7 @@ public final class BatchSteps {
    */
   public int work(Chain chain, Relayer relayer, UUID by) throws ChainUnavailable {
     var open = batches.open(relayer);
+    members.keepOnly(relayer, open);
     int done = 0;
     boolean lowest = true;
     for (var batch : open) {
@@ -91,11 +93,11 @@ public final class BatchSteps {
       lowest = false;
     }
     for (int count = open.size(); count < settings.openMax; count++) {
-      if (!begin(chain, relayer, by)) {
+      var begun = begin(chain, relayer, by);
+      if (begun.isEmpty()) {
         break;
       }
-      batches.open(relayer).stream().filter(batch -> batch.sent().isEmpty()).findFirst()
-          .ifPresent(batch -> signAndSend(chain, batch));
+      signAndSend(chain, begun.get());
       done++;
     }
     return done;
@@ -129,26 +131,25 @@ public final class BatchSteps {
     }
   }
 
-  private boolean begin(Chain chain, Relayer relayer, UUID by) throws ChainUnavailable {
+  private Optional<RelayBatch> begin(Chain chain, Relayer relayer, UUID by) throws ChainUnavailable {
     var waiting = batches.waiting(relayer.chain(), settings.batch);
     if (waiting.count() == 0
         || (waiting.count() < settings.batch && !waiting.isRipe(settings.delay))) {
-      return false;
+      return Optional.empty();
     }
     var quote = chain.quote();
     if (!quote.isEnough()) {
       alarms.raise(Alarm.FEE_CAP, relayer,
           "gas is at " + quote.baseFee() + " wei a unit, above the cap of " + chain.fees().maxFeeCap());
-      return false;
+      return Optional.empty();
     }
     var full = quote.offer().gas(gasLimit(settings.batch)).maxCost();
     var balance = chain.balance(relayer.address());
     if (balance.compareTo(full) < 0) {
-      return false;
+      return Optional.empty();
     }
     long now = Eip3009.time(chain, chain.head());
-    return batches.fix(relayer, by, settings.batch, now + LAST_SECONDS, count -> quote.offer().gas(gasLimit(count)))
-        .isPresent();
+    return batches.fix(relayer, by, settings.batch, now + LAST_SECONDS, count -> quote.offer().gas(gasLimit(count)));
   }
 
   private static long gasLimit(int authorizations) {
@@ -179,7 +180,7 @@ public final class BatchSteps {
       return;
     }
     try {
-      var members = batches.members(batch);
+      var members = this.members.of(batch);
       switch (signer.sign(batch.intent(members, gas))) {
         case SignerReply.Signed(var raw, var hash) -> {
           batches.sign(batch, raw, hash);
@@ -230,7 +231,7 @@ public final class BatchSteps {
   private void urge(Chain chain, RelayBatch batch, boolean lowest) throws ChainUnavailable {
     var newest = batch.sent().getLast();
     if (!newest.isSent()) {
-      send(chain, batch, newest, batches.members(batch));
+      send(chain, batch, newest, members.of(batch));
       return;
     }
     if (newest.wasSentWithin(settings.resendAfter, batch.readAt())) {
@@ -272,21 +273,24 @@ public final class BatchSteps {
     if (block.isEmpty() || !block.get().hash().equals(receipt.blockHash())) {
       return false; // the chain has just changed under the receipt
     }
-    var paid = new ArrayList<RelayedPayment>();
+    var all = members.of(batch);
+    var paid = all.stream().filter(member -> isPaid(member, receipt)).map(Member::payment).toList();
     var waiting = new LinkedHashMap<Member, String>();
-    for (var member : batches.members(batch)) {
-      var payment = member.payment();
-      if (!member.cancels() && receipt.succeeded() && Eip3009.isPaid(receipt, payment.authorization())) {
-        paid.add(payment);
-      } else if (isOpen(payment) && !endAsSeen(chain, member, receipt, last)) {
+    // What has become of the others since they were put into the batch is read anew.
+    for (var member : paid.size() == all.size() ? List.<Member>of() : batches.members(batch)) {
+      if (!isPaid(member, receipt) && isOpen(member.payment()) && !endAsSeen(chain, member, receipt, last)) {
         waiting.put(member, member.cancels()
             ? "the token did not take the cancellation; it is tried again until the authorization is over"
-            : why(chain, payment));
+            : why(chain, member.payment()));
       }
     }
     batches.settle(batch, AuthorizationSteps.mined(receipt), receipt.gasUsed(), paid, waiting, AFTER_REFUSAL);
     alarms.settled(paid.size(), receipt.gasUsed());
     return true;
+  }
+
+  private static boolean isPaid(Member member, Receipt receipt) {
+    return !member.cancels() && receipt.succeeded() && Eip3009.isPaid(receipt, member.payment().authorization());
   }
 
   /** Ends what a final block says to be over: canceled in this transaction, or seen by the token in another. */

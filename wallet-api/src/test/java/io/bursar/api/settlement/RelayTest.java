@@ -163,8 +163,7 @@ class RelayTest extends RelayGround {
     }
     started.signAll(spends);
     var gas = anvil.chain().quote().offer().gas(600_000);
-    var _ = batches.fix(relayer, started.lease, 100, 0, count -> gas).orElseThrow(); // a nonce is taken, nothing is signed
-    var batch = batches.open(relayer).getFirst();
+    var batch = batches.fix(relayer, started.lease, 100, 0, count -> gas).orElseThrow(); // a nonce is taken, nothing is signed
     if (cut >= 2) { // signed, and the answer never recorded
       var signed = sign(batch);
       if (cut >= 3) { // recorded, and not sent

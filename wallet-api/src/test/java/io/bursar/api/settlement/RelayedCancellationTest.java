@@ -233,8 +233,7 @@ class RelayedCancellationTest extends RelayGround {
       return;
     }
     var gas = anvil.chain().quote().offer().gas(600_000);
-    var _ = batches.fix(relayer, started.lease, 100, 0, count -> gas).orElseThrow(); // a nonce is taken, nothing is signed
-    var batch = batches.open(relayer).getFirst();
+    var batch = batches.fix(relayer, started.lease, 100, 0, count -> gas).orElseThrow(); // a nonce is taken, nothing is signed
     if (cut >= 4) {
       var signed = (SignerReply.Signed) transfers.sign(batch.intent(batches.members(batch), gas));
       batches.sign(batch, signed.rawTransaction(), signed.transactionHash());
