@@ -183,7 +183,8 @@ final class Chaos {
       }
       examine(stage, done);
       settings.progress.accept(done + " of " + settings.rounds + " rounds, " + acknowledged.size()
-          + " spends acknowledged, each of them ended as it must");
+          + " spends acknowledged, each of them ended as it must, slowest recovery "
+          + Math.max(acknowledging.slowest().toMillis(), paying.slowest().toMillis()) + " ms");
     }
     watcher.cancel(true);
     return new Totals(settings.rounds, faults, acknowledged.size(), acknowledging.slowest(), paying.slowest());
