@@ -57,8 +57,9 @@ public final class Database implements AutoCloseable {
     // What is read here is named, and planned once: to plan a payment's statements anew each time takes longer than to do them. By index,
     // however empty the tables were then: a plan made on an empty table is a sequential scan, and falls behind as the table grows. For
     // the same reason an EXISTS about each of several rows ends in OFFSET 0: it is then looked up for each of them, and never made into a
-    // hash of the whole table.
-    var planned = " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c jit=off";
+    // hash of the whole table. And in an index's order, so that a LIMIT ends it: a bitmap is made of all that is due before the first is
+    // looked at, and again of what is dead and not yet vacuumed.
+    var planned = " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off -c jit=off";
     pool = pool(settings, "bursar", settings.poolSize(), planned);
     lanePool = pool(settings, "lanes", LANE_POOL_SIZE, planned);
     // Each question is planned for what it asks, and no plan may read a whole table where an index serves.

@@ -6,11 +6,11 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.Queue;
 import java.util.Set;
 import java.util.UUID;
@@ -19,6 +19,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
@@ -30,6 +31,7 @@ import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.store.PaymentMove.Held;
 import io.bursar.store.PaymentMove.Lost;
 import io.bursar.store.PaymentMove.Moved;
+import io.bursar.store.PaymentStore.Change;
 
 /**
  * Records moves of payments. All of a tenant's moves need its lane, and a lane is held until its transaction is durable; so the
@@ -37,7 +39,8 @@ import io.bursar.store.PaymentMove.Moved;
  */
 final class PaymentMoves {
   private static final String ACTOR = "settlement";
-  private static final int TOGETHER_MAX = 64;
+  /** How many moves one transaction records at most, but for those of one wallet that came together. */
+  private static final int TOGETHER_MAX = 128;
   /** No block is looked for sooner after a transaction was sent. */
   private static final Duration FIRST_LOOK = Duration.ofMillis(500);
   /** How far past a wallet's next nonce a free one is looked for; below it there are none but after a gap was found. */
@@ -62,37 +65,43 @@ final class PaymentMoves {
     private final Queue<Wish> waiting = new ConcurrentLinkedQueue<>();
   }
 
-  /** A move that a thread waits for; what came of it is written by who has the turn, before it is answered. */
+  /** Changes of one wallet that a thread waits for; what came of them is written by who has the turn, before it is answered. */
   private static final class Wish {
-    private final Payment payment;
-    private final PaymentEvent event;
+    private final List<Change> changes;
     private final Thread thread = Thread.currentThread();
-    private @Nullable PaymentMove result;
+    private @Nullable List<PaymentMove> results;
     private @Nullable RuntimeException failure;
     private volatile boolean answered;
 
-    Wish(Payment payment, PaymentEvent event) {
-      this.payment = payment;
-      this.event = event;
+    Wish(List<Change> changes) {
+      this.changes = changes;
     }
 
-    void answer(@Nullable PaymentMove move, @Nullable RuntimeException thrown) {
-      result = move;
+    UUID walletId() {
+      return changes.getFirst().payment().wallet().walletId();
+    }
+
+    void answer(@Nullable List<PaymentMove> moves, @Nullable RuntimeException thrown) {
+      results = moves;
       failure = thrown;
       answered = true;
       LockSupport.unpark(thread);
     }
   }
 
-  PaymentMove move(Payment payment, PaymentEvent event) {
-    var _ = PaymentTransition.after(payment.state(), event, 0, payment.reading().readAt()); // or it throws
-    var wish = new Wish(payment, event);
-    var turn = turns.computeIfAbsent(payment.tenantId(), tenant -> new Turn());
+  List<PaymentMove> move(List<Change> changes) {
+    for (var change : changes) {
+      var payment = change.payment();
+      var _ = PaymentTransition.after(payment.state(), change.event(), 0, payment.reading().readAt()); // or it throws
+    }
+    var wish = new Wish(changes);
+    var tenantId = changes.getFirst().payment().tenantId();
+    var turn = turns.computeIfAbsent(tenantId, tenant -> new Turn());
     turn.waiting.add(wish);
     boolean interrupted = false;
     while (!wish.answered) {
       if (turn.taken.compareAndSet(false, true)) {
-        takeTurn(payment.tenantId(), turn, wish);
+        takeTurn(tenantId, turn, wish);
       } else {
         LockSupport.park(turn);
         interrupted |= Thread.interrupted();
@@ -101,8 +110,8 @@ final class PaymentMoves {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
-    if (wish.result != null) {
-      return wish.result;
+    if (wish.results != null) {
+      return wish.results;
     }
     throw Objects.requireNonNull(wish.failure);
   }
@@ -128,9 +137,11 @@ final class PaymentMoves {
   private void recordWaiting(UUID tenantId, Turn turn) {
     var wishes = together(turn.waiting);
     try {
-      var results = database.inTransaction(() -> recordAll(tenantId, wishes));
-      for (int i = 0; i < wishes.size(); i++) {
-        wishes.get(i).answer(results.get(i), null);
+      var changes = wishes.stream().flatMap(wish -> wish.changes.stream()).toList();
+      var results = database.inTransaction(() -> recordAll(tenantId, changes));
+      int first = 0;
+      for (var wish : wishes) {
+        wish.answer(List.copyOf(results.subList(first, first += wish.changes.size())), null);
       }
     } catch (RuntimeException e) {
       wishes.forEach(wish -> wish.answer(null, e));
@@ -144,8 +155,11 @@ final class PaymentMoves {
   private static List<Wish> together(Queue<Wish> waiting) {
     var wishes = new ArrayList<Wish>();
     var wallets = new HashSet<UUID>();
-    for (var wish = waiting.peek(); wish != null && wishes.size() < TOGETHER_MAX
-        && wallets.add(wish.payment.wallet().walletId()); wish = waiting.peek()) {
+    int moves = 0;
+    for (var wish = waiting.peek(); wish != null
+        && (wishes.isEmpty() || moves + wish.changes.size() <= TOGETHER_MAX)
+        && wallets.add(wish.walletId()); wish = waiting.peek()) {
+      moves += wish.changes.size();
       wishes.add(waiting.remove());
     }
     return wishes;
@@ -159,36 +173,41 @@ final class PaymentMoves {
     }
   }
 
-  private List<PaymentMove> recordAll(UUID tenantId, List<Wish> wishes) {
+  private List<PaymentMove> recordAll(UUID tenantId, List<Change> changes) {
     var entries = audit.together(tenantId);
     var at = entries.at();
-    var results = new HashMap<Wish, PaymentMove>();
-    var moves = new LinkedHashMap<Wish, Move>();
-    var accounts = accounts(tenantId, wishes.stream().filter(wish -> wish.event instanceof PaymentEvent.Prepare)
-        .map(wish -> wish.payment).toList(), at);
-    for (var wish : wishes) {
+    var results = new HashMap<UUID, PaymentMove>();
+    var moves = new ArrayList<Move>();
+    var waiting = waiting(tenantId, changes.stream().filter(change -> change.event() instanceof PaymentEvent.Prepare)
+        .map(Change::payment).toList(), at);
+    for (var change : changes) {
+      var payment = change.payment();
       // Where the clock was set back, the record's time is later than what it shows; it is the record's that counts, and never goes back.
-      var event = wish.event instanceof PaymentEvent.Prepare && isOver(wish.payment, at)
+      var event = change.event() instanceof PaymentEvent.Prepare && isOver(payment, at)
           ? new PaymentEvent.Expire()
-          : wish.event;
+          : change.event();
       long nonce = 0;
       if (event instanceof PaymentEvent.Prepare) {
-        var account = Objects.requireNonNull(accounts.get(wish.payment.wallet().walletId()));
-        var held = account.hold(settings.unconfirmedMax());
-        if (held.isPresent()) {
-          results.put(wish, held.get());
+        var delayed = waiting.delayed.get(payment.spendId());
+        if (delayed == null) {
+          results.put(payment.spendId(), new Lost());
           continue;
         }
-        nonce = account.nextNonce;
+        var account = Objects.requireNonNull(waiting.accounts.get(payment.wallet().walletId()));
+        var held = account.hold(delayed, settings.unconfirmedMax());
+        if (held != null) {
+          results.put(payment.spendId(), held);
+          continue;
+        }
+        nonce = account.takeNonce();
       }
-      moves.put(wish, new Move(wish.payment, event,
-          PaymentTransition.after(wish.payment.state(), event, nonce, at)));
+      moves.add(new Move(payment, event, PaymentTransition.after(payment.state(), event, nonce, at)));
     }
     // Whether somebody else has moved a payment shows here; from here on what is written stays.
-    var changed = update(tenantId, List.copyOf(moves.values()), at);
-    moves.forEach((wish, move) -> results.put(wish,
+    var changed = update(tenantId, moves, at);
+    moves.forEach(move -> results.put(move.payment.spendId(),
         changed.contains(move.payment.spendId()) ? new Moved(moved(move, at)) : new Lost()));
-    var moved = moves.values().stream().filter(move -> changed.contains(move.payment.spendId())).toList();
+    var moved = moves.stream().filter(move -> changed.contains(move.payment.spendId())).toList();
     moved.forEach(move -> {
       giveBack(move, entries);
       entries.add(PaymentTransition.kind(move.event), move.payment.spendId(), ACTOR,
@@ -200,7 +219,7 @@ final class PaymentMoves {
     wakeNext(moved, rest);
     entries.write(rest);
     rest.send();
-    return wishes.stream().map(wish -> Objects.requireNonNull(results.get(wish))).toList();
+    return changes.stream().map(change -> Objects.requireNonNull(results.get(change.payment().spendId()))).toList();
   }
 
   private static Payment moved(Move move, Instant at) {
@@ -226,56 +245,95 @@ final class PaymentMoves {
     }
   }
 
-  /**
-   * A wallet whose next payment is to be prepared.
-   *
-   * @param delayed whether that payment's delay after its approval is not over
-   * @param nextNonce its next nonce that no payment has
-   */
-  private record Account(boolean frozen, boolean suspended, boolean delayed, long nextNonce, int inFlight,
-      boolean prepared) {
-    /** Why the payment may not have the nonce: one at a time is prepared, so that a refusal leaves no gap behind. */
-    Optional<Held> hold(int unconfirmedMax) {
+  /** A wallet whose next payments are to be prepared. */
+  private static final class Account {
+    private final Iterator<Long> nonces;
+    private int inFlight;
+    private @Nullable Held held;
+
+    /**
+     * Those that are prepared together are signed in the order of their nonces, and none after the first that is refused; another one
+     * is prepared only when all are signed, so that a refusal never leaves more than these behind it.
+     *
+     * @param prepared whether there is one of the wallet already
+     * @param nonces that no payment of the wallet has, upwards from its next one, as many as are wanted
+     */
+    Account(boolean frozen, boolean suspended, int inFlight, boolean prepared, List<Long> nonces) {
+      this.inFlight = inFlight;
+      this.nonces = nonces.iterator();
       if (frozen || suspended) {
-        return Optional.of(new Held(frozen ? "the wallet is frozen" : "the agent is suspended"));
+        held = new Held(frozen ? "the wallet is frozen" : "the agent is suspended");
+      } else if (prepared) {
+        held = unconfirmed();
       }
-      if (delayed) {
-        return Optional.of(new Held("its delay after the approval is not over"));
+    }
+
+    private Held unconfirmed() {
+      return new Held(inFlight + " earlier payments of the wallet are not confirmed yet");
+    }
+
+    /** Why the next payment may not have a nonce, nor any of those after it; null if it may. */
+    @Nullable
+    Held hold(boolean delayed, int unconfirmedMax) {
+      if (held == null && delayed) {
+        held = new Held("its delay after the approval is not over");
+      } else if (held == null && inFlight >= unconfirmedMax) {
+        held = unconfirmed();
       }
-      return prepared || inFlight >= unconfirmedMax
-          ? Optional.of(new Held(inFlight + " earlier payments of the wallet are not confirmed yet"))
-          : Optional.empty();
+      return held;
+    }
+
+    long takeNonce() {
+      inFlight++;
+      return nonces.next();
     }
   }
 
-  /** The wallets of these payments, of which no two have the same, locked. */
-  private Map<UUID, Account> accounts(UUID tenantId, List<Payment> payments, Instant now) {
-    var accounts = new HashMap<UUID, Account>();
+  /**
+   * Payments that are to be prepared, and their wallets, locked.
+   *
+   * @param delayed of each that still is as it was read, whether its delay after its approval is not over
+   */
+  private record Waiting(Map<UUID, Account> accounts, Map<UUID, Boolean> delayed) {}
+
+  private Waiting waiting(UUID tenantId, List<Payment> payments, Instant now) {
+    var waiting = new Waiting(new HashMap<>(), new HashMap<>());
     if (payments.isEmpty()) {
-      return accounts;
+      return waiting;
     }
+    var wallets = payments.stream()
+        .collect(
+            Collectors.groupingBy(payment -> payment.wallet().walletId(), LinkedHashMap::new, Collectors.counting()));
     sql("""
         SELECT w.wallet_id, w.status = 'frozen' AS frozen, a.status = 'suspended' AS suspended, f.in_flight, f.prepared,
           CASE WHEN NOT EXISTS (SELECT FROM payment t WHERE t.tenant_id = w.tenant_id AND t.wallet_id = w.wallet_id
-            AND t.nonce = w.next_nonce OFFSET 0) THEN w.next_nonce
-          ELSE (SELECT n FROM generate_series(w.next_nonce, w.next_nonce + :looked) AS n WHERE NOT EXISTS (
+            AND t.nonce >= w.next_nonce OFFSET 0) THEN ARRAY(SELECT generate_series(w.next_nonce, w.next_nonce + k.wanted - 1))
+          ELSE ARRAY(SELECT n FROM generate_series(w.next_nonce, w.next_nonce + k.wanted + :looked) AS n WHERE NOT EXISTS (
             SELECT FROM payment t WHERE t.tenant_id = w.tenant_id AND t.wallet_id = w.wallet_id AND t.nonce = n OFFSET 0)
-            ORDER BY n LIMIT 1) END AS next_nonce,
-          EXISTS (SELECT FROM payment d WHERE d.tenant_id = w.tenant_id AND d.spend_id = k.spend_id AND d.not_before > :now OFFSET 0) AS delayed
-        FROM unnest(:wallets::uuid[], :spends::uuid[]) AS k (wallet_id, spend_id)
+            ORDER BY n LIMIT k.wanted) END AS nonces
+        FROM unnest(:wallets::uuid[], :wanted::bigint[]) AS k (wallet_id, wanted)
         CROSS JOIN LATERAL (SELECT * FROM wallet WHERE tenant_id = :tenant AND wallet_id = k.wallet_id FOR UPDATE) AS w
         CROSS JOIN LATERAL (SELECT status FROM agent WHERE tenant_id = :tenant AND agent_id = w.agent_id LIMIT 1) AS a
         CROSS JOIN LATERAL (
           SELECT count(*) AS in_flight, coalesce(bool_or(p.state = 'prepared'), false) AS prepared FROM payment p
           WHERE p.tenant_id = w.tenant_id AND p.wallet_id = w.wallet_id AND p.state IN %s) AS f
-        """.formatted(PaymentStore.IN_FLIGHT)).param("tenant", tenantId).param("now", Directory.utc(now))
-        .param("looked", NONCES_LOOKED_AT)
-        .param("wallets", payments.stream().map(payment -> payment.wallet().walletId()).toArray(UUID[]::new))
+        """.formatted(PaymentStore.IN_FLIGHT)).param("tenant", tenantId).param("looked", NONCES_LOOKED_AT)
+        .param("wallets", wallets.keySet().toArray(UUID[]::new)).param("wanted", wallets.values().toArray(Long[]::new))
+        .query((RowCallbackHandler) row -> waiting.accounts.put(Directory.uuid(row, "wallet_id"),
+            new Account(row.getBoolean("frozen"), row.getBoolean("suspended"), row.getInt("in_flight"),
+                row.getBoolean("prepared"), List.of((Long[]) row.getArray("nonces").getArray()))));
+    // No nonce may be given to one that somebody else has taken, or those after it would wait for it for ever.
+    sql("""
+        SELECT p.spend_id, coalesce(p.not_before > :now, false) AS delayed FROM payment p
+        WHERE p.tenant_id = :tenant AND p.spend_id = ANY (:spends::uuid[]) AND p.state = 'authorized' AND p.lease = (
+          SELECT k.lease FROM unnest(:spends::uuid[], :leases::uuid[]) AS k (spend_id, lease) WHERE k.spend_id = p.spend_id)
+        FOR UPDATE
+        """).param("tenant", tenantId).param("now", Directory.utc(now))
         .param("spends", payments.stream().map(Payment::spendId).toArray(UUID[]::new))
-        .query((RowCallbackHandler) row -> accounts.put(Directory.uuid(row, "wallet_id"),
-            new Account(row.getBoolean("frozen"), row.getBoolean("suspended"), row.getBoolean("delayed"),
-                row.getLong("next_nonce"), row.getInt("in_flight"), row.getBoolean("prepared"))));
-    return accounts;
+        .param("leases", payments.stream().map(payment -> payment.reading().lease()).toArray(UUID[]::new))
+        .query((RowCallbackHandler) row -> waiting.delayed.put(Directory.uuid(row, "spend_id"),
+            row.getBoolean("delayed")));
+    return waiting;
   }
 
   /** Changes the rows that still are as they were read, and answers whose. */
@@ -319,14 +377,18 @@ final class PaymentMoves {
   }
 
   private static void takeNonces(List<Move> moved, Statements rest) {
-    var prepared = moved.stream().filter(move -> move.event instanceof PaymentEvent.Prepare).toList();
-    if (!prepared.isEmpty()) {
-      rest.add(prepared.size(), """
+    var next = new LinkedHashMap<UUID, Long>();
+    for (var move : moved) {
+      if (move.next instanceof PaymentState.Prepared(var nonce, var _)) {
+        next.merge(move.payment.wallet().walletId(), nonce + 1, Math::max);
+      }
+    }
+    if (!next.isEmpty()) {
+      rest.add(next.size(), """
           UPDATE wallet w SET next_nonce = (
-            SELECT k.nonce + 1 FROM unnest(:takers::uuid[], :taken::bigint[]) AS k (wallet_id, nonce) WHERE k.wallet_id = w.wallet_id)
+            SELECT k.nonce FROM unnest(:takers::uuid[], :nexts::bigint[]) AS k (wallet_id, nonce) WHERE k.wallet_id = w.wallet_id)
           WHERE w.tenant_id = :tenant AND w.wallet_id = ANY (:takers::uuid[])
-          """).param("takers", wallets(prepared)).param("taken",
-          of(prepared, move -> PaymentTransition.columns(move.next).nonce()).toArray(Long[]::new));
+          """).param("takers", next.keySet().toArray(UUID[]::new)).param("nexts", next.values().toArray(Long[]::new));
     }
   }
 
@@ -393,7 +455,8 @@ final class PaymentMoves {
               WHERE q.tenant_id = :tenant AND q.wallet_id = w.wallet_id AND q.state = 'authorized' AND q.mode = 'direct'
                 AND (q.not_before IS NULL OR q.not_before <= now())
               ORDER BY q.spend_id LIMIT :most) AS next WHERE next.due_at > now()))
-          """).param("wallets", wallets(over)).param("most", settings.unconfirmedMax());
+          """).param("wallets", of(over, move -> move.payment.wallet().walletId()).distinct().toArray(UUID[]::new))
+          .param("most", settings.unconfirmedMax());
     }
   }
 
@@ -403,10 +466,6 @@ final class PaymentMoves {
 
   private static UUID[] spends(List<Move> moves) {
     return moves.stream().map(move -> move.payment.spendId()).toArray(UUID[]::new);
-  }
-
-  private static UUID[] wallets(List<Move> moves) {
-    return moves.stream().map(move -> move.payment.wallet().walletId()).toArray(UUID[]::new);
   }
 
   private static Integer[] attempts(List<Move> moves) {

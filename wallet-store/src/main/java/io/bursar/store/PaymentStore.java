@@ -37,6 +37,9 @@ public final class PaymentStore {
     public static final Settings DEFAULT = new Settings(16, Duration.ofSeconds(4));
   }
 
+  /** Something that happened to a payment, or is to happen to it. */
+  public record Change(Payment payment, PaymentEvent event) {}
+
   /** What is not final yet: how many, and since when the oldest of them waits. */
   public record Backlog(long unsettled, Duration oldest) {}
 
@@ -168,7 +171,15 @@ public final class PaymentStore {
    * @throws IllegalStateException if the event cannot happen in the payment's state
    */
   public PaymentMove move(Payment payment, PaymentEvent event) {
-    return moves.move(payment, event);
+    return move(List.of(new Change(payment, event))).getFirst();
+  }
+
+  /**
+   * As the other one, of several payments of one wallet, by one transaction. Those that are to be prepared take the wallet's next nonces in
+   * their order, and where one is held, so are those after it.
+   */
+  public List<PaymentMove> move(List<Change> changes) {
+    return moves.move(changes);
   }
 
   /**

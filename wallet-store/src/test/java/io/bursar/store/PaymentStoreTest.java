@@ -31,6 +31,7 @@ import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.PaymentState.Prepared;
 import io.bursar.store.PaymentState.Replacing;
 import io.bursar.store.PaymentState.Signed;
+import io.bursar.store.PaymentStore.Change;
 
 class PaymentStoreTest {
   private static final Gas GAS = gas(100);
@@ -341,6 +342,57 @@ class PaymentStoreTest {
     assertThat(fixture.value("SELECT next_nonce FROM wallet WHERE wallet_id = ?", fixture.wallet)).isEqualTo(0L);
     moved(moved(both.getFirst(), PREPARE), sign(1));
     assertThat(payments.move(both.getLast(), PREPARE)).isInstanceOf(Held.class);
+  }
+
+  private List<Change> preparing(List<Payment> of) {
+    return of.stream().map(payment -> new Change(payment, PREPARE)).toList();
+  }
+
+  /** The nonces of the moves, in their order; of one that was not recorded, the kind of its answer. */
+  private static List<String> nonces(List<PaymentMove> moves) {
+    return moves.stream()
+        .map(move -> move instanceof Moved(var payment) && payment.state() instanceof Prepared(var nonce, var _)
+            ? Long.toString(nonce)
+            : move.getClass().getSimpleName())
+        .toList();
+  }
+
+  @Test
+  void oneThatWasCanceledMeanwhileLeavesNoGapAmongThoseThatArePreparedTogether() throws Exception {
+    authorize(fixture.wallet, 4);
+    var taken = payments.claim(1, 4, List.of()).getFirst();
+    payments.cancel(fixture.tenant, taken.get(1).spendId(), "test");
+    fixture.test.asAdministrator(
+        "UPDATE payment SET lease = gen_random_uuid() WHERE spend_id = '" + taken.get(2).spendId() + "'");
+    assertThat(nonces(payments.move(preparing(taken)))).containsExactly("0", "Lost", "Lost", "1");
+    assertThat(fixture.value("SELECT next_nonce FROM wallet WHERE wallet_id = ?", fixture.wallet)).isEqualTo(2L);
+    assertThat(fixture.value("SELECT string_agg(nonce::text, ' ' ORDER BY spend_id) FROM payment")).isEqualTo("0 1");
+  }
+
+  @Test
+  void preparesTogetherNoMoreThanMayBeUnconfirmedAndNothingWhileOneIsUnsigned() throws Exception {
+    payments = store(3);
+    authorize(fixture.wallet, 5);
+    var taken = payments.claim(1, 5, List.of()).getFirst();
+    var moves = payments.move(preparing(taken));
+    assertThat(nonces(moves)).containsExactly("0", "1", "2", "Held", "Held");
+    var prepared = moves.stream().limit(3).map(move -> ((Moved) move).payment()).toList();
+    moved(moved(prepared.getFirst(), sign(1)), new PaymentEvent.Send("accepted"));
+    payments = store(16);
+    assertThat(nonces(payments.move(preparing(taken.subList(3, 5))))).containsExactly("Held", "Held");
+    payments.move(List.of(new Change(prepared.get(1), sign(2)), new Change(prepared.get(2), sign(3))));
+    assertThat(nonces(payments.move(preparing(taken.subList(3, 5))))).containsExactly("3", "4");
+  }
+
+  @Test
+  void thosePreparedTogetherFillAGapFirst() throws Exception {
+    authorize(fixture.wallet, 4);
+    var taken = payments.claim(1, 4, List.of()).getFirst();
+    moved(moved(taken.getFirst(), PREPARE), sign(1));
+    fixture.test.asAdministrator("UPDATE payment SET nonce = 1 WHERE nonce = 0");
+    fixture.test.asAdministrator("UPDATE wallet SET next_nonce = 0");
+    assertThat(nonces(payments.move(preparing(taken.subList(1, 4))))).containsExactly("0", "2", "3");
+    assertThat(fixture.value("SELECT next_nonce FROM wallet WHERE wallet_id = ?", fixture.wallet)).isEqualTo(4L);
   }
 
   @Test

@@ -4,16 +4,17 @@ import java.math.BigInteger;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.TransferIntent.Transfer;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -61,13 +62,13 @@ public final class Chain implements AutoCloseable {
   public record Block(long number, Digest32 hash) {}
 
   /**
-   * How the chain stands to a transfer that is sent now.
+   * How the chain stands to transfers that are sent now.
    *
    * @param tokens of the payer, in base units
-   * @param gas what it would take
    * @param coins of the payer, in wei
+   * @param gas what each of them would take
    */
-  public record Outlook(BigInteger tokens, GasEstimate gas, BigInteger coins) {}
+  public record Outlook(BigInteger tokens, BigInteger coins, List<GasEstimate> gas) {}
 
   /** What a transfer would take. */
   public sealed interface GasEstimate {
@@ -82,6 +83,7 @@ public final class Chain implements AutoCloseable {
   public record Token(String symbol, int decimals) {}
 
   private static final String LATEST = "latest";
+  private static final String SEND = "eth_sendRawTransaction";
   private static final String RECEIPT = "eth_getTransactionReceipt";
   /** How many recent blocks the usual priority fee is taken from. */
   private static final int FEE_BLOCKS = 10;
@@ -148,13 +150,22 @@ public final class Chain implements AutoCloseable {
     return new Quote(baseFee, settings.fees.offer(baseFee, usual));
   }
 
-  /** What an ERC-20 transfer would need now and what there is for it, all asked about together. */
-  public Outlook outlook(Address token, Address from, Address payee, BigInteger amount) throws ChainUnavailable {
-    var transfer = newObject().put("from", hex(from)).put("to", hex(token)).put("data", Erc20.transfer(payee, amount));
-    var replies = askTogether(List.of(balanceQuestion(token, from, LATEST),
-        Rpc.Question.of("eth_estimateGas", transfer, LATEST), Rpc.Question.of("eth_getBalance", hex(from), LATEST)));
-    return new Outlook(balance(token, returned(replies.get(0))), estimate(replies.get(1)),
-        number(result(replies.get(2), "eth_getBalance"), "eth_getBalance"));
+  /** What ERC-20 transfers of one token would need now and what there is for them, all asked about together. */
+  public Outlook outlook(Address from, List<Transfer> transfers) throws ChainUnavailable {
+    var token = transfers.getFirst().token();
+    var questions = new ArrayList<>(List.of(balanceQuestion(token, from, LATEST),
+        Rpc.Question.of("eth_getBalance", hex(from), LATEST)));
+    for (var transfer : transfers) {
+      questions.add(Rpc.Question.of("eth_estimateGas", newObject().put("from", hex(from)).put("to", hex(token))
+          .put("data", Erc20.transfer(transfer.payee(), transfer.amount())), LATEST));
+    }
+    var replies = askTogether(questions);
+    var gas = new ArrayList<GasEstimate>();
+    for (var reply : replies.subList(2, replies.size())) {
+      gas.add(estimate(reply));
+    }
+    return new Outlook(balance(token, returned(replies.get(0))),
+        number(result(replies.get(1), "eth_getBalance"), "eth_getBalance"), gas);
   }
 
   /** With a quarter more: the token's storage may change before it is mined. */
@@ -176,9 +187,19 @@ public final class Chain implements AutoCloseable {
   /** Gives a signed transaction to the node. */
   public SendResult send(Bytes raw) {
     try {
-      return SendResult.of(ask("eth_sendRawTransaction", "0x" + raw));
+      return SendResult.of(ask(SEND, "0x" + raw));
     } catch (ChainUnavailable e) {
       return new SendResult.Unknown(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** Gives signed transactions to the node, all together, in their order. */
+  public List<SendResult> send(List<Bytes> raws) {
+    try {
+      return askTogether(raws.stream().map(raw -> Rpc.Question.of(SEND, "0x" + raw)).toList())
+          .stream().map(SendResult::of).toList();
+    } catch (ChainUnavailable e) {
+      return raws.stream().<SendResult>map(_ -> new SendResult.Unknown(String.valueOf(e.getMessage()))).toList();
     }
   }
 
@@ -187,16 +208,15 @@ public final class Chain implements AutoCloseable {
     return receipt(transactionHash, required(RECEIPT, "0x" + transactionHash));
   }
 
-  /** Which of these transactions are in a block, all asked about together. */
-  public Set<Digest32> mined(List<Digest32> transactionHashes) throws ChainUnavailable {
+  /** The receipts of those of these transactions that are in a block, all asked about together. */
+  public Map<Digest32, Receipt> receipts(List<Digest32> transactionHashes) throws ChainUnavailable {
     var replies = askTogether(transactionHashes.stream().map(hash -> Rpc.Question.of(RECEIPT, "0x" + hash)).toList());
-    var mined = new HashSet<Digest32>();
+    var receipts = new HashMap<Digest32, Receipt>();
     for (int i = 0; i < replies.size(); i++) {
-      if (receipt(transactionHashes.get(i), result(replies.get(i), RECEIPT)).isPresent()) {
-        mined.add(transactionHashes.get(i));
-      }
+      var hash = transactionHashes.get(i);
+      receipt(hash, result(replies.get(i), RECEIPT)).ifPresent(receipt -> receipts.put(hash, receipt));
     }
-    return mined;
+    return receipts;
   }
 
   private static Optional<Receipt> receipt(Digest32 transactionHash, JsonNode found) throws ChainUnavailable {

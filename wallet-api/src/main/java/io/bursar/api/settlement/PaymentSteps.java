@@ -2,11 +2,11 @@ package io.bursar.api.settlement;
 
 import java.math.BigInteger;
 import java.time.Duration;
-import java.util.Collections;
+import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BooleanSupplier;
 
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +14,6 @@ import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.Chain.GasEstimate;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.FeePolicy;
-import io.bursar.api.chain.Receipt;
 import io.bursar.api.chain.SendResult;
 import io.bursar.api.funding.FundsCheck;
 import io.bursar.api.settlement.Effects.Effect;
@@ -27,12 +26,12 @@ import io.bursar.permit.CancelIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
+import io.bursar.permit.TransferIntent.Transfer;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentEvent;
 import io.bursar.store.PaymentMove;
 import io.bursar.store.PaymentState;
 import io.bursar.store.PaymentState.Attempt;
-import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.PaymentStore;
 import io.bursar.store.log.LogUnavailable;
 
@@ -69,11 +68,6 @@ public final class PaymentSteps {
     }
   }
 
-  private static final Duration MOMENT = Duration.ofMillis(250);
-  private static final Duration PATIENCE_MAX = Duration.ofSeconds(10);
-  private static final Duration POLL_MAX = Duration.ofSeconds(3);
-  /** What a block takes to come to the node that is asked, and the age of an answer that is still taken for fresh. */
-  private static final Duration BLOCK_SPREADS = Duration.ofMillis(100);
   /** How many earlier transactions that the chain has lost are sent again at once. */
   private static final int REFILL_MAX = 64;
 
@@ -84,7 +78,8 @@ public final class PaymentSteps {
   private final SettlementMetrics metrics;
   private final Effects effects;
   private final FundsCheck funds;
-  private final Map<String, BlockPace> paces = new ConcurrentHashMap<>();
+  private final Delays delays = new Delays();
+  private final TogetherSteps together;
 
   /**
    * The steps.
@@ -101,10 +96,33 @@ public final class PaymentSteps {
     this.metrics = metrics;
     this.effects = effects;
     this.funds = new FundsCheck(store.funds(), settings.fundsWait);
+    this.together = new TogetherSteps(store, signer, funds, delays, metrics, effects);
   }
 
-  /** Takes a payment as far as it goes now and gives its lease back. Whether what its wallet would pay next can be tried. */
-  public boolean advance(Payment payment) {
+  /**
+   * Takes payments of one wallet, which were taken together, as far as they go now, and gives their leases back: first those that go
+   * together, and what is left of them one by one.
+   *
+   * @param payments by nonce, then as decided
+   * @param goesOn asked before each single one
+   */
+  public void advance(List<Payment> payments, BooleanSupplier goesOn) {
+    var chain = chains.get(payments.getFirst().wallet().chain());
+    var left = new ArrayDeque<>(chain == null || payments.size() < 2
+        ? payments
+        : together.advance(chain, payments, settings.resendAfter));
+    boolean canGoOn = true;
+    for (boolean first = true; canGoOn && !left.isEmpty() && goesOn.getAsBoolean(); first = false) {
+      canGoOn = advance(left.removeFirst(), first);
+    }
+  }
+
+  /**
+   * Takes a payment as far as it goes now and gives its lease back. Whether what its wallet would pay next can be tried.
+   *
+   * @param first whether it did not have to wait for another one just now
+   */
+  private boolean advance(Payment payment, boolean first) {
     var current = payment;
     while (true) {
       switch (step(current)) {
@@ -118,50 +136,17 @@ public final class PaymentSteps {
           return true;
         }
         case Step.Wait(var delay, var why, var who) -> {
+          // How long it has been signed says nothing where its turn has only come now.
+          var wait = first || !(current.state() instanceof PaymentState.Signed) ? delay : Delays.MOMENT;
           if (who == Who.WALLET) {
-            store.laterWithFollowers(current, delay, why);
+            store.laterWithFollowers(current, wait, why);
           } else {
-            store.later(current, delay, why);
+            store.later(current, wait, why);
           }
           return who == Who.PAYMENT;
         }
       }
     }
-  }
-
-  /**
-   * Of payments of one wallet, taken together, those with which something can be done. The others, which were sent of late and are in no
-   * block yet, are asked about together and given back together.
-   */
-  public List<Payment> promising(List<Payment> payments) {
-    var chain = chains.get(payments.getFirst().wallet().chain());
-    var sent = payments.stream().filter(this::onlyWaits).toList();
-    if (chain == null || sent.size() < 2) {
-      return payments;
-    }
-    try {
-      var mined = chain.mined(sent.stream().flatMap(payment -> hashes(payment).stream()).toList());
-      var waiting = sent.stream().filter(payment -> Collections.disjoint(hashes(payment), mined)).toList();
-      if (waiting.isEmpty()) {
-        return payments;
-      }
-      store.later(waiting, poll(waiting.getLast(), chain), null);
-      return payments.stream().filter(payment -> !waiting.contains(payment)).toList();
-    } catch (ChainUnavailable e) {
-      return payments; // each finds out for itself, and says so
-    }
-  }
-
-  /** Whether nothing can be done but to wait for a block. */
-  private boolean onlyWaits(Payment payment) {
-    return payment.state() instanceof PaymentState.Broadcast(var _, var attempts) && payment.cancellation() == null
-        && attempts.getLast().wasSentWithin(settings.resendAfter, payment.reading().readAt());
-  }
-
-  private static List<Digest32> hashes(Payment payment) {
-    return payment.state() instanceof PaymentState.Broadcast(var _, var attempts)
-        ? attempts.stream().map(Attempt::hash).toList()
-        : List.of();
   }
 
   /** Does the one thing that the payment's state asks for. */
@@ -195,7 +180,7 @@ public final class PaymentSteps {
     } catch (ChainUnavailable e) {
       return e.isWrongChain()
           ? alarm(payment, Alarm.WRONG_CHAIN, String.valueOf(e.getMessage()))
-          : new Step.Wait(patience(payment), e.getMessage(), Who.WALLET);
+          : new Step.Wait(Delays.patience(payment), e.getMessage(), Who.WALLET);
     }
   }
 
@@ -206,7 +191,7 @@ public final class PaymentSteps {
       return record(payment, new PaymentEvent.Expire());
     }
     var promised = funds.promised(payment); // before the chain is asked for the balance: see there
-    var outlook = chain.outlook(order.token(), payment.wallet().address(), order.payee(), order.amount());
+    var outlook = chain.outlook(payment.wallet().address(), List.of(transfer(payment)));
     var unfunded = unfunded(payment, chain, outlook.tokens().subtract(promised));
     if (unfunded != null) {
       return unfunded;
@@ -215,9 +200,9 @@ public final class PaymentSteps {
     if (!quote.isEnough()) {
       return tooExpensive(payment, chain, quote.baseFee());
     }
-    return switch (outlook.gas()) {
+    return switch (outlook.gas().getFirst()) {
       case GasEstimate.WouldFail(var message) ->
-        new Step.Wait(patience(payment), "the transfer would fail on the chain: " + message, Who.PAYMENT);
+        new Step.Wait(Delays.patience(payment), "the transfer would fail on the chain: " + message, Who.PAYMENT);
       case GasEstimate.Limit(var limit) -> {
         var gas = quote.offer().gas(limit);
         yield outlook.coins().compareTo(gas.maxCost()) < 0
@@ -231,7 +216,7 @@ public final class PaymentSteps {
   private @Nullable Step unfunded(Payment payment, Chain chain, BigInteger left) throws ChainUnavailable {
     return switch (funds.direct(chain, payment, left)) {
       case FundsCheck.Verdict.Enough() -> null;
-      case FundsCheck.Verdict.Waits(var why) -> new Step.Wait(patience(payment), why, Who.PAYMENT);
+      case FundsCheck.Verdict.Waits(var why) -> new Step.Wait(Delays.patience(payment), why, Who.PAYMENT);
       case FundsCheck.Verdict.Failed() -> {
         store.find(payment.key()).ifPresent(metrics::moved);
         yield new Step.Done();
@@ -240,7 +225,7 @@ public final class PaymentSteps {
   }
 
   private static Step needsGas(Payment payment, BigInteger balance, BigInteger cost) {
-    return new Step.Wait(patience(payment), "the wallet holds " + balance + " wei, fewer than the " + cost
+    return new Step.Wait(Delays.patience(payment), "the wallet holds " + balance + " wei, fewer than the " + cost
         + " that gas may cost; send native coin to `" + payment.wallet().address() + "`", Who.WALLET);
   }
 
@@ -254,7 +239,7 @@ public final class PaymentSteps {
     boolean cancels = what.intent() instanceof CancelIntent;
     var hold = cancels ? Optional.<String>empty() : store.hold(payment); // what is held may be canceled all the same
     if (hold.isPresent()) {
-      return new Step.Wait(patience(payment), hold.get(), Who.WALLET);
+      return new Step.Wait(Delays.patience(payment), hold.get(), Who.WALLET);
     }
     try {
       var evidence = cancels
@@ -269,7 +254,7 @@ public final class PaymentSteps {
         }
         case SignerReply.Refused(var reason, var message) -> switch (reason.remedy()) {
           case RETRY, NEW_PERMIT ->
-            new Step.Wait(patience(payment), "the signer will try again: " + message, Who.WALLET);
+            new Step.Wait(Delays.patience(payment), "the signer will try again: " + message, Who.WALLET);
           case STOP -> refused(payment, reason, "the signer refuses (" + reason + "): " + message);
         };
         case SignerReply.Healthy _,SignerReply.KeyCreated _,SignerReply.AuthorizationSigned _,SignerReply.HeadSigned _,SignerReply.HeadIs _,SignerReply.LogKeyIs _,SignerReply.Obeyed _,SignerReply.Frozen _,SignerReply.MarkIs _ ->
@@ -278,9 +263,9 @@ public final class PaymentSteps {
     } catch (LogUnavailable e) {
       return e.isStopped()
           ? alarm(payment, Alarm.LOG_STOPPED, String.valueOf(e.getMessage()))
-          : new Step.Wait(patience(payment), e.getMessage(), Who.WALLET);
+          : new Step.Wait(Delays.patience(payment), e.getMessage(), Who.WALLET);
     } catch (SignerUnreachable e) {
-      return new Step.Wait(patience(payment), e.getMessage(), Who.WALLET);
+      return new Step.Wait(Delays.patience(payment), e.getMessage(), Who.WALLET);
     }
   }
 
@@ -302,62 +287,40 @@ public final class PaymentSteps {
   /** Signed: give the newest bytes to the node, lower nonces first. */
   private Step send(Payment payment, Chain chain, long nonce, List<Attempt> attempts) throws ChainUnavailable {
     if (!store.isNextToSend(payment, nonce)) {
-      return new Step.Wait(MOMENT, "an earlier payment of the wallet has to be sent first", Who.WALLET);
+      return new Step.Wait(Delays.MOMENT, "an earlier payment of the wallet has to be sent first", Who.WALLET);
     }
     var newest = attempts.getLast();
     return switch (effects.run(Effect.SEND, payment, () -> chain.send(newest.raw()))) {
       case SendResult.Accepted() -> record(payment, new PaymentEvent.Send("accepted"));
       case SendResult.AlreadyKnown() -> record(payment, new PaymentEvent.Send("already known"));
-      case SendResult.NonceTooLow() -> mined(chain, attempts).isPresent()
+      case SendResult.NonceTooLow() -> Receipts.find(chain, attempts).isPresent()
           ? record(payment, new PaymentEvent.Send("found on the chain"))
           : taken(payment, chain, nonce, attempts);
-      case SendResult.Underpriced(var message) -> payment.reading().age().compareTo(MOMENT.multipliedBy(8)) < 0
+      case SendResult.Underpriced(var message) -> payment.reading().age().compareTo(Delays.MOMENT.multipliedBy(8)) < 0
           && attempts.size() > 1
-              ? new Step.Wait(MOMENT, message, Who.WALLET) // the price doubles in six steps: not all at once
+              ? new Step.Wait(Delays.MOMENT, message, Who.WALLET) // the price doubles in six steps: not all at once
               : replace(payment, chain, attempts);
-      case SendResult.InsufficientFunds(var message) -> new Step.Wait(patience(payment),
+      case SendResult.InsufficientFunds(var message) -> new Step.Wait(Delays.patience(payment),
           "the node says: " + message + "; send native coin to `" + payment.wallet().address() + "`", Who.WALLET);
       case SendResult.Rejected(var message) -> alarm(payment, Alarm.NODE_REJECTED, "the node refuses: " + message);
-      case SendResult.Unknown(var message) -> new Step.Wait(patience(payment), message, Who.WALLET);
+      case SendResult.Unknown(var message) -> new Step.Wait(Delays.patience(payment), message, Who.WALLET);
     };
   }
 
   /** Broadcast: if one of the transactions is mined, wait until it is deep enough and believe what it says; null if none is. */
   private @Nullable Step settle(Payment payment, Chain chain, List<Attempt> attempts) throws ChainUnavailable {
-    var found = mined(chain, attempts);
+    var found = Receipts.find(chain, attempts);
     if (found.isEmpty()) {
       return null;
     }
-    var receipt = found.get();
-    if (receipt.blockNumber() > chain.settled()) {
-      return new Step.Wait(poll(payment, chain), null, Who.PAYMENT);
+    if (!Receipts.isSettled(chain, found.get())) {
+      return new Step.Wait(delays.poll(payment, chain), null, Who.PAYMENT);
     }
-    var block = chain.block(receipt.blockNumber());
-    if (block.isEmpty() || !block.get().hash().equals(receipt.blockHash())) {
-      return new Step.Wait(poll(payment, chain), null, Who.PAYMENT); // the chain has just changed under the receipt
-    }
-    var mined = new Mined(receipt.transactionHash(), receipt.blockNumber(), receipt.blockHash());
-    if (attempts.stream().anyMatch(made -> made.cancels() && made.hash().equals(mined.transactionHash()))) {
-      return record(payment, new PaymentEvent.Annul(mined));
-    }
-    if (!receipt.succeeded()) {
-      return record(payment, new PaymentEvent.Revert(mined));
-    }
-    var order = payment.order();
-    return receipt.hasTransfer(order.token(), payment.wallet().address(), order.payee(), order.amount())
-        ? record(payment, new PaymentEvent.Confirm(mined))
-        : alarm(payment, Alarm.NO_TRANSFER_EVENT, "the transaction `0x" + receipt.transactionHash()
+    var end = Receipts.end(payment, attempts, found.get());
+    return end.isPresent()
+        ? record(payment, end.get())
+        : alarm(payment, Alarm.NO_TRANSFER_EVENT, "the transaction `0x" + found.get().transactionHash()
             + "` succeeded, but the token does not say that it moved the money");
-  }
-
-  private static Optional<Receipt> mined(Chain chain, List<Attempt> attempts) throws ChainUnavailable {
-    for (var attempt : attempts.reversed()) {
-      var receipt = chain.receipt(attempt.hash());
-      if (receipt.isPresent()) {
-        return receipt;
-      }
-    }
-    return Optional.empty();
   }
 
   /** Broadcast, and nothing mined: after a while send the same bytes again, after a longer while offer more. */
@@ -365,7 +328,7 @@ public final class PaymentSteps {
     var newest = attempts.getLast();
     var now = payment.reading().readAt();
     if (!newest.isSent() || newest.wasSentWithin(settings.resendAfter, now)) {
-      return new Step.Wait(poll(payment, chain), null, Who.PAYMENT);
+      return new Step.Wait(delays.poll(payment, chain), null, Who.PAYMENT);
     }
     boolean lowest = store.isLowest(payment, nonce);
     if (lowest) {
@@ -380,16 +343,16 @@ public final class PaymentSteps {
     return switch (effects.run(Effect.SEND, payment, () -> chain.send(newest.raw()))) {
       case SendResult.Accepted(),SendResult.AlreadyKnown() -> {
         store.sentAgain(payment, newest);
-        yield new Step.Wait(poll(payment, chain), null, Who.PAYMENT);
+        yield new Step.Wait(delays.poll(payment, chain), null, Who.PAYMENT);
       }
-      case SendResult.NonceTooLow() -> mined(chain, attempts).isPresent()
-          ? new Step.Wait(MOMENT, null, Who.PAYMENT)
+      case SendResult.NonceTooLow() -> Receipts.find(chain, attempts).isPresent()
+          ? new Step.Wait(Delays.MOMENT, null, Who.PAYMENT)
           : taken(payment, chain, nonce, attempts);
       case SendResult.Underpriced _ -> replace(payment, chain, attempts);
-      case SendResult.InsufficientFunds(var message) -> new Step.Wait(patience(payment),
+      case SendResult.InsufficientFunds(var message) -> new Step.Wait(Delays.patience(payment),
           "the node says: " + message + "; send native coin to `" + payment.wallet().address() + "`", Who.WALLET);
       case SendResult.Rejected(var message) -> alarm(payment, Alarm.NODE_REJECTED, "the node refuses: " + message);
-      case SendResult.Unknown(var message) -> new Step.Wait(patience(payment), message, Who.PAYMENT);
+      case SendResult.Unknown(var message) -> new Step.Wait(Delays.patience(payment), message, Who.PAYMENT);
     };
   }
 
@@ -425,7 +388,7 @@ public final class PaymentSteps {
         ? chain.nonceUse(payment.wallet().address(), nonce, attempts.stream().map(Attempt::hash).toList())
         : Chain.NonceUse.OPEN;
     if (use == Chain.NonceUse.OPEN) {
-      return new Step.Wait(patience(payment), "the node says that the nonce is used, but does not show by what",
+      return new Step.Wait(Delays.patience(payment), "the node says that the nonce is used, but does not show by what",
           Who.WALLET);
     }
     var why = "the chain holds a transaction of nonce " + nonce
@@ -447,7 +410,7 @@ public final class PaymentSteps {
         metrics.moved(next);
         yield new Step.Moved(next);
       }
-      case PaymentMove.Held(var why) -> new Step.Wait(patience(payment), why, Who.WALLET);
+      case PaymentMove.Held(var why) -> new Step.Wait(Delays.patience(payment), why, Who.WALLET);
       case PaymentMove.Lost() -> new Step.Done();
     };
   }
@@ -459,27 +422,11 @@ public final class PaymentSteps {
 
   private Step alarm(Payment payment, Alarm alarm, String why) {
     metrics.alarm(payment, alarm, why);
-    return new Step.Wait(patience(payment), why, alarm == Alarm.NO_TRANSFER_EVENT ? Who.PAYMENT : Who.WALLET);
+    return new Step.Wait(Delays.patience(payment), why, alarm == Alarm.NO_TRANSFER_EVENT ? Who.PAYMENT : Who.WALLET);
   }
 
-  /** As long again as it has waited already: soon at first, then ever more seldom. */
-  private static Duration patience(Payment payment) {
-    return bounded(payment.reading().age().dividedBy(2), PATIENCE_MAX);
-  }
-
-  /** When the next block is to be expected; where that is not known, soon at first and then more seldom. */
-  private Duration poll(Payment payment, Chain chain) throws ChainUnavailable {
-    var pace = paces.computeIfAbsent(payment.wallet().chain(), _ -> new BlockPace());
-    var now = payment.reading().readAt();
-    pace.saw(chain.head(), now);
-    var next = pace.untilNext(now);
-    return bounded(next.isZero() ? payment.reading().age().dividedBy(4) : next.plus(BLOCK_SPREADS), POLL_MAX);
-  }
-
-  private static Duration bounded(Duration wanted, Duration most) {
-    if (wanted.compareTo(MOMENT) < 0) {
-      return MOMENT;
-    }
-    return wanted.compareTo(most) > 0 ? most : wanted;
+  static Transfer transfer(Payment payment) {
+    var order = payment.order();
+    return new Transfer(order.token(), order.payee(), order.amount());
   }
 }

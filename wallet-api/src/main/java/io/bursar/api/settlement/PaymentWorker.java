@@ -1,7 +1,6 @@
 package io.bursar.api.settlement;
 
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -32,7 +31,7 @@ public final class PaymentWorker implements AutoCloseable {
    * @param lookEvery how often to look for work that nobody told of, and to renew leases; well below a lease
    */
   public record Settings(int walletsAtOnce, int perWallet, Duration lookEvery) {
-    public static final Settings DEFAULT = new Settings(24, 32, Duration.ofSeconds(1));
+    public static final Settings DEFAULT = new Settings(24, 16, Duration.ofSeconds(1));
   }
 
   private static final Logger LOG = LoggerFactory.getLogger(PaymentWorker.class);
@@ -115,35 +114,16 @@ public final class PaymentWorker implements AutoCloseable {
   }
 
   private void work(List<Payment> payments) {
+    var walletId = payments.getFirst().wallet().walletId();
     try {
-      var rest = new ArrayList<>(promising(payments));
-      while (!rest.isEmpty() && !stopping && advance(rest.removeFirst())) {
-        // on to the wallet's next payment
-      }
-    } finally {
-      busy.remove(payments.getFirst().wallet().walletId(), payments);
-      wake();
-    }
-  }
-
-  private List<Payment> promising(List<Payment> payments) {
-    try {
-      return steps.promising(payments);
+      steps.advance(payments, () -> !stopping);
     } catch (RuntimeException e) {
-      LOG.warn("sent payments could not be looked at together, and are looked at one by one", e);
-      return payments;
-    }
-  }
-
-  /** Whether the wallet's next payment can be tried. */
-  private boolean advance(Payment payment) {
-    try {
-      return steps.advance(payment);
-    } catch (RuntimeException e) {
-      // The lease runs out, and then it is tried again from what is recorded.
-      LOG.atError().addKeyValue("spend", Id.SPEND.text(payment.spendId())).setCause(e)
+      // The leases run out, and then it is tried again from what is recorded.
+      LOG.atError().addKeyValue("wallet", Id.WALLET.text(walletId)).setCause(e)
           .log("a step of settlement failed, and will be tried again");
-      return false;
+    } finally {
+      busy.remove(walletId, payments);
+      wake();
     }
   }
 

@@ -137,7 +137,7 @@ class HeldPaymentsTest extends ChainAndSigner {
         return action.run();
       }
     });
-    fixture.payments.claim(1, 1, java.util.List.of()).forEach(payments -> payments.forEach(steps::advance));
+    fixture.payments.claim(1, 1, java.util.List.of()).forEach(payments -> steps.advance(payments, () -> true));
     assertThat(fixture.state(spend).text()).isEqualTo("canceled");
     assertNothingSent(wallet);
   }

@@ -27,45 +27,56 @@ class PaymentStepsTest extends ChainAndSigner {
     });
   }
 
-  private void assertPaidOnce(Wallet wallet, Payment.Key spend, io.bursar.money.Address payee, String context) {
-    assertThat(fixture.state(spend)).as(context).isInstanceOf(Confirmed.class);
-    assertThat(fixture.paid(payee)).as(context).isEqualTo(Fixture.units("1"));
-    assertThat(anvil.transfersFrom(wallet.address())).as(context).hasSize(1);
-    assertThat(anvil.transactionCount(wallet.address())).as(context).isEqualTo(1);
+  private void assertPaidOnce(Wallet wallet, List<Payment.Key> spends, io.bursar.money.Address payee, String context) {
+    int count = spends.size();
+    assertThat(spends).as(context).extracting(fixture::state)
+        .allSatisfy(state -> assertThat(state).isInstanceOf(Confirmed.class));
+    assertThat(fixture.paid(payee)).as(context).isEqualTo(Fixture.units(Integer.toString(count)));
+    assertThat(anvil.transfersFrom(wallet.address())).as(context).hasSize(count);
+    assertThat(anvil.transactionCount(wallet.address())).as(context).isEqualTo(count);
     assertThat(fixture.store.counters.differences(fixture.store.tenant)).as(context).isEmpty();
   }
 
   @Test
   void transfersOnceWhereverItIsStopped() {
-    transfersOnceWhereverItIsStopped(() -> {});
+    assertThat(transfersOnceWhereverItIsStopped(1, () -> {}))
+        .as("cuts: before and after four records, one signature, one send").isEqualTo(12 + 1);
   }
 
   @Test
   void transfersOnceWhereverItIsStoppedAndTheSignerWithIt() {
-    transfersOnceWhereverItIsStopped(signer::restart);
+    assertThat(transfersOnceWhereverItIsStopped(1, signer::restart)).isEqualTo(12 + 1);
   }
 
-  private void transfersOnceWhereverItIsStopped(Runnable meanwhile) {
+  @Test
+  void transfersEachOfSeveralOnceWhereverTheyAreStopped() {
+    assertThat(transfersOnceWhereverItIsStopped(3, () -> {}))
+        .as("cuts: before and after four records, three signatures, one send").isEqualTo(16 + 1);
+  }
+
+  /** How many cuts there were, the last of which none came to. */
+  private int transfersOnceWhereverItIsStopped(int count, Runnable meanwhile) {
     int cut = 0;
     boolean died = true;
     while (died) {
       var wallet = fixture.fundedWallet("5");
       var payee = newPayee();
-      var spend = fixture.spend(wallet, "1", payee);
+      var spends = fixture.spends(wallet, "1", payee, count);
       var cuts = new AtomicInteger();
       // A payment is confirmed in a later look at it, so the one that dies may need several runs to get there.
       var deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
       do {
         died = run(dyingAt(cut, cuts));
-      } while (!died && !(fixture.state(spend) instanceof PaymentState.Final) && System.nanoTime() < deadline);
+      } while (!died && !(fixture.state(spends.getLast()) instanceof PaymentState.Final)
+          && System.nanoTime() < deadline);
       if (died) {
         meanwhile.run();
       }
-      settle(spend);
-      assertPaidOnce(wallet, spend, payee, "stopped at cut " + cut);
+      spends.forEach(this::settle);
+      assertPaidOnce(wallet, spends, payee, "stopped at cut " + cut);
       cut++;
     }
-    assertThat(cut).as("cuts: before and after four records, one signature, one send").isEqualTo(12 + 1);
+    return cut;
   }
 
   @Test
@@ -83,7 +94,7 @@ class PaymentStepsTest extends ChainAndSigner {
         }
       }
       settle(spend);
-      assertPaidOnce(wallet, spend, payee, "seed " + seed + ", died at " + died);
+      assertPaidOnce(wallet, List.of(spend), payee, "seed " + seed + ", died at " + died);
     }
   }
 
@@ -106,20 +117,23 @@ class PaymentStepsTest extends ChainAndSigner {
   }
 
   @Test
-  void ofSentPaymentsOnlyThoseThatABlockHoldsAreLookedAtOneByOne() {
+  void ofSentPaymentsThoseThatABlockHoldsAreConfirmedTogetherAndTheOthersWait() {
     var wallet = fixture.fundedWallet("5");
     anvil.rpc("evm_setAutomine", false);
     try {
       fixture.spends(wallet, "1", newPayee(), 3);
       var steps = fixture.steps(Effects.PLAIN);
       var taken = fixture.payments.claim(1, 3, List.of()).getFirst();
-      taken.subList(0, 2).forEach(steps::advance);
+      steps.advance(taken.subList(0, 2), () -> true);
       anvil.rpc("evm_mine");
-      steps.advance(taken.getLast());
+      steps.advance(taken.subList(2, 3), () -> true);
       fixture.store.test.asAdministrator("UPDATE payment SET due_at = now() WHERE state = 'broadcast'");
       var again = fixture.payments.claim(1, 3, List.of()).getFirst();
-      assertThat(steps.promising(again)).isEqualTo(again.subList(0, 2));
-      assertThat(fixture.state(again.getLast().key())).isInstanceOf(PaymentState.Broadcast.class);
+      steps.advance(again, () -> true);
+      assertThat(again).extracting(payment -> fixture.state(payment.key()).text()).containsExactly("confirmed",
+          "confirmed", "broadcast");
+      assertThat(fixture.store.value("SELECT count(*) FROM payment WHERE state = 'broadcast' AND lease_until > now()"))
+          .isEqualTo(0L);
     } finally {
       anvil.rpc("evm_setAutomine", true);
       anvil.rpc("evm_mine");

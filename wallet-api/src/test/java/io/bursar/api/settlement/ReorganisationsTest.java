@@ -81,7 +81,7 @@ class ReorganisationsTest extends ChainAndSigner {
     }).toList();
     anvil.rpc("evm_setAutomine", false);
     await().atMost(Duration.ofSeconds(30)).pollInterval(Duration.ofMillis(50)).until(() -> {
-      fixture.payments.claim(cases.size(), 1, List.of()).forEach(payments -> payments.forEach(steps::advance));
+      fixture.payments.claim(cases.size(), 1, List.of()).forEach(payments -> steps.advance(payments, () -> true));
       return cases.stream().allMatch(one -> fixture.state(one.spend) instanceof Broadcast);
     });
     anvil.rpc("anvil_mine", "0x" + Integer.toHexString(blocks));

@@ -5,7 +5,6 @@ import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -155,7 +154,8 @@ final class Replica {
     foundWork = false;
     try {
       process().payments.distrustFuture();
-      for (var payments : process().payments.claim(WALLETS_AT_ONCE, WALLETS_AT_ONCE, List.of())) {
+      int perWallet = world.chance().percent(30) ? 1 : WALLETS_AT_ONCE;
+      for (var payments : process().payments.claim(WALLETS_AT_ONCE, perWallet, List.of())) {
         foundWork = true;
         work(payments);
       }
@@ -165,20 +165,15 @@ final class Replica {
   }
 
   private void work(List<Payment> payments) {
-    var rest = new ArrayList<>(payments);
-    do {
-      if (world.chance().percent(30)) {
-        process().payments.renew(rest);
-      }
-    } while (advance(rest.removeFirst()) && !rest.isEmpty());
-  }
-
-  private boolean advance(Payment payment) {
     try {
-      return process().steps.advance(payment);
+      process().steps.advance(payments, () -> {
+        if (world.chance().percent(30)) {
+          process().payments.renew(payments);
+        }
+        return true;
+      });
     } catch (RuntimeException e) {
       requirePlanned(e);
-      return false;
     }
   }
 
