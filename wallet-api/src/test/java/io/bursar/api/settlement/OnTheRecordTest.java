@@ -12,6 +12,7 @@ import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest.Evidence;
 import io.bursar.permit.TransferIntent;
+import io.bursar.store.Fixture;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentState.Broadcast;
 import io.bursar.store.PaymentState.Prepared;
@@ -26,15 +27,14 @@ class OnTheRecordTest extends ChainAndSigner {
     return ((Step.Moved) step).payment();
   }
 
-  /** As only the owner of the tables could: the entry says another amount, and its hash is made to fit. */
-  private void alterEntry(Payment payment) {
+  /** As only the owner of the tables could: the entry of a payment of 5 says another amount, and its hash is made to fit. */
+  private void alterEntry() {
     fixture.store.test.asAdministrator("ALTER TABLE audit_entry DISABLE TRIGGER ALL");
     fixture.store.test.asAdministrator("""
         UPDATE audit_entry SET payload = p, leaf_hash = sha256('\\x00'::bytea || p)
         FROM (SELECT seq AS altered, convert_to(replace(convert_from(payload, 'UTF8'), '"amount":"5000000"',
           '"amount":"6000000"'), 'UTF8') AS p FROM audit_entry WHERE kind = 'authorization') AS a
         WHERE seq = altered""");
-    assertThat(payment.state()).isInstanceOf(Prepared.class);
   }
 
   private void isRefused(Payment payment, SignerRefusal reason) {
@@ -49,7 +49,7 @@ class OnTheRecordTest extends ChainAndSigner {
   @Test
   void anEntryAlteredBeforeItWasSequencedIsNotPaid() {
     var payment = prepared();
-    alterEntry(payment);
+    alterEntry();
     isRefused(payment, SignerRefusal.AUTHORIZATION_MISMATCH);
   }
 
@@ -57,8 +57,25 @@ class OnTheRecordTest extends ChainAndSigner {
   void anEntryAlteredAfterItWasSequencedIsNotPaid() throws Exception {
     var payment = prepared();
     fixture.log.catchUp(fixture.store.tenant);
-    alterEntry(payment);
+    alterEntry();
     isRefused(payment, SignerRefusal.NOT_LOGGED);
+  }
+
+  @Test
+  void ofSeveralThatGoTogetherOneThatIsRefusedHoldsUpThoseAfterItAndNotThoseBefore() {
+    var wallet = fixture.fundedWallet("100");
+    var spends = List.of(fixture.spend(wallet, "4", payee), fixture.spend(wallet, "5", payee),
+        fixture.spend(wallet, "7", payee));
+    alterEntry();
+    var taken = fixture.payments.claim(1, 16, List.of()).getFirst();
+    fixture.steps(Effects.PLAIN).advance(taken, () -> true);
+    assertThat(spends).extracting(spend -> fixture.state(spend).text()).containsExactly("broadcast", "prepared",
+        "prepared");
+    assertThat(fixture.failure(spends.get(1))).contains(SignerRefusal.AUTHORIZATION_MISMATCH.name());
+    assertThat(fixture.alarms(Alarm.SIGNER_REFUSED)).isEqualTo(1);
+    assertThat(fixture.store.value("SELECT count(*) FROM audit_entry WHERE kind = 'signer.refused'")).isEqualTo(1L);
+    assertThat(fixture.store.value("SELECT count(*) FROM payment WHERE lease_until > now()")).isEqualTo(0L);
+    assertThat(anvil.balanceOf(payee)).isEqualTo(Fixture.units("4"));
   }
 
   @Test
