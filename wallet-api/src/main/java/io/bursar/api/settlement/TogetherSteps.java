@@ -86,9 +86,9 @@ final class TogetherSteps {
       this.chain = chain;
     }
 
-    /** Of those that were sent of late and only wait for a block: ends what a settled one holds, and gives the others back. */
+    /** Of those that were sent, ends what a settled block holds, and gives back those with which nothing can be done but to wait. */
     void endMined(Duration resendAfter) throws ChainUnavailable {
-      var sent = left.values().stream().filter(payment -> onlyWaits(payment, resendAfter)).toList();
+      var sent = left.values().stream().filter(payment -> payment.state() instanceof PaymentState.Broadcast).toList();
       if (sent.isEmpty()) {
         return;
       }
@@ -98,11 +98,11 @@ final class TogetherSteps {
       var ended = new ArrayList<Change>();
       for (var payment : sent) {
         var receipt = found(payment, receipts);
-        if (receipt.isEmpty() || !Receipts.isSettled(chain, receipt.get())) {
-          waiting.add(payment);
-        } else {
+        if (receipt.isPresent() && Receipts.isSettled(chain, receipt.get())) {
           Receipts.end(payment, attempts(payment), receipt.get())
               .ifPresent(event -> ended.add(new Change(payment, event)));
+        } else if (receipt.isPresent() || onlyWaits(payment, resendAfter)) {
+          waiting.add(payment);
         }
       }
       if (!waiting.isEmpty()) {
@@ -238,10 +238,10 @@ final class TogetherSteps {
     }
   }
 
-  /** Whether nothing can be done but to wait for a block. */
+  /** Whether nothing is to be done about a payment that is in no block yet. */
   private static boolean onlyWaits(Payment payment, Duration resendAfter) {
-    return payment.state() instanceof PaymentState.Broadcast(var _, var attempts) && payment.cancellation() == null
-        && attempts.getLast().wasSentWithin(resendAfter, payment.reading().readAt());
+    return payment.cancellation() == null
+        && attempts(payment).getLast().wasSentWithin(resendAfter, payment.reading().readAt());
   }
 
   private static List<PaymentState.Attempt> attempts(Payment payment) {

@@ -11,13 +11,14 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 import io.bursar.api.chain.Chain;
-import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.Eip3009;
 import io.bursar.api.dev.DevChain;
 import io.bursar.api.settlement.Effects;
+import io.bursar.api.settlement.PaymentSteps;
 import io.bursar.api.settlement.PaymentWorker;
 import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.SettlementFixture;
@@ -98,13 +99,15 @@ public final class RelayBench {
     var authorizations = new AuthorizationSteps(store, fixture.payments, transfers, alarms, Clock.systemUTC(),
         new AuthorizationSteps.Settings(Duration.ofHours(1)));
     var steps = new BatchSteps(batches, authorizations, transfers, alarms, BatchSteps.Settings.DEFAULT);
-    try (var chain = new Chain(anvil.settings(1));
-        var worker = new RelayWorker(chain, relayers, signer.client(), batches, authorizations, steps)) {
-      worker.topUpBy(relayer -> anvil.rpc("anvil_setBalance", relayer.address().toString(),
-          "0x" + BigInteger.TEN.pow(22).toString(16)));
-      worker.start();
+    try (var chain = new Chain(anvil.settings(1))) {
       for (int round = 1; round <= rounds; round++) {
-        settle("relayed, round " + round, wallets, spends);
+        settle("relayed, round " + round, wallets, spends, () -> {
+          var worker = new RelayWorker(chain, relayers, signer.client(), batches, authorizations, steps);
+          worker.topUpBy(relayer -> anvil.rpc("anvil_setBalance", relayer.address().toString(),
+              "0x" + BigInteger.TEN.pow(22).toString(16)));
+          worker.start();
+          return worker;
+        });
       }
     }
     var gas = (Number) fixture.store
@@ -114,17 +117,18 @@ public final class RelayBench {
         fixture.store.value("SELECT count(*) FROM relay_batch")));
   }
 
-  private void direct(List<Wallet> wallets, int spends) throws ChainUnavailable {
+  private void direct(List<Wallet> wallets, int spends) throws Exception {
     for (var wallet : wallets) {
       modes.setWallet(fixture.store.tenant, wallet.id(), Optional.of(SettlementModes.Mode.DIRECT), "bench");
       anvil.rpc("anvil_setBalance", wallet.address().toString(), "0x" + BigInteger.TEN.pow(19).toString(16));
     }
-    try (var worker = new PaymentWorker(fixture.payments, fixture.steps(Effects.PLAIN), fixture.metrics,
-        PaymentWorker.Settings.DEFAULT)) {
-      worker.start();
-      for (int round = 1; round <= rounds; round++) {
-        settle("direct, round " + round, wallets, spends);
-      }
+    var steps = fixture.steps(Effects.PLAIN, anvil.chain(), PaymentSteps.Settings.DEFAULT);
+    for (int round = 1; round <= rounds; round++) {
+      settle("direct, round " + round, wallets, spends, () -> {
+        var worker = new PaymentWorker(fixture.payments, steps, fixture.metrics, PaymentWorker.Settings.DEFAULT);
+        worker.start();
+        return worker;
+      });
     }
     var hash = (byte[]) fixture.store.value(
         "SELECT transaction_hash FROM payment WHERE mode = 'direct' AND state = 'confirmed' ORDER BY spend_id DESC LIMIT 1");
@@ -132,7 +136,9 @@ public final class RelayBench {
         anvil.chain().receipt(Digest32.of(Objects.requireNonNull(hash))).orElseThrow().gasUsed()));
   }
 
-  private void settle(String name, List<Wallet> wallets, int spends) {
+  /** Decides the spends while nobody settles, and then settles them. */
+  private void settle(String name, List<Wallet> wallets, int spends, Supplier<AutoCloseable> startWorker)
+      throws Exception {
     for (int i = 0; i < wallets.size(); i++) {
       int count = spends / wallets.size() + (i < spends % wallets.size() ? 1 : 0);
       if (count > 0) {
@@ -141,19 +147,18 @@ public final class RelayBench {
     }
     var spentBefore = processorTime();
     long start = System.nanoTime();
-    while (isUnderWay()) {
-      if (System.nanoTime() - start > TOO_LONG.toNanos()) {
-        throw new IllegalStateException(name + ": not all of " + spends + " are settled after " + TOO_LONG);
-      }
-      try {
+    double seconds;
+    Map<String, Duration> spent;
+    try (var _ = startWorker.get()) {
+      while (isUnderWay()) {
+        if (System.nanoTime() - start > TOO_LONG.toNanos()) {
+          throw new IllegalStateException(name + ": not all of " + spends + " are settled after " + TOO_LONG);
+        }
         Thread.sleep(20);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
       }
+      seconds = (System.nanoTime() - start) / 1e9;
+      spent = processorTime();
     }
-    double seconds = (System.nanoTime() - start) / 1e9;
-    var spent = processorTime();
     var each = new StringBuilder();
     spent.forEach((process, time) -> each.append(String.format(Locale.ROOT, " %s %.2f", process,
         time.minus(spentBefore.getOrDefault(process, Duration.ZERO)).toNanos() / 1e6 / spends)));
