@@ -78,6 +78,7 @@ run_with_heartbeat() {
 build_all() {
   find_jdk
   build_java
+  prepare_quick_start
   [[ -z $EMBEDDED_CHAIN ]] || install_npm "$DEVCHAIN"
 }
 
@@ -99,6 +100,37 @@ build_java() {
     fi
     mv "$stamp" "$(built_stamp)"
     say "Built in $((SECONDS - began)) s."
+  fi
+  exec {lock}<&-
+}
+
+quick_start_cache() { printf '%s' "$ROOT/wallet-api/target/wallet-api.aot"; }
+has_quick_start() {
+  [[ -s $(quick_start_cache) && -z $(find "$ROOT/wallet-api/target/wallet-api.jar" "$ROOT/wallet-api/target/lib" -newer "$(quick_start_cache)" -print -quit) ]]
+}
+quick_start_activity() { printf 'loading what it loads when it starts'; }
+
+# Lets the service load its classes once and keeps them as the JVM has them then (JEP 514): it starts in half the time, also after a crash.
+# Without it, it starts all the same.
+prepare_quick_start() {
+  has_quick_start && return
+  local lock cache nowhere=127.0.0.1:9
+  exec {lock}<"$ROOT/pom.xml"
+  flock "$lock"
+  if ! has_quick_start; then
+    say "Preparing a quick start (log: $LOGS/quick-start.log) …"
+    cache=$(quick_start_cache)
+    # It ends before it would connect to anything; none of the settings of who starts it apply.
+    run_with_heartbeat "$LOGS/quick-start.log" quick_start_activity timeout 120 env -i PATH="$PATH" BURSAR_HOME="$RUN" BURSAR_PORT=1 \
+      BURSAR_DB_URL="jdbc:postgresql://$nowhere/none" BURSAR_DB_USER=none BURSAR_DB_PASSWORD=none BURSAR_ADMIN_KEY=none-none-none-none-none-none-none-none \
+      BURSAR_SIGNER_SOCKET="$RUN/none" BURSAR_PERMIT_KEY="$RUN/none" BURSAR_RPC_URL="http://$nowhere" BURSAR_CHAIN=eip155:31337 \
+      "$JDK/bin/java" "${API_FLAGS[@]}" -XX:AOTCacheOutput="$cache.part" -Dspring.context.exit=onRefresh -cp "$(api_class_path)" io.bursar.api.WalletApi || true
+    [[ -z $STOP ]] || exit 130
+    if [[ -s $cache.part ]]; then
+      mv "$cache.part" "$cache"
+    else
+      say "  … it could not be prepared; the service takes some seconds longer to start."
+    fi
   fi
   exec {lock}<&-
 }

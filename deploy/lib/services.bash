@@ -189,10 +189,11 @@ readonly API_FLAGS=(-Xms128m -Xmx320m -XX:+UseParallelGC -XX:+UseCompactObjectHe
 
 run_api() {
   api_environment
-  local extra=()
+  local extra=() quick_start=()
   read -ra extra <<<"${BURSAR_JAVA_OPTS:-}"
+  ! has_quick_start || quick_start=(-XX:AOTCache="$(quick_start_cache)")
   # bursar.home is there to be seen: it tells the processes of one home from those of another.
-  hold api 20 "$JDK/bin/java" "${API_FLAGS[@]}" "${extra[@]}" -Dbursar.home="$HOME_DIR" -cp "$(api_class_path)" io.bursar.api.WalletApi
+  hold api 20 "$JDK/bin/java" "${API_FLAGS[@]}" "${quick_start[@]}" "${extra[@]}" -Dbursar.home="$HOME_DIR" -cp "$(api_class_path)" io.bursar.api.WalletApi
 }
 
 # http_field PORT PATH NAME: a text of the JSON that a GET with the admin key answers; nothing if it is not there.

@@ -41,7 +41,7 @@ final class FreshAnswers implements Rpc {
       if (kept.size() >= KEPT_MAX) {
         kept.clear();
       }
-      kept.put(key, new Kept(reply, now));
+      kept.merge(key, new Kept(reply, now), (other, own) -> other.askedAt - own.askedAt > 0 ? other : own);
     }
     return reply;
   }

@@ -55,6 +55,7 @@ public final class BatchSteps {
   private static final long LAST_SECONDS = 15;
   private static final Duration AFTER_REFUSAL = Duration.ofSeconds(15);
   private static final Duration NODES_DISAGREE = Duration.ofSeconds(30);
+  /** Who is told that much waits need not be told exactly how much. */
   private static final int WAITING_COUNTED = 10_000;
   /** A relayer that can pay for fewer full batches than this is low. */
   private static final int BATCHES_LOW = 20;

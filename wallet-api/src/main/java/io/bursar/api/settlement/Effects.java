@@ -13,7 +13,7 @@ public interface Effects {
     RECORD,
     /** A signature comes into being. */
     SIGN,
-    /** A transaction is given to a node. */
+    /** A transaction is given to a node, or several of a wallet together. */
     SEND
   }
 
