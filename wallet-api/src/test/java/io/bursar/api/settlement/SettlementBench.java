@@ -128,7 +128,7 @@ final class SettlementBench {
   private void recovery(List<Wallet> wallets, int unsettled) {
     var payee = Fixture.address(0x7003);
     authorize(wallets, unsettled, payee);
-    try (var api = ApiProcess.on(fixture.store.test.settings()).with(signer, anvil).start()) {
+    try (var api = ApiProcess.on(fixture.store.test.settings()).with(signer, anvil).asLaunched().start()) {
       long before = moves();
       await(() -> moves() > before + 200, 20);
       api.kill();

@@ -25,6 +25,7 @@ public final class ApiProcess implements AutoCloseable {
   private final int port = TestProcess.freePort();
   private final Map<String, String> environment = new HashMap<>();
   private List<String> flags = List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
+  private String classPath = System.getProperty("java.class.path");
   private @Nullable TestProcess process;
 
   private ApiProcess(Database.Settings database) {
@@ -60,6 +61,13 @@ public final class ApiProcess implements AutoCloseable {
     return this;
   }
 
+  /** As the launcher starts it, which a bench's script knows: by its flags, from its jars. */
+  public ApiProcess asLaunched() {
+    flags = List.of(System.getProperty("launcher.flags").split(" "));
+    classPath = System.getProperty("launcher.classPath");
+    return this;
+  }
+
   public ApiProcess setting(String name, String value) {
     environment.put(name, value);
     return this;
@@ -70,7 +78,7 @@ public final class ApiProcess implements AutoCloseable {
     kill();
     var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
     command.addAll(flags);
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), "io.bursar.api.WalletApi"));
+    command.addAll(List.of("-cp", classPath, "io.bursar.api.WalletApi"));
     process = TestProcess.start("api", command, environment);
     return this;
   }
