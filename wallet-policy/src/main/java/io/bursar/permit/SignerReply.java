@@ -29,7 +29,12 @@ public sealed interface SignerReply {
    * @param rawTransaction the typed transaction (EIP-2718) as {@code eth_sendRawTransaction} takes it
    * @param transactionHash its Keccak-256
    */
-  record Signed(Bytes rawTransaction, Digest32 transactionHash) implements SignerReply {}
+  record Signed(Bytes rawTransaction, Digest32 transactionHash) implements SignerReply {
+    /** Whether the hash is the transaction's. */
+    public boolean isConsistent() {
+      return transactionHash.equals(Digest32.of(Address.keccak256(rawTransaction.toByteArray())));
+    }
+  }
 
   /**
    * The authorization is signed.

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.money.Address;
 import io.bursar.permit.Digest32;
+import io.bursar.permit.TransferIntent.Transfer;
 
 /**
  * An authorized spend on its way to the chain, as it was read.
@@ -41,7 +42,12 @@ public record Payment(Key key, Wallet wallet, Order order, PaymentState state, R
    * @param expiresAt not to be signed from then on; null if it never expires
    */
   public record Order(Address token, Address payee, BigInteger amount, Digest32 authorizationHash,
-      @Nullable Instant expiresAt) {}
+      @Nullable Instant expiresAt) {
+    /** What moves if it is paid by a transaction of the wallet. */
+    public Transfer transfer() {
+      return new Transfer(token, payee, amount);
+    }
+  }
 
   /**
    * How it was read.

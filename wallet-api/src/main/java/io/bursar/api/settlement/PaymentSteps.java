@@ -20,13 +20,10 @@ import io.bursar.api.settlement.Effects.Effect;
 import io.bursar.api.settlement.Step.Who;
 import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.api.signer.TransferSigner;
-import io.bursar.money.Address;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.CancelIntent;
-import io.bursar.permit.Digest32;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
-import io.bursar.permit.TransferIntent.Transfer;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentEvent;
 import io.bursar.store.PaymentMove;
@@ -191,7 +188,7 @@ public final class PaymentSteps {
       return record(payment, new PaymentEvent.Expire());
     }
     var promised = funds.promised(payment); // before the chain is asked for the balance: see there
-    var outlook = chain.outlook(payment.wallet().address(), List.of(transfer(payment)));
+    var outlook = chain.outlook(payment.wallet().address(), List.of(payment.order().transfer()));
     var unfunded = unfunded(payment, chain, outlook.tokens().subtract(promised));
     if (unfunded != null) {
       return unfunded;
@@ -246,18 +243,14 @@ public final class PaymentSteps {
           ? signer.cancellation(payment.tenantId(), payment.spendId())
           : signer.evidence(payment.tenantId(), payment.spendId());
       return switch (effects.run(Effect.SIGN, payment, () -> signer.sign(what.intent(), what.entry(), evidence))) {
-        case SignerReply.Signed(var raw, var hash) -> {
-          if (!hash.equals(Digest32.of(Address.keccak256(raw.toByteArray())))) {
-            yield alarm(payment, Alarm.SIGNER_REFUSED, "the signer's answer is not what it should be");
-          }
-          yield record(payment, new PaymentEvent.Sign(raw, hash));
-        }
+        case SignerReply.Signed signed when signed.isConsistent() ->
+          record(payment, new PaymentEvent.Sign(signed.rawTransaction(), signed.transactionHash()));
         case SignerReply.Refused(var reason, var message) -> switch (reason.remedy()) {
           case RETRY, NEW_PERMIT ->
             new Step.Wait(Delays.patience(payment), "the signer will try again: " + message, Who.WALLET);
           case STOP -> refused(payment, reason, "the signer refuses (" + reason + "): " + message);
         };
-        case SignerReply.Healthy _,SignerReply.KeyCreated _,SignerReply.AuthorizationSigned _,SignerReply.HeadSigned _,SignerReply.HeadIs _,SignerReply.LogKeyIs _,SignerReply.Obeyed _,SignerReply.Frozen _,SignerReply.MarkIs _ ->
+        case SignerReply.Signed _,SignerReply.Healthy _,SignerReply.KeyCreated _,SignerReply.AuthorizationSigned _,SignerReply.HeadSigned _,SignerReply.HeadIs _,SignerReply.LogKeyIs _,SignerReply.Obeyed _,SignerReply.Frozen _,SignerReply.MarkIs _ ->
           alarm(payment, Alarm.SIGNER_REFUSED, "the signer's answer is not what it should be");
       };
     } catch (LogUnavailable e) {
@@ -423,10 +416,5 @@ public final class PaymentSteps {
   private Step alarm(Payment payment, Alarm alarm, String why) {
     metrics.alarm(payment, alarm, why);
     return new Step.Wait(Delays.patience(payment), why, alarm == Alarm.NO_TRANSFER_EVENT ? Who.PAYMENT : Who.WALLET);
-  }
-
-  static Transfer transfer(Payment payment) {
-    var order = payment.order();
-    return new Transfer(order.token(), order.payee(), order.amount());
   }
 }

@@ -20,7 +20,7 @@ record Signing(TransactionIntent intent, Digest32 entry) {
   static Signing transfer(Payment payment, long nonce, Gas gas) {
     var order = payment.order();
     return new Signing(new TransferIntent(payment.tenantId(), payment.spendId(), slot(payment, nonce),
-        payment.wallet().address(), new TransferIntent.Transfer(order.token(), order.payee(), order.amount()), gas),
+        payment.wallet().address(), order.transfer(), gas),
         order.authorizationHash());
   }
 

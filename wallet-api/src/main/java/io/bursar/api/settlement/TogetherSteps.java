@@ -21,7 +21,6 @@ import io.bursar.api.settlement.Effects.Effect;
 import io.bursar.api.signer.PermitIssuer.Subject;
 import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.api.signer.TransferSigner;
-import io.bursar.money.Address;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.SignerReply;
 import io.bursar.store.Payment;
@@ -129,7 +128,8 @@ final class TogetherSteps {
         return List.of();
       }
       var promised = funds.promised(first()); // before the chain is asked for the balance: see there
-      var outlook = chain.outlook(first().wallet().address(), next.stream().map(PaymentSteps::transfer).toList());
+      var outlook = chain.outlook(first().wallet().address(),
+          next.stream().map(payment -> payment.order().transfer()).toList());
       var quote = chain.quote();
       var tokens = outlook.tokens().subtract(promised);
       var coins = outlook.coins();
@@ -168,13 +168,11 @@ final class TogetherSteps {
         var payment = signing.getKey();
         var permit = permits.next();
         var shown = Objects.requireNonNull(evidence.get(payment.spendId()));
-        if (!(effects.run(Effect.SIGN, payment,
-            () -> signer.sign(permit, signing.getValue().intent(),
-                shown)) instanceof SignerReply.Signed(var raw, var hash))
-            || !hash.equals(Digest32.of(Address.keccak256(raw.toByteArray())))) {
+        var reply = effects.run(Effect.SIGN, payment, () -> signer.sign(permit, signing.getValue().intent(), shown));
+        if (!(reply instanceof SignerReply.Signed signed) || !signed.isConsistent()) {
           break;
         }
-        changes.add(new Change(payment, new PaymentEvent.Sign(raw, hash)));
+        changes.add(new Change(payment, new PaymentEvent.Sign(signed.rawTransaction(), signed.transactionHash())));
       }
       return changes;
     }
@@ -200,7 +198,7 @@ final class TogetherSteps {
 
     /** What may not be prepared now waits, and all that comes after it: it could only wait as well. */
     void giveBackHeld() {
-      if (held != null && held.equals(left.get(held.spendId())) && first().equals(held)) {
+      if (held != null && !left.isEmpty() && first().equals(held)) {
         store.laterWithFollowers(held, Delays.patience(held), why);
         left.clear();
       }
