@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
@@ -215,14 +216,13 @@ final class WebhookSenderTest {
     }
   }
 
+  /** The port is held, so that nobody else can be given it, but nobody listens there. */
   @Test
   void saysThatNobodyIsThere() throws IOException {
-    String url;
-    try (var receiver = new Receiver((connection, out) -> {})) {
-      url = receiver.url();
-    }
-    try (var sender = sender(true, InetAddress::getAllByName)) {
-      assertThat(sender.send(url, KEY, EVENT).error()).isEqualTo("the receiver refuses the connection");
+    try (var held = new Socket(); var sender = sender(true, InetAddress::getAllByName)) {
+      held.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+      assertThat(sender.send("http://127.0.0.1:" + held.getLocalPort() + "/", KEY, EVENT).error())
+          .isEqualTo("the receiver refuses the connection");
     }
   }
 
