@@ -55,6 +55,7 @@ public final class Lane {
   private final PoliciesInForce policiesInForce;
   private final LaneCounters counters;
   private final Map<UUID, PoliciesInForce.Standing> standings = new HashMap<>();
+  private final Map<UUID, SettlementModes.OfAsset> assets = new HashMap<>();
   private final LaneClock clock;
 
   /** The epochs that memory is of; −1 where it is of none. */
@@ -169,6 +170,7 @@ public final class Lane {
         }
         if (directoryEpoch != row.getLong(2)) {
           standings.clear();
+          assets.clear();
           counters.forgetDefinitions();
         } else if (epoch != row.getLong(1)) {
           counters.forgetMoney();
@@ -215,7 +217,7 @@ public final class Lane {
   /** The pure part: decides each request with what those before it in the batch have taken. */
   private List<DecidedSpend> evaluate(Connection connection, List<Spend.Request> requests, Instant now,
       boolean rehearsal) throws SQLException {
-    readStandings(connection, requests);
+    readDirectory(connection, requests);
     counters.beginBatch(connection, now);
     var decided = new ArrayList<DecidedSpend>(requests.size());
     for (var request : requests) {
@@ -236,16 +238,30 @@ public final class Lane {
     return decided;
   }
 
-  private void readStandings(Connection connection, List<Spend.Request> requests) throws SQLException {
-    Set<UUID> missing = new HashSet<>();
+  /** Reads the wallets and assets of these requests that are not in memory. */
+  private void readDirectory(Connection connection, List<Spend.Request> requests) throws SQLException {
+    Set<UUID> wallets = new HashSet<>();
+    Set<UUID> tokens = new HashSet<>();
     for (var request : requests) {
       if (!standings.containsKey(request.walletId())) {
-        missing.add(request.walletId());
+        wallets.add(request.walletId());
+      }
+      if (!assets.containsKey(request.asset().id())) {
+        tokens.add(request.asset().id());
       }
     }
-    if (!missing.isEmpty()) {
-      standings.putAll(policiesInForce.read(connection, tenantId, missing));
+    if (!wallets.isEmpty()) {
+      standings.putAll(policiesInForce.read(connection, tenantId, wallets));
     }
+    if (!tokens.isEmpty()) {
+      assets.putAll(SettlementModes.read(connection, tenantId, tokens));
+    }
+  }
+
+  /** The way to the chain that a spend keeps from its decision on. */
+  private SettlementModes.Mode mode(Spend.Request request) {
+    var asset = java.util.Objects.requireNonNull(assets.get(request.asset().id()), "an asset is never deleted");
+    return asset.with(java.util.Objects.requireNonNull(standings.get(request.walletId())).settlement());
   }
 
   /**
@@ -273,9 +289,9 @@ public final class Lane {
       WITH r AS MATERIALIZED (
         SELECT * FROM unnest(?::uuid[], ?::uuid[], ?::uuid[], ?::text[], ?::bytea[], ?::uuid[], ?::text[], ?::bytea[], ?::text[],
           ?::text[], ?::text[], ?::text[], ?::timestamptz[], ?::timestamptz[], ?::bytea[], ?::bytea[], ?::bytea[], ?::text[], ?::text[],
-          ?::text[])
+          ?::text[], ?::text[])
         WITH ORDINALITY AS u(spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, category, host,
-          effect, reason_codes, expires_at, request_expires_at, payload, leaf_hash, salt, purpose, reference, metadata, n)),
+          effect, reason_codes, expires_at, request_expires_at, payload, leaf_hash, salt, purpose, reference, metadata, mode, n)),
       l AS (
         UPDATE lane SET epoch = epoch + 1, audit_seq = audit_seq + ?, last_at = ?
         WHERE tenant_id = ? AND epoch = ? AND directory_epoch = ? AND NOT EXISTS (
@@ -297,10 +313,7 @@ public final class Lane {
         INSERT INTO payment (tenant_id, spend_id, wallet_id, state, audit_seq, charged_at, expires_at, request_expires_at, due_at,
           updated_at, mode)
         SELECT l.tenant_id, r.spend_id, r.wallet_id, CASE r.effect WHEN 'allow' THEN 'authorized' ELSE 'awaiting_approval' END,
-          l.seq + r.n, l.last_at, r.expires_at, r.request_expires_at, l.last_at, l.last_at,
-          (SELECT CASE WHEN x.eip712_name IS NULL THEN 'direct' ELSE coalesce(w.settlement, x.settlement) END
-           FROM wallet w, asset x WHERE w.tenant_id = l.tenant_id AND w.wallet_id = r.wallet_id
-             AND x.tenant_id = l.tenant_id AND x.asset_id = r.asset_id)
+          l.seq + r.n, l.last_at, r.expires_at, r.request_expires_at, l.last_at, l.last_at, r.mode
         FROM l, r WHERE r.effect <> 'deny'),
       a AS (
         INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
@@ -337,6 +350,7 @@ public final class Lane {
     columns.text(decided, spend -> spend.request().text().purpose());
     columns.text(decided, spend -> spend.request().text().reference());
     columns.text(decided, DecidedSpend::metadata);
+    columns.text(decided, spend -> mode(spend.request()).text());
     columns.set(decided.size());
     columns.set(Directory.utc(decided.getFirst().decidedAt()));
     columns.set(tenantId);
@@ -427,6 +441,7 @@ public final class Lane {
     epoch = -1;
     directoryEpoch = -1;
     standings.clear();
+    assets.clear();
     counters.forgetDefinitions();
   }
 

@@ -20,7 +20,8 @@ import io.bursar.policy.Policy;
  */
 final class PoliciesInForce {
   /** What a lane must know of a wallet to decide. */
-  record Standing(boolean walletFrozen, boolean agentSuspended, List<Policy.InForce> policies) {}
+  record Standing(boolean walletFrozen, boolean agentSuspended, SettlementModes.OfWallet settlement,
+      List<Policy.InForce> policies) {}
 
   private static final int CACHED_MAX = 10_000;
 
@@ -33,7 +34,7 @@ final class PoliciesInForce {
   Map<UUID, Standing> read(Connection connection, UUID tenantId, Collection<UUID> walletIds) throws SQLException {
     var standings = new HashMap<UUID, Standing>();
     try (var statement = connection.prepareStatement("""
-        SELECT w.wallet_id, w.status, a.status, p.target, p.policy_id, p.version
+        SELECT w.wallet_id, w.status, a.status, p.target, p.policy_id, p.version, w.settlement
         FROM unnest(?::uuid[]) AS u(wallet_id)
         JOIN wallet w ON w.tenant_id = ? AND w.wallet_id = u.wallet_id
         JOIN agent a ON a.tenant_id = w.tenant_id AND a.agent_id = w.agent_id
@@ -51,8 +52,9 @@ final class PoliciesInForce {
         while (row.next()) {
           boolean frozen = row.getString(2).equals("frozen");
           boolean suspended = row.getString(3).equals("suspended");
+          var settlement = SettlementModes.OfWallet.of(row.getString(7));
           var standing = standings.computeIfAbsent(row.getObject(1, UUID.class),
-              id -> new Standing(frozen, suspended, new ArrayList<>()));
+              id -> new Standing(frozen, suspended, settlement, new ArrayList<>()));
           if (row.getString(4) != null) {
             var policyId = row.getObject(5, UUID.class);
             standing.policies()

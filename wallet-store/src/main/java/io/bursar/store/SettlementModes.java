@@ -1,6 +1,12 @@
 package io.bursar.store;
 
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -34,7 +40,12 @@ public final class SettlementModes {
    *
    * @param token what its authorizations are told by; null if it takes none
    */
-  public record OfAsset(Mode mode, @Nullable Token token) {}
+  public record OfAsset(Mode mode, @Nullable Token token) {
+    /** How a wallet's spends of the asset are settled. */
+    Mode with(OfWallet wallet) {
+      return token == null ? Mode.DIRECT : wallet.mode().orElse(mode);
+    }
+  }
 
   private final Database database;
   private final AuditEntries audit;
@@ -47,12 +58,31 @@ public final class SettlementModes {
   public Optional<OfAsset> ofAsset(UUID tenantId, UUID assetId) {
     return database.sql().sql("""
         SELECT settlement, eip712_name, eip712_version FROM asset WHERE tenant_id = :tenant AND asset_id = :asset
-        """).param("tenant", tenantId).param("asset", assetId).query((row, n) -> {
-      @Nullable
-      String name = row.getString("eip712_name");
-      return new OfAsset(Mode.of(row.getString("settlement")),
-          name == null ? null : new Token(name, row.getString("eip712_version")));
-    }).optional();
+        """).param("tenant", tenantId).param("asset", assetId).query((row, n) -> ofAsset(row)).optional();
+  }
+
+  private static OfAsset ofAsset(ResultSet row) throws SQLException {
+    @Nullable
+    String name = row.getString("eip712_name");
+    return new OfAsset(Mode.of(row.getString("settlement")),
+        name == null ? null : new Token(name, row.getString("eip712_version")));
+  }
+
+  /** The settings of these assets, for a lane, which keeps them until its directory epoch changes. */
+  static Map<UUID, OfAsset> read(Connection connection, UUID tenantId, Collection<UUID> assetIds) throws SQLException {
+    var assets = new HashMap<UUID, OfAsset>();
+    try (var statement = connection.prepareStatement("""
+        SELECT asset_id, settlement, eip712_name, eip712_version FROM asset WHERE tenant_id = ? AND asset_id = ANY (?)
+        """)) {
+      statement.setObject(1, tenantId);
+      statement.setArray(2, connection.createArrayOf("uuid", assetIds.toArray()));
+      try (var row = statement.executeQuery()) {
+        while (row.next()) {
+          assets.put(row.getObject(1, UUID.class), ofAsset(row));
+        }
+      }
+    }
+    return assets;
   }
 
   /** Notes what a token's authorizations are told by, as its contract says, and settles its spends by them from the next decision on. */
@@ -76,7 +106,7 @@ public final class SettlementModes {
 
   private void setAsset(UUID tenantId, UUID assetId, @Nullable Token token, Mode mode, String actor) {
     database.inTransaction(() -> {
-      var slot = audit.next(tenantId);
+      var slot = audit.nextChanging(tenantId, false, true);
       database.sql().sql("""
           UPDATE asset SET settlement = :mode, eip712_name = :name, eip712_version = :version
           WHERE tenant_id = :tenant AND asset_id = :asset
@@ -93,21 +123,23 @@ public final class SettlementModes {
    *
    * @param mode empty if its assets decide
    */
-  public record OfWallet(Optional<Mode> mode) {}
+  public record OfWallet(Optional<Mode> mode) {
+    static OfWallet of(@Nullable String text) {
+      return new OfWallet(Optional.ofNullable(text).map(Mode::of));
+    }
+  }
 
   public Optional<OfWallet> ofWallet(UUID tenantId, UUID walletId) {
     return database.sql()
-        .sql("SELECT coalesce(settlement, '') AS mode FROM wallet WHERE tenant_id = :tenant AND wallet_id = :wallet")
-        .param("tenant", tenantId).param("wallet", walletId).query((row, n) -> {
-          var mode = row.getString("mode");
-          return new OfWallet(mode.isEmpty() ? Optional.empty() : Optional.of(Mode.of(mode)));
-        }).optional();
+        .sql("SELECT settlement FROM wallet WHERE tenant_id = :tenant AND wallet_id = :wallet")
+        .param("tenant", tenantId).param("wallet", walletId)
+        .query((row, n) -> OfWallet.of(row.getString("settlement"))).optional();
   }
 
   /** Settles a wallet's spends in this way from the next decision on, or as its assets say. */
   public void setWallet(UUID tenantId, UUID walletId, Optional<Mode> mode, String actor) {
     database.inTransaction(() -> {
-      var slot = audit.next(tenantId);
+      var slot = audit.nextChanging(tenantId, false, true);
       database.sql().sql("UPDATE wallet SET settlement = :mode WHERE tenant_id = :tenant AND wallet_id = :wallet")
           .param("mode", mode.map(Mode::text).orElse(null), java.sql.Types.VARCHAR).param("tenant", tenantId)
           .param("wallet", walletId).update();

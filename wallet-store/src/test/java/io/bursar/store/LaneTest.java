@@ -2,7 +2,9 @@ package io.bursar.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 
 import org.junit.jupiter.api.AfterEach;
@@ -11,6 +13,7 @@ import org.junit.jupiter.api.Test;
 
 import io.bursar.policy.Policy;
 import io.bursar.store.Lane.Outcome;
+import io.bursar.store.SettlementModes.Mode;
 
 class LaneTest {
   private static final String PERMIT = """
@@ -154,6 +157,41 @@ class LaneTest {
     assertThat(decide("c", "1")).isEqualTo("authorized");
     fixture.directory.suspend(fixture.tenant, fixture.agent, true, "test");
     assertThat(decide("d", "1")).isEqualTo("denied");
+  }
+
+  @Test
+  void aSpendIsSettledAsItsAssetAndWalletSayWhenItIsDecidedInEveryLane() throws Exception {
+    fixture.attach(Policy.Target.WALLET, fixture.wallet, PERMIT);
+    var lanes = List.of(lane, fixture.lanes.open(fixture.tenant));
+    var modes = new SettlementModes(fixture.database, fixture.audit);
+    assertThat(modesOf(lanes, "first")).containsOnly("direct");
+    modes.relay(fixture.tenant, fixture.usdc.id(), new RelayedPayment.Token("USD Coin", "2"), "test");
+    assertThat(modesOf(lanes, "asset")).containsOnly("relayed");
+    modes.setWallet(fixture.tenant, fixture.wallet, Optional.of(Mode.DIRECT), "test");
+    assertThat(modesOf(lanes, "wallet")).containsOnly("direct");
+    modes.setAsset(fixture.tenant, fixture.usdc.id(), Mode.DIRECT, "test");
+    modes.setWallet(fixture.tenant, fixture.wallet, Optional.empty(), "test");
+    assertThat(modesOf(lanes, "neither")).containsOnly("direct");
+    modes.setWallet(fixture.tenant, fixture.wallet, Optional.of(Mode.RELAYED), "test");
+    assertThat(modesOf(lanes, "its own")).containsOnly("relayed");
+  }
+
+  @Test
+  void aTokenThatTakesNoAuthorizationsIsSettledDirectlyWhateverTheWalletSays() throws Exception {
+    fixture.attach(Policy.Target.WALLET, fixture.wallet, PERMIT);
+    new SettlementModes(fixture.database, fixture.audit).setWallet(fixture.tenant, fixture.wallet,
+        Optional.of(Mode.RELAYED), "test");
+    assertThat(modesOf(List.of(lane), "first")).containsOnly("direct");
+  }
+
+  /** How one spend of each lane is settled. */
+  private List<Object> modesOf(List<Lane> lanes, String key) throws Exception {
+    var modes = new ArrayList<Object>();
+    for (var each : lanes) {
+      var decided = (Outcome.Decided) each.decide(List.of(fixture.request(key + modes.size(), "1"))).getFirst();
+      modes.add(fixture.value("SELECT mode FROM payment WHERE spend_id = ?", decided.spend().id()));
+    }
+    return modes;
   }
 
   @Test
