@@ -77,31 +77,35 @@ run_with_heartbeat() {
 
 build_all() {
   find_jdk
-  build_java
-  prepare_quick_start
+  once "$ROOT/pom.xml" is_built build_java
+  once "$ROOT/pom.xml" has_quick_start prepare_quick_start
   [[ -z $EMBEDDED_CHAIN ]] || install_npm "$DEVCHAIN"
 }
 
-build_java() {
-  is_built && return
-  require_maven
-  local lock
-  exec {lock}<"$ROOT/pom.xml"
+# once FILE IS_DONE DO [ARGUMENT]: does it unless it is done, and no two processes at a time; whoever has waited finds it done.
+once() {
+  local file=$1 is_done=$2 do=$3 lock
+  shift 3
+  "$is_done" "$@" && return
+  exec {lock}<"$file"
   flock -n "$lock" || { say "Waiting for another build of this checkout …" && flock "$lock"; }
-  if ! is_built; then
-    say "Building with Maven (log: $LOGS/build.log) …"
-    local stamp began=$SECONDS
-    stamp=$RUN/build-began
-    : >"$stamp"
-    if ! JAVA_HOME=$JDK run_with_heartbeat "$LOGS/build.log" maven_activity mvn -f "$ROOT/pom.xml" -DskipTests package; then
-      [[ -z $STOP ]] || exit 130
-      grep -E '^\[ERROR\]' "$LOGS/build.log" | head -n 20 >&2
-      die "the build failed, see $LOGS/build.log"
-    fi
-    mv "$stamp" "$(built_stamp)"
-    say "Built in $((SECONDS - began)) s."
-  fi
+  "$is_done" "$@" || "$do" "$@"
   exec {lock}<&-
+}
+
+build_java() {
+  require_maven
+  say "Building with Maven (log: $LOGS/build.log) …"
+  local stamp began=$SECONDS
+  stamp=$RUN/build-began
+  : >"$stamp"
+  if ! JAVA_HOME=$JDK run_with_heartbeat "$LOGS/build.log" maven_activity mvn -f "$ROOT/pom.xml" -DskipTests package; then
+    [[ -z $STOP ]] || exit 130
+    grep -E '^\[ERROR\]' "$LOGS/build.log" | head -n 20 >&2
+    die "the build failed, see $LOGS/build.log"
+  fi
+  mv "$stamp" "$(built_stamp)"
+  say "Built in $((SECONDS - began)) s."
 }
 
 quick_start_cache() { printf '%s' "$ROOT/wallet-api/target/wallet-api.aot"; }
@@ -113,48 +117,37 @@ quick_start_activity() { printf 'loading what it loads when it starts'; }
 # Lets the service load its classes once and keeps them as the JVM has them then (JEP 514): it starts in half the time, also after a crash.
 # Without it, it starts all the same.
 prepare_quick_start() {
-  has_quick_start && return
-  local lock cache nowhere=127.0.0.1:9
-  exec {lock}<"$ROOT/pom.xml"
-  flock "$lock"
-  if ! has_quick_start; then
-    say "Preparing a quick start (log: $LOGS/quick-start.log) …"
-    cache=$(quick_start_cache)
-    # It ends before it would connect to anything; none of the settings of who starts it apply.
-    run_with_heartbeat "$LOGS/quick-start.log" quick_start_activity timeout 120 env -i PATH="$PATH" BURSAR_HOME="$RUN" BURSAR_PORT=1 \
-      BURSAR_DB_URL="jdbc:postgresql://$nowhere/none" BURSAR_DB_USER=none BURSAR_DB_PASSWORD=none BURSAR_ADMIN_KEY=none-none-none-none-none-none-none-none \
-      BURSAR_SIGNER_SOCKET="$RUN/none" BURSAR_PERMIT_KEY="$RUN/none" BURSAR_RPC_URL="http://$nowhere" BURSAR_CHAIN=eip155:31337 \
-      "$JDK/bin/java" "${API_FLAGS[@]}" -XX:AOTCacheOutput="$cache.part" -Dspring.context.exit=onRefresh -cp "$(api_class_path)" io.bursar.api.WalletApi || true
-    [[ -z $STOP ]] || exit 130
-    if [[ -s $cache.part ]]; then
-      mv "$cache.part" "$cache"
-    else
-      say "  … it could not be prepared; the service takes some seconds longer to start."
-    fi
+  local cache nowhere=127.0.0.1:9
+  say "Preparing a quick start (log: $LOGS/quick-start.log) …"
+  cache=$(quick_start_cache)
+  # It ends before it would connect to anything; none of the settings of who starts it apply.
+  run_with_heartbeat "$LOGS/quick-start.log" quick_start_activity timeout 120 env -i PATH="$PATH" BURSAR_HOME="$RUN" BURSAR_PORT=1 \
+    BURSAR_DB_URL="jdbc:postgresql://$nowhere/none" BURSAR_DB_USER=none BURSAR_DB_PASSWORD=none BURSAR_ADMIN_KEY=none-none-none-none-none-none-none-none \
+    BURSAR_SIGNER_SOCKET="$RUN/none" BURSAR_PERMIT_KEY="$RUN/none" BURSAR_RPC_URL="http://$nowhere" BURSAR_CHAIN=eip155:31337 \
+    "$JDK/bin/java" "${API_FLAGS[@]}" -XX:AOTCacheOutput="$cache.part" -Dspring.context.exit=onRefresh -cp "$(api_class_path)" io.bursar.api.WalletApi || true
+  [[ -z $STOP ]] || exit 130
+  if [[ -s $cache.part ]]; then
+    mv "$cache.part" "$cache"
+  else
+    say "  … it could not be prepared; the service takes some seconds longer to start."
   fi
-  exec {lock}<&-
 }
 
 npm_activity() { printf 'npm'; }
 
 # Installs exactly what the lock file of a folder says, if that is not there already.
-install_npm() {
+install_npm() { once "$1/package.json" has_npm_packages install_npm_packages "$1"; }
+has_npm_packages() { [[ $1/node_modules/.package-lock.json -nt $1/package-lock.json ]]; }
+install_npm_packages() {
   local folder=$1
-  [[ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]] && return
   require_node
-  local lock
-  exec {lock}<"$folder/package.json"
-  flock "$lock"
-  if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
-    say "Installing npm packages of ${folder#"$ROOT/"} …"
-    if ! run_with_heartbeat "$LOGS/npm.log" npm_activity npm --prefix "$folder" ci --ignore-scripts --no-audit --no-fund; then
-      [[ -z $STOP ]] || exit 130
-      grep -E '^npm error' "$LOGS/npm.log" | head -n 8 >&2
-      die "npm failed, see $LOGS/npm.log"
-    fi
-    touch "$folder/node_modules/.package-lock.json"
+  say "Installing npm packages of ${folder#"$ROOT/"} …"
+  if ! run_with_heartbeat "$LOGS/npm.log" npm_activity npm --prefix "$folder" ci --ignore-scripts --no-audit --no-fund; then
+    [[ -z $STOP ]] || exit 130
+    grep -E '^npm error' "$LOGS/npm.log" | head -n 8 >&2
+    die "npm failed, see $LOGS/npm.log"
   fi
-  exec {lock}<&-
+  touch "$folder/node_modules/.package-lock.json"
 }
 
 bench_class_path() { printf '%s' "$ROOT/wallet-api/target/bench.classpath"; }
