@@ -95,7 +95,7 @@ final class Chaos {
   }
 
   private static final int CLIENTS = 16;
-  private static final String AMOUNT = "0.01";
+  private static final String AMOUNT = "0.001";
 
   /** One payment that a client wants made: a payee of its own tells it apart on the chain. */
   private record Wanted(String key, Address payee) {}
@@ -348,7 +348,7 @@ final class Chaos {
   }
 
   private void assertPaidExactlyOnce(Stage stage, String when) {
-    var cent = Amount.parse(AMOUNT, 6);
+    var amount = Amount.parse(AMOUNT, 6);
     var wallet = Address.parse(stage.address());
     // Only of the blocks since the last time: no block is taken back here, and all that were ever made take longer each time.
     for (var log : chain.transfersFrom(wallet, lastPaid + 1)) {
@@ -358,7 +358,7 @@ final class Chaos {
     assertThat(difference(paid, acknowledged.keySet().stream().map(Wanted::payee).toList()))
         .as("%s: payees, and how much more often than once each was paid", when).isEmpty();
     acknowledged.keySet().stream().limit(100).forEach(
-        wanted -> assertThat(chain.balanceOf(wanted.payee())).as(when + ": " + wanted.payee()).isEqualTo(cent));
+        wanted -> assertThat(chain.balanceOf(wanted.payee())).as(when + ": " + wanted.payee()).isEqualTo(amount));
     assertThat(chain.transactionCount(wallet)).as(when + ": its own transactions")
         .isEqualTo(settings.relayers == 0 ? acknowledged.size() : 0);
   }
