@@ -26,7 +26,7 @@ import io.bursar.policy.PolicyEngine;
  * The place where a tenant's spends are decided, one batch after the other: lock, decide, record, commit. It is the only place
  * where a lock is taken for a decision.
  *
- * <p>What the lane keeps in memory (counters, policies in force) holds for one epoch of its row in the database. A batch is
+ * <p>What the lane keeps in memory (counters, policies in force, settlement) holds for one epoch of its row in the database. A batch is
  * decided from memory and written by one statement that first checks and increments the epoch: if anyone else has written,
  * nothing is, and the batch is decided again under the lock. So any number of processes may run the same lane; correctness
  * rests on the row, speed on the batch.
