@@ -3,6 +3,7 @@ package io.bursar.api.endtoend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,10 +23,13 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.random.RandomGenerator;
 import java.util.random.RandomGeneratorFactory;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import org.awaitility.Awaitility;
 import org.awaitility.core.ConditionTimeoutException;
@@ -44,6 +48,7 @@ import io.bursar.money.Amount;
 import io.bursar.permit.Digest32;
 import io.bursar.spend.Id;
 import io.bursar.store.Database;
+import tools.jackson.databind.JsonNode;
 
 /**
  * Real processes under load, with clients that try again with their keys, and one fault after the other. What was acknowledged must
@@ -95,10 +100,16 @@ final class Chaos {
   }
 
   private static final int CLIENTS = 16;
-  private static final String AMOUNT = "0.001";
 
-  /** One payment that a client wants made: a payee of its own tells it apart on the chain. */
-  private record Wanted(String key, Address payee) {}
+  /** One payment that a client wants made. */
+  private record Wanted(String key, Transfer transfer) {}
+
+  /**
+   * What the chain shows of a payment: no two that are wanted are alike.
+   *
+   * @param amount in base units
+   */
+  private record Transfer(Address payee, BigInteger amount) {}
 
   private final Settings settings;
   private final RandomGenerator random;
@@ -108,13 +119,16 @@ final class Chaos {
   private final Cable cable;
   private final ApiProcess api;
   private final ExecutorService threads = Executors.newCachedThreadPool();
+  /** They come again with other amounts: the development chain costs more with each account that it has ever seen. */
+  private final List<Address> payees = Stream.generate(Tenancy::randomAddress).limit(64).toList();
+  private final AtomicInteger wanted = new AtomicInteger();
   private final Map<Wanted, String> acknowledged = new ConcurrentHashMap<>();
   private final AtomicBoolean spending = new AtomicBoolean();
   private final Recovery acknowledging = new Recovery();
   private final Recovery paying = new Recovery();
   private final Map<Fault, Integer> faults = new EnumMap<>(Fault.class);
-  /** Whom the chain has paid, once for each transfer, as far as that was examined, and in which block it did so last. */
-  private final List<Address> paid = new ArrayList<>();
+  /** What the chain has paid, as far as that was examined, and in which block it did so last. */
+  private final List<Transfer> paid = new ArrayList<>();
   private long lastPaid = -1;
 
   /** How long it takes from a fault until something moves again. */
@@ -244,13 +258,21 @@ final class Chaos {
   /** Sends payments one after the other, each again and again with its key until it is acknowledged. */
   private void spendOn(Stage stage) {
     while (spending.get()) {
-      var wanted = new Wanted(UUID.randomUUID().toString(), Tenancy.randomAddress());
-      var body = Json.object().put("walletId", stage.walletId()).put("asset", "USDC").put("amount", AMOUNT)
-          .put("to", wanted.payee().toString()).build();
+      var next = want();
+      var body = Json.object().put("walletId", stage.walletId()).put("asset", "USDC")
+          .put("amount", Amount.format(next.transfer().amount(), 6)).put("to", next.transfer().payee().toString())
+          .build();
       Awaitility.await("acknowledged").atMost(Duration.ofMinutes(3)).pollInterval(Duration.ofMillis(100))
-          .until(() -> isAcknowledged(stage, wanted, body));
+          .until(() -> isAcknowledged(stage, next, body));
       pause();
     }
+  }
+
+  /** Of every payee one base unit, then two, and so on: a hundred thousand payments are less than a day's budget. */
+  private Wanted want() {
+    int before = wanted.getAndIncrement();
+    var transfer = new Transfer(payees.get(before % payees.size()), BigInteger.valueOf(before / payees.size() + 1L));
+    return new Wanted(UUID.randomUUID().toString(), transfer);
   }
 
   private boolean isAcknowledged(Stage stage, Wanted wanted, Json body) throws InterruptedException {
@@ -343,24 +365,30 @@ final class Chaos {
             WHERE t.batch_id = b.batch_id) FROM relay_batch b WHERE state <> 'settled' ORDER BY key_id, nonce LIMIT 6)
           UNION ALL
           (SELECT 'relayer ' || row_to_json(r) FROM relayer r)
-          """).query(String.class).list().stream().collect(java.util.stream.Collectors.joining("\n"));
+          """).query(String.class).list().stream().collect(Collectors.joining("\n"));
     }
   }
 
   private void assertPaidExactlyOnce(Stage stage, String when) {
-    var amount = Amount.parse(AMOUNT, 6);
     var wallet = Address.parse(stage.address());
     // Only of the blocks since the last time: no block is taken back here, and all that were ever made take longer each time.
     for (var log : chain.transfersFrom(wallet, lastPaid + 1)) {
-      paid.add(Address.parse("0x" + log.path("topics").path(2).asString("").substring(26)));
-      lastPaid = Long.parseLong(log.path("blockNumber").asString("").substring(2), 16);
+      paid.add(new Transfer(Address.parse("0x" + log.path("topics").path(2).asString("").substring(26)),
+          hexadecimal(log.path("data"))));
+      lastPaid = hexadecimal(log.path("blockNumber")).longValueExact();
     }
-    assertThat(difference(paid, acknowledged.keySet().stream().map(Wanted::payee).toList()))
-        .as("%s: payees, and how much more often than once each was paid", when).isEmpty();
-    acknowledged.keySet().stream().limit(100).forEach(
-        wanted -> assertThat(chain.balanceOf(wanted.payee())).as(when + ": " + wanted.payee()).isEqualTo(amount));
+    var due = acknowledged.keySet().stream().map(Wanted::transfer).toList();
+    assertThat(difference(paid, due)).as("%s: transfers, and how much more often than once each was made", when)
+        .isEmpty();
+    payees.forEach(payee -> assertThat(chain.balanceOf(payee)).as(when + ": " + payee)
+        .isEqualTo(due.stream().filter(transfer -> transfer.payee().equals(payee)).map(Transfer::amount)
+            .reduce(BigInteger.ZERO, BigInteger::add)));
     assertThat(chain.transactionCount(wallet)).as(when + ": its own transactions")
         .isEqualTo(settings.relayers == 0 ? acknowledged.size() : 0);
+  }
+
+  private static BigInteger hexadecimal(JsonNode number) {
+    return new BigInteger(number.asString("").substring(2), 16);
   }
 
   /** What is not there as often as it should be, and by how much more. In time linear in their number, which becomes a hundred thousand. */
