@@ -29,10 +29,22 @@ public final class JsonText {
       .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
       .build();
 
-  /** What was wrong with a text that should have been JSON; the message is fit for a client. */
+  /** What was wrong with a text that should have been JSON; the message is fit for a client and says what the text, or a value in it, is. */
   public static final class Malformed extends Exception {
+    private final String pointer;
+
     Malformed(String message) {
+      this("", message);
+    }
+
+    Malformed(String pointer, String message) {
       super(message);
+      this.pointer = pointer;
+    }
+
+    /** The JSON pointer (RFC 6901) of the value that is wrong; empty where it is the text. */
+    public String pointer() {
+      return pointer;
     }
   }
 
@@ -47,29 +59,29 @@ public final class JsonText {
         ? FACTORY.createParser(ObjectReadContext.empty(), text)
         : FACTORY.createParser(ObjectReadContext.empty(), decoded(text))) {
       if (parser.nextToken() == null) {
-        throw new Malformed("there is no JSON value");
+        throw new Malformed("holds no JSON value");
       }
       var value = new JsonText(parser, plain).value();
       if (parser.nextToken() != null) {
-        throw new Malformed("there is text after the JSON value");
+        throw new Malformed("has text after the JSON value");
       }
       return value;
     } catch (StreamConstraintsException e) {
-      throw new Malformed("the JSON is nested deeper than " + DEPTH_MAX + " levels or has a text that is too long");
+      throw new Malformed("is nested deeper than " + DEPTH_MAX + " levels or has a text that is too long");
     } catch (StreamReadException e) {
-      throw malformed("not well-formed JSON", e.getLocation());
+      throw new Malformed("is not well-formed JSON" + place(e.getLocation()));
     }
   }
 
-  private static Malformed malformed(String what, TokenStreamLocation at) {
-    return new Malformed(what + " at line " + at.getLineNr() + ", column " + at.getColumnNr());
+  private static String place(TokenStreamLocation at) {
+    return " at line " + at.getLineNr() + ", column " + at.getColumnNr();
   }
 
   private static String decoded(byte[] text) throws Malformed {
     try {
       return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text)).toString();
     } catch (CharacterCodingException e) {
-      throw new Malformed("the text is not valid UTF-8");
+      throw new Malformed("is not valid UTF-8");
     }
   }
 
@@ -97,11 +109,14 @@ public final class JsonText {
       case START_OBJECT -> {
         var members = new Json.Members();
         while (parser.nextToken() != JsonToken.END_OBJECT) {
-          var name = wellFormed(parser.currentName());
+          var name = parser.currentName();
+          if (!isWellFormed(name)) {
+            throw new Malformed("holds a name with half of a surrogate pair");
+          }
           var at = parser.currentTokenLocation();
           parser.nextToken();
           if (!members.add(name, value())) {
-            throw malformed("a member name is repeated", at);
+            throw new Malformed(pointer(), "is repeated" + place(at));
           }
         }
         yield members.object();
@@ -113,38 +128,46 @@ public final class JsonText {
         }
         yield new Json.Arr(items);
       }
-      case VALUE_STRING -> new Json.Str(wellFormed(parser.getString()));
+      case VALUE_STRING -> {
+        var text = parser.getString();
+        if (!isWellFormed(text)) {
+          throw new Malformed(pointer(), "holds half of a surrogate pair");
+        }
+        yield new Json.Str(text);
+      }
       case VALUE_NUMBER_INT -> {
         boolean small = parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER;
         if (!small || Math.abs(parser.getLongValue()) > Json.Num.MAX) {
-          throw new Malformed("a number is beyond 2^53 - 1; write amounts as text");
+          throw new Malformed(pointer(), "must not be a number beyond 2^53 - 1; write amounts as text");
         }
         yield new Json.Num(parser.getLongValue());
       }
       case VALUE_NUMBER_FLOAT ->
-        throw new Malformed("numbers with a fraction or exponent are not accepted; write amounts as text");
+        throw new Malformed(pointer(), "must not be a number with a fraction or exponent; write amounts as text");
       case VALUE_TRUE -> new Json.Bool(true);
       case VALUE_FALSE -> new Json.Bool(false);
       case VALUE_NULL -> Json.NULL;
       case NOT_AVAILABLE, END_OBJECT, END_ARRAY, PROPERTY_NAME, VALUE_EMBEDDED_OBJECT ->
-        throw new Malformed("not well-formed JSON");
+        throw new Malformed("is not well-formed JSON");
     };
   }
 
-  /** An escaped lone surrogate is a character that UTF-8 cannot write. */
-  private String wellFormed(String text) throws Malformed {
+  /** Where the value is that was read last. */
+  private String pointer() {
+    return parser.streamReadContext().pathAsPointer().toString();
+  }
+
+  /** An escaped lone surrogate is a character that UTF-8 cannot write, and so no part of a pointer either. */
+  private boolean isWellFormed(String text) {
     if (plain) {
-      return text;
+      return true;
     }
     for (int i = 0; i < text.length(); i++) {
       if (Character.isSurrogate(text.charAt(i))) {
-        if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
-          throw new Malformed("a text holds half of a surrogate pair");
-        }
-        return text;
+        return StandardCharsets.UTF_8.newEncoder().canEncode(text);
       }
     }
-    return text;
+    return true;
   }
 
   /**

@@ -108,6 +108,21 @@ class JsonTextTest {
   }
 
   @ParameterizedTest
+  @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
+      {"a":[{"b/c":1.5}]}        | /a/0/b~1c
+      {"a":[0,12345678901234567]} | /a/1
+      {"a":{"b":1,"b":2}}        | /a/b
+      {"a":"\\udc00"}            | /a
+      {"\\udc00":1}              | ``
+      1.5                        | ``
+      {"a":1,}                   | ``
+      """)
+  void saysWhichValueIsWrong(String text, String pointer) {
+    assertThatThrownBy(() -> parse(text)).isInstanceOfSatisfying(JsonText.Malformed.class,
+        malformed -> assertThat(malformed.pointer()).isEqualTo(pointer));
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"", " ", "\n", "\uFEFF{}", "\"\u0001\"", "\"\\x41\"", "\"\t\""})
   void refusesEmptyTextsMarksAndControlCharacters(String text) {
     assertThatThrownBy(() -> parse(text)).isInstanceOf(JsonText.Malformed.class);

@@ -1,11 +1,9 @@
 package io.bursar.store;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -264,149 +262,16 @@ public final class Lane {
     return asset.with(java.util.Objects.requireNonNull(standings.get(request.walletId())).settlement());
   }
 
-  /**
-   * Writes a batch if the lane's epochs are still those of memory and no key was used before: spends, payments, audit
-   * entries and counters together, or nothing.
-   */
+  /** Writes a batch, or nothing if memory is not what is written. */
   private boolean write(Connection connection, List<DecidedSpend> decided) throws SQLException {
-    try (var statement = connection.prepareStatement(WRITE)) {
-      bind(connection, statement, decided);
-      try (var row = statement.executeQuery()) {
-        if (!row.next()) {
-          return false;
-        }
-        clock.set(instant(row.getObject(1, OffsetDateTime.class)));
-        epoch++;
-        return true;
-      }
+    var databaseTime = new DecisionBatch(tenantId, epoch, directoryEpoch, decided, this::mode, counters.batchBuckets())
+        .write(connection);
+    if (databaseTime == null) {
+      return false;
     }
-  }
-
-  // Keys that were used are searched one by one, in the index that holds them in order: LIMIT keeps the search out of the join and
-  // ORDER BY a range keeps the planner from any other index. Written as a plain join it was planned, while the tables were empty,
-  // as one pass over the batch for each spend of the tenant, and so it stayed until the tables were analyzed.
-  static final String WRITE = """
-      WITH r AS MATERIALIZED (
-        SELECT * FROM unnest(?::uuid[], ?::uuid[], ?::uuid[], ?::text[], ?::bytea[], ?::uuid[], ?::text[], ?::bytea[], ?::text[],
-          ?::text[], ?::text[], ?::text[], ?::timestamptz[], ?::timestamptz[], ?::bytea[], ?::bytea[], ?::bytea[], ?::text[], ?::text[],
-          ?::text[], ?::text[])
-        WITH ORDINALITY AS u(spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, category, host,
-          effect, reason_codes, expires_at, request_expires_at, payload, leaf_hash, salt, purpose, reference, metadata, mode, n)),
-      l AS (
-        UPDATE lane SET epoch = epoch + 1, audit_seq = audit_seq + ?, last_at = ?
-        WHERE tenant_id = ? AND epoch = ? AND directory_epoch = ? AND NOT EXISTS (
-          SELECT FROM r CROSS JOIN LATERAL (
-            SELECT FROM spend s
-            WHERE s.tenant_id = lane.tenant_id AND s.agent_id = r.agent_id
-              AND s.idempotency_key BETWEEN r.idempotency_key AND r.idempotency_key ORDER BY s.idempotency_key LIMIT 1) used)
-        RETURNING tenant_id, audit_seq - ? AS seq, last_at),
-      s AS (
-        INSERT INTO spend (tenant_id, spend_id, agent_id, wallet_id, idempotency_key, fingerprint, asset_id, amount, payee, method,
-          category, host, effect, reason_codes, audit_seq, decided_at)
-        SELECT l.tenant_id, r.spend_id, r.agent_id, r.wallet_id, r.idempotency_key, r.fingerprint, r.asset_id, r.amount::numeric,
-          r.payee, 'transfer', r.category, r.host, r.effect, string_to_array(r.reason_codes, ','), l.seq + r.n, l.last_at
-        FROM l, r),
-      t AS (
-        INSERT INTO spend_text (tenant_id, spend_id, salt, purpose, reference, metadata)
-        SELECT l.tenant_id, r.spend_id, r.salt, r.purpose, r.reference, r.metadata FROM l, r WHERE r.salt IS NOT NULL),
-      p AS (
-        INSERT INTO payment (tenant_id, spend_id, wallet_id, state, audit_seq, charged_at, expires_at, request_expires_at, due_at,
-          updated_at, mode)
-        SELECT l.tenant_id, r.spend_id, r.wallet_id, CASE r.effect WHEN 'allow' THEN 'authorized' ELSE 'awaiting_approval' END,
-          l.seq + r.n, l.last_at, r.expires_at, r.request_expires_at, l.last_at, l.last_at, r.mode
-        FROM l, r WHERE r.effect <> 'deny'),
-      a AS (
-        INSERT INTO audit_entry (tenant_id, seq, at, kind, subject, payload, leaf_hash)
-        SELECT l.tenant_id, l.seq + r.n, l.last_at, 'authorization', r.spend_id, r.payload, r.leaf_hash FROM l, r),
-      b AS (
-        INSERT INTO limit_bucket (tenant_id, counter_no, key, slot_seconds, slot, amount, count)
-        SELECT l.tenant_id, u.counter_no, u.key, u.slot_seconds, u.slot, u.amount::numeric, u.count
-        FROM l, unnest(?::int4[], ?::int8[], ?::int2[], ?::int8[], ?::text[], ?::int8[])
-          AS u(counter_no, key, slot_seconds, slot, amount, count)
-        ON CONFLICT (tenant_id, counter_no, key, slot_seconds, slot)
-        DO UPDATE SET amount = limit_bucket.amount + excluded.amount, count = limit_bucket.count + excluded.count)
-      SELECT clock_timestamp() FROM l""";
-
-  private void bind(Connection connection, PreparedStatement statement, List<DecidedSpend> decided)
-      throws SQLException {
-    var columns = new Columns(connection, statement);
-    columns.uuid(decided, DecidedSpend::id);
-    columns.uuid(decided, spend -> spend.request().agentId());
-    columns.uuid(decided, spend -> spend.request().walletId());
-    columns.text(decided, spend -> spend.request().idempotencyKey());
-    columns.bytes(decided, spend -> spend.request().fingerprint());
-    columns.uuid(decided, spend -> spend.request().asset().id());
-    columns.text(decided, spend -> spend.request().amount().toString());
-    columns.bytes(decided, spend -> spend.request().payee().bytes());
-    columns.text(decided, spend -> spend.request().category());
-    columns.text(decided, spend -> spend.request().host());
-    columns.text(decided, DecidedSpend::effect);
-    columns.text(decided, DecidedSpend::reasonCodes);
-    columns.text(decided, spend -> text(spend.expiresAt()));
-    columns.text(decided, spend -> text(spend.request().expiresAt()));
-    columns.bytes(decided, DecidedSpend::payload);
-    columns.bytes(decided, DecidedSpend::leafHash);
-    columns.bytes(decided, DecidedSpend::salt);
-    columns.text(decided, spend -> spend.request().text().purpose());
-    columns.text(decided, spend -> spend.request().text().reference());
-    columns.text(decided, DecidedSpend::metadata);
-    columns.text(decided, spend -> mode(spend.request()).text());
-    columns.set(decided.size());
-    columns.set(Directory.utc(decided.getFirst().decidedAt()));
-    columns.set(tenantId);
-    columns.set(epoch);
-    columns.set(directoryEpoch);
-    columns.set(decided.size());
-    var buckets = List.copyOf(counters.batchBuckets().entrySet());
-    columns.add("int4", buckets, bucket -> bucket.getKey().counterNo(), Integer[]::new);
-    columns.add("int8", buckets, bucket -> bucket.getKey().key(), Long[]::new);
-    columns.add("int2", buckets, bucket -> (short) bucket.getKey().slotSeconds(), Short[]::new);
-    columns.add("int8", buckets, bucket -> bucket.getKey().slot(), Long[]::new);
-    columns.text(buckets, bucket -> bucket.getValue().amount.toString());
-    columns.add("int8", buckets, bucket -> bucket.getValue().count, Long[]::new);
-  }
-
-  private static @Nullable String text(@Nullable Instant at) {
-    return at == null ? null : at.toString();
-  }
-
-  /** Binds one array a column. */
-  private static final class Columns {
-    private final Connection connection;
-    private final PreparedStatement statement;
-    private int index;
-
-    Columns(Connection connection, PreparedStatement statement) {
-      this.connection = connection;
-      this.statement = statement;
-    }
-
-    /** The driver sends arrays of text and of numbers in binary, but only if their elements have that very type. */
-    <R, T> void add(String type, List<R> rows, java.util.function.Function<R, @Nullable T> value,
-        java.util.function.IntFunction<@Nullable T[]> array) throws SQLException {
-      @Nullable
-      T[] column = array.apply(rows.size());
-      for (int i = 0; i < column.length; i++) {
-        column[i] = value.apply(rows.get(i));
-      }
-      statement.setArray(++index, connection.createArrayOf(type, column));
-    }
-
-    <R> void text(List<R> rows, java.util.function.Function<R, @Nullable String> value) throws SQLException {
-      add("text", rows, value, String[]::new);
-    }
-
-    <R> void uuid(List<R> rows, java.util.function.Function<R, @Nullable UUID> value) throws SQLException {
-      add("uuid", rows, value, UUID[]::new);
-    }
-
-    <R> void bytes(List<R> rows, java.util.function.Function<R, byte @Nullable []> value) throws SQLException {
-      add("bytea", rows, value, byte[][]::new);
-    }
-
-    void set(Object value) throws SQLException {
-      statement.setObject(++index, value);
-    }
+    clock.set(databaseTime);
+    epoch++;
+    return true;
   }
 
   private static Map<Key, Outcome> outcomes(List<DecidedSpend> decided) {
@@ -447,40 +312,5 @@ public final class Lane {
 
   private static Instant instant(OffsetDateTime at) {
     return at.equals(OffsetDateTime.MIN) ? Instant.EPOCH : at.toInstant();
-  }
-
-  /**
-   * The database's clock, read with every statement and carried on between them by this process's monotonic timer; a lane's
-   * time never goes back and never stands still.
-   */
-  private static final class LaneClock {
-    private final LongSupplier nanos;
-    private @Nullable Instant read;
-    private long readNanos;
-    private Instant last = Instant.EPOCH;
-
-    LaneClock(LongSupplier nanos) {
-      this.nanos = nanos;
-    }
-
-    boolean isSet() {
-      return read != null;
-    }
-
-    void set(Instant databaseTime) {
-      read = databaseTime;
-      readNanos = nanos.getAsLong();
-    }
-
-    void notBefore(Instant at) {
-      last = last.isAfter(at) ? last : at;
-    }
-
-    Instant next() {
-      var now = java.util.Objects.requireNonNull(read).plusNanos(nanos.getAsLong() - readNanos)
-          .truncatedTo(ChronoUnit.MICROS);
-      last = now.isAfter(last) ? now : last.plus(1, ChronoUnit.MICROS);
-      return last;
-    }
   }
 }

@@ -16,11 +16,11 @@ class LanePlanTest {
   @Test
   void searchesUsedKeysByKeyThoughTheTablesAreEmpty() throws Exception {
     var plan = new ArrayList<String>();
-    var parameters = Collections.nCopies((int) Lane.WRITE.chars().filter(c -> c == '?').count(), "NULL");
+    var parameters = Collections.nCopies((int) DecisionBatch.STATEMENT.chars().filter(c -> c == '?').count(), "NULL");
     try (var fixture = new Fixture();
         var connection = fixture.database.lanes().getConnection();
         var statement = connection.createStatement()) {
-      statement.execute("PREPARE write AS " + numbered(Lane.WRITE));
+      statement.execute("PREPARE write AS " + numbered(DecisionBatch.STATEMENT));
       try (var lines = statement
           .executeQuery("EXPLAIN (COSTS OFF) EXECUTE write(" + String.join(",", parameters) + ")")) {
         while (lines.next()) {

@@ -26,6 +26,7 @@ import io.bursar.store.PaymentState;
 import io.bursar.store.RelayBatch;
 import io.bursar.store.RelayStore;
 import io.bursar.store.RelayedPayment;
+import io.bursar.store.Spend;
 
 /** Payments by authorization: wallets without native coin, batches, and what becomes of those that fail or are cut short. */
 class RelayTest extends RelayGround {
@@ -47,6 +48,8 @@ class RelayTest extends RelayGround {
     }
     assertThat(anvil.transactionCount(relayer.address())).as("80 payments in one transaction").isEqualTo(1);
     assertThat(fixture.payment(spends.getFirst().getFirst()).state()).isInstanceOf(PaymentState.Confirmed.class);
+    assertThat(fixture.store.spends.find(fixture.store.tenant, all.getFirst().spendId()).orElseThrow().payment())
+        .as("as the payer sees it").extracting(Spend.Payment::attempts).isEqualTo(1);
   }
 
   @Test
