@@ -57,7 +57,7 @@ final class ChainsFile {
     } catch (IOException e) {
       faults.add("the file of `BURSAR_CHAINS` cannot be read");
     } catch (JsonText.Malformed e) {
-      faults.add("the file of `BURSAR_CHAINS` is not JSON: it " + e.getMessage());
+      faults.add("the file of `BURSAR_CHAINS` is not JSON: " + e.getMessage());
     }
     return List.of();
   }

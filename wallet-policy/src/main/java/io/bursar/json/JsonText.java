@@ -29,22 +29,22 @@ public final class JsonText {
       .disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION)
       .build();
 
-  /** What was wrong with a text that should have been JSON; the message is fit for a client and says what the text, or a value in it, is. */
+  /** What was wrong with a text that should have been JSON; the message is a sentence fit for a client. */
   public static final class Malformed extends Exception {
-    private final String pointer;
+    private final transient JsonReader.Fault fault;
 
     Malformed(String message) {
       this("", message);
     }
 
     Malformed(String pointer, String message) {
-      super(message);
-      this.pointer = pointer;
+      super((pointer.isEmpty() ? "it" : "`" + pointer + "`") + " " + message);
+      fault = new JsonReader.Fault(pointer, message);
     }
 
-    /** The JSON pointer (RFC 6901) of the value that is wrong; empty where it is the text. */
-    public String pointer() {
-      return pointer;
+    /** The value that is wrong, and what is wrong with it; the pointer is empty where it is the whole text. */
+    public JsonReader.Fault fault() {
+      return fault;
     }
   }
 

@@ -99,7 +99,7 @@ public final class Replay {
     try {
       parsed = JsonText.parse(payload);
     } catch (JsonText.Malformed e) {
-      return new Impossible("the entry is not JSON: it " + e.getMessage());
+      return new Impossible("the entry is not JSON: " + e.getMessage());
     }
     return parsed instanceof Json.Obj entry
         ? again(entry, payload)

@@ -119,7 +119,7 @@ class JsonTextTest {
       """)
   void saysWhichValueIsWrong(String text, String pointer) {
     assertThatThrownBy(() -> parse(text)).isInstanceOfSatisfying(JsonText.Malformed.class,
-        malformed -> assertThat(malformed.pointer()).isEqualTo(pointer));
+        malformed -> assertThat(malformed.fault().pointer()).isEqualTo(pointer));
   }
 
   @ParameterizedTest

@@ -137,7 +137,7 @@ final class Web3Keystore {
         return sealed;
       }
     } catch (JsonText.Malformed malformed) {
-      throw new UnreadableException("is no JSON: it " + malformed.getMessage());
+      throw new UnreadableException("is no JSON: " + malformed.getMessage());
     }
     throw new UnreadableException("is no Web3 Secret Storage of version 3 that can be opened: "
         + String.join("; ",

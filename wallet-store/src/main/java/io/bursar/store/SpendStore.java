@@ -41,9 +41,9 @@ public final class SpendStore {
              t.purpose, t.reference, t.metadata,
              p.state, p.expires_at, p.not_before, p.request_expires_at, p.nonce, p.transaction_hash, p.block_number, p.failure, p.failure_code, p.failure_observed, p.failure_bound,
              p.cancel_requested_at,
-             coalesce(CASE WHEN p.mode = 'relayed' THEN (SELECT b.attempts FROM relay_batch b WHERE b.batch_id = (
-                SELECT coalesce(z.batch_id, z.cancel_batch_id) FROM payment_authorization z
-                WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id)) ELSE p.attempts END, 0) AS attempts,
+             CASE WHEN p.mode = 'relayed' THEN (SELECT b.attempts FROM relay_batch b WHERE b.batch_id = (
+               SELECT coalesce(z.batch_id, z.cancel_batch_id) FROM payment_authorization z
+               WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id)) ELSE p.attempts END AS attempts,
              p.updated_at, e.payload, e.leaf_hash,
              (SELECT e.seq - 1 FROM log_state l WHERE l.tenant_id = e.tenant_id AND l.checkpoint_size >= e.seq) AS leaf_index,
              (SELECT r.authorization_id FROM redecision r

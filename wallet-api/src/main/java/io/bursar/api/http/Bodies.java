@@ -45,8 +45,7 @@ public final class Bodies {
     try {
       return JsonText.parse(bytes(request, bytesMax));
     } catch (JsonText.Malformed e) {
-      throw Problem.of(ProblemCode.MALFORMED_JSON,
-          List.of(new JsonReader.Fault(e.pointer(), String.valueOf(e.getMessage()))));
+      throw Problem.of(ProblemCode.MALFORMED_JSON, List.of(e.fault()));
     }
   }
 

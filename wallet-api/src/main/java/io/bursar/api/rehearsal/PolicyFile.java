@@ -64,7 +64,7 @@ final class PolicyFile {
     try {
       document = JsonText.parse(text.getBytes(StandardCharsets.UTF_8));
     } catch (JsonText.Malformed e) {
-      faults.add(path + ": " + (e.pointer().isEmpty() ? "" : e.pointer() + " ") + e.getMessage());
+      faults.add(path + ": " + e.getMessage());
       return Optional.empty();
     }
     var named = new Named();

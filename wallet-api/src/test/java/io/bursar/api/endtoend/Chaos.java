@@ -380,9 +380,10 @@ final class Chaos {
     var due = acknowledged.keySet().stream().map(Wanted::transfer).toList();
     assertThat(difference(paid, due)).as("%s: transfers, and how much more often than once each was made", when)
         .isEmpty();
+    var sums = due.stream().collect(Collectors.groupingBy(Transfer::payee,
+        Collectors.reducing(BigInteger.ZERO, Transfer::amount, BigInteger::add)));
     payees.forEach(payee -> assertThat(chain.balanceOf(payee)).as(when + ": " + payee)
-        .isEqualTo(due.stream().filter(transfer -> transfer.payee().equals(payee)).map(Transfer::amount)
-            .reduce(BigInteger.ZERO, BigInteger::add)));
+        .isEqualTo(sums.getOrDefault(payee, BigInteger.ZERO)));
     assertThat(chain.transactionCount(wallet)).as(when + ": its own transactions")
         .isEqualTo(settings.relayers == 0 ? acknowledged.size() : 0);
   }
