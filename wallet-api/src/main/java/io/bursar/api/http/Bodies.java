@@ -63,7 +63,8 @@ public final class Bodies {
       }
       return bytes;
     } catch (IOException e) {
-      throw Problem.of(ProblemCode.INVALID_REQUEST, "the body ended before its announced length");
+      // The container knows why, and answers by `ContainerErrors` in place of this.
+      throw Problem.of(ProblemCode.INVALID_REQUEST, "the body cannot be read");
     }
   }
 

@@ -30,6 +30,7 @@ public enum ProblemCode {
   METHOD_NOT_ALLOWED(405, "The method is not possible here"),
   NOT_ACCEPTABLE(406,
       "The answer is JSON"),
+  REQUEST_TIMEOUT(408, "The request did not arrive in time"),
   CONFLICT(409, "The state does not allow this"),
   NAME_TAKEN(409,
       "The name is taken"),

@@ -55,18 +55,27 @@ public final class Problems {
   @ExceptionHandler
   ResponseEntity<byte[]> any(Exception failure, HttpServletResponse response) throws Exception {
     breakOff(failure, response);
-    if (failure instanceof ErrorResponse refused) {
-      return problem(switch (refused.getStatusCode().value()) {
-        case 404 -> Problem.of(ProblemCode.NOT_FOUND, "there is nothing at this path");
-        case 405 -> Problem.of(ProblemCode.METHOD_NOT_ALLOWED, "see `/openapi.yaml` for what is possible at this path");
-        case 406 -> Problem.of(ProblemCode.NOT_ACCEPTABLE, "accept `application/json`");
-        case 415 -> Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "send `Content-Type: application/json`");
-        default -> Problem.of(ProblemCode.INVALID_REQUEST, "the request cannot be read");
-      });
+    if (failure instanceof ErrorResponse refused && refused.getStatusCode().is4xxClientError()) {
+      return problem(refusal(refused.getStatusCode().value()));
     }
     LOG.error("a request failed", failure);
-    return problem(Problem.of(ProblemCode.INTERNAL_ERROR,
-        "the fault is noted in the service's log; send the same request again later"));
+    return problem(refusal(500));
+  }
+
+  /** What is said of a request that came to no controller's end, by the status that Spring or the container gave it. */
+  static Problem refusal(int status) {
+    return switch (status) {
+      case 404 -> Problem.of(ProblemCode.NOT_FOUND, "there is nothing at this path");
+      case 405 -> Problem.of(ProblemCode.METHOD_NOT_ALLOWED, "see `/openapi.yaml` for what is possible at this path");
+      case 406 -> Problem.of(ProblemCode.NOT_ACCEPTABLE, "accept `application/json`");
+      case 408 -> Problem.of(ProblemCode.REQUEST_TIMEOUT,
+          "the body did not arrive in time and nothing was done; send the same request again on another connection");
+      case 415 -> Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "send `Content-Type: application/json`");
+      default -> status < 500
+          ? Problem.of(ProblemCode.INVALID_REQUEST, "the request cannot be read")
+          : Problem.of(ProblemCode.INTERNAL_ERROR,
+              "the fault is noted in the service's log; send the same request again later");
+    };
   }
 
   /** An answer that has begun cannot become a problem: thrown on, the failure ends the connection, and the client sees that. */

@@ -427,6 +427,14 @@ final class BadInputTest {
         .startsWith("HTTP/1.1 400").contains("\"pointer\":\"#Idempotency-Key\"");
   }
 
+  @Test
+  void saysOfABodyThatDoesNotArriveThatItMayBeSentAgain() throws IOException {
+    var begun = raw("POST /v1/spends HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + service.keys.get("agent")
+        + "\r\nIdempotency-Key: slow\r\nContent-Length: 100\r\n\r\n{\"walletId\": ");
+    assertThat(begun).startsWith("HTTP/1.1 408").contains("\"code\":\"REQUEST_TIMEOUT\"", "Connection: close");
+    tellsNothing(begun);
+  }
+
   private String raw(String request) throws IOException {
     try (var socket = new Socket(InetAddress.getLoopbackAddress(), service.api.uri().getPort())) {
       socket.setSoTimeout(10_000);

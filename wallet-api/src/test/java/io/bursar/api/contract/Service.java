@@ -45,7 +45,7 @@ final class Service {
   final SignerProcess signer = SignerProcess.start();
   final ApiProcess api = ApiProcess.on(database.settings()).with(signer, chain)
       .setting("BURSAR_PASSKEY_DOMAIN", "localhost").setting("BURSAR_PASSKEY_ORIGINS", "http://localhost:8080")
-      .setting("BURSAR_RELAYERS", "1").start();
+      .setting("BURSAR_RELAYERS", "1").setting("SERVER_TOMCAT_CONNECTION_TIMEOUT", "5s").start();
   final Map<String, String> keys = new HashMap<>();
   final Set<String> seen = new TreeSet<>();
   final Set<String> accepted = new TreeSet<>();
