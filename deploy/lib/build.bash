@@ -161,6 +161,14 @@ build_bench_classes() {
       -Dmdep.outputFile=target/bench.classpath -Dmdep.includeScope=test
 }
 
+# The development chain, for a bench that pays on it.
+install_bench_chain() {
+  has_npm_packages "$DEVCHAIN" && return
+  require_node
+  npm --prefix "$DEVCHAIN" ci --ignore-scripts --no-audit --no-fund >&2 || die "npm failed"
+  touch "$DEVCHAIN/node_modules/.package-lock.json"
+}
+
 # run_test_class [JAVA_OPTION...] CLASS ARGUMENT...: runs a class of wallet-api's tests.
 run_test_class() {
   (cd "$ROOT/wallet-api" && exec "$JDK/bin/java" -cp "target/test-classes:target/classes:$(cat "$(bench_class_path)")" "$@")

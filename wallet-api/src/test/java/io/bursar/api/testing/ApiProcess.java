@@ -27,6 +27,8 @@ public final class ApiProcess implements AutoCloseable {
   private List<String> flags = List.of("-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1");
   private String classPath = System.getProperty("java.class.path");
   private @Nullable TestProcess process;
+  /** Another one for each process: one that was killed leaves connections behind that only fail. */
+  private volatile Client client = new Client(uri());
 
   private ApiProcess(Database.Settings database) {
     environment.put("BURSAR_HOME", Path.of("target", "api-home").toAbsolutePath().toString());
@@ -76,6 +78,7 @@ public final class ApiProcess implements AutoCloseable {
   /** Starts it, or starts it again, and returns at once. */
   public ApiProcess launch() {
     kill();
+    client = new Client(uri());
     var command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
     command.addAll(flags);
     command.addAll(List.of("-cp", classPath, "io.bursar.api.WalletApi"));
@@ -115,7 +118,7 @@ public final class ApiProcess implements AutoCloseable {
   }
 
   public Client client() {
-    return new Client(uri());
+    return client;
   }
 
   /** Its process id. */
