@@ -15,6 +15,7 @@ import org.springframework.web.filter.RequestContextFilter;
 import io.bursar.api.approvals.Passkeys;
 import io.bursar.api.audit.NightlyRecount;
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.Chains;
 import io.bursar.api.chain.Confirmation;
 import io.bursar.api.changes.ChangeGate;
@@ -259,7 +260,7 @@ public class Wiring {
 
   @Bean
   Chains chains(Settings settings) {
-    var chains = new Chains(settings.chains().stream().map(chain -> new Chain(new Chain.Settings(chain.name(),
+    var chains = new Chains(settings.chains().stream().map(chain -> new Chain(new ChainSettings(chain.name(),
         chain.endpoints(), chain.confirmation(), chain.fees(), CHAIN_TIMEOUT))).toList());
     chains.watch(LOOK_AT_NODES_EVERY);
     return chains;

@@ -49,9 +49,9 @@ public final class Arrivals {
 
   private static List<Arrival> read(Chain chain, Collection<Address> tokens, Collection<Address> accounts, long first,
       long last) throws ChainUnavailable {
-    var filter = chain.newObject().put("fromBlock", Chain.quantity(first)).put("toBlock", Chain.quantity(last));
+    var filter = chain.newObject().put("fromBlock", NodeJson.quantity(first)).put("toBlock", NodeJson.quantity(last));
     var addresses = filter.putArray("address");
-    tokens.forEach(token -> addresses.add(Chain.hex(token)));
+    tokens.forEach(token -> addresses.add(NodeJson.hex(token)));
     var topics = filter.putArray("topics");
     topics.add(Erc20.TRANSFER_TOPIC).addNull();
     var payees = topics.addArray();
@@ -82,15 +82,16 @@ public final class Arrivals {
     return amount.signum() == 0 || payer.equals(payee)
         ? Optional.empty()
         : Optional.of(new Arrival(token(log), payer, payee, amount,
-            new Place(Chain.longNumber(log.path("blockNumber"), method), Chain.hash(log.path("blockHash"), method),
-                Chain.hash(log.path("transactionHash"), method)),
-            Chain.longNumber(log.path("logIndex"), method)));
+            new Place(NodeJson.longNumber(log.path("blockNumber"), method),
+                NodeJson.hash(log.path("blockHash"), method),
+                NodeJson.hash(log.path("transactionHash"), method)),
+            NodeJson.longNumber(log.path("logIndex"), method)));
   }
 
   private static Address address(JsonNode topic) throws ChainUnavailable {
     var word = topic.asString("").toLowerCase(Locale.ROOT);
     if (!word.matches("0x0{24}[0-9a-f]{40}")) {
-      throw Chain.unusable("eth_getLogs");
+      throw NodeJson.unusable("eth_getLogs");
     }
     return Address.of(HexFormat.of().parseHex(word, word.length() - 2 * Address.BYTES, word.length()));
   }
@@ -98,7 +99,7 @@ public final class Arrivals {
   private static Address token(JsonNode log) throws ChainUnavailable {
     var text = log.path("address").asString("");
     if (!text.matches("0x[0-9a-fA-F]{40}")) {
-      throw Chain.unusable("eth_getLogs");
+      throw NodeJson.unusable("eth_getLogs");
     }
     return Address.of(HexFormat.of().parseHex(text, 2, text.length()));
   }

@@ -1,17 +1,13 @@
 package io.bursar.api.chain;
 
 import java.math.BigInteger;
-import java.net.URI;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 import io.bursar.money.Address;
-import io.bursar.money.Asset;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.TransferIntent.Transfer;
@@ -24,40 +20,6 @@ import tools.jackson.databind.node.ObjectNode;
  * the first question and again after every loss of contact.
  */
 public final class Chain implements AutoCloseable {
-  /**
-   * A chain is configuration.
-   *
-   * @param name CAIP-2 name, such as {@code eip155:8453}; the nodes must answer for its chain id
-   * @param endpoints the nodes, the preferred one first, 1 to 16; may hold a provider's key, so {@link #toString} hides them
-   * @param confirmation when a transaction counts as settled
-   * @param timeout for one question to one node
-   */
-  public record Settings(String name, List<URI> endpoints, Confirmation confirmation, FeePolicy fees,
-      Duration timeout) {
-    private static final int ENDPOINTS_MAX = 16;
-
-    public Settings {
-      if (!Asset.CHAIN.matcher(name).matches()) {
-        throw new IllegalArgumentException("chain `" + name + "` must be a CAIP-2 name such as `eip155:8453`");
-      }
-      endpoints = List.copyOf(endpoints);
-      if (endpoints.isEmpty() || endpoints.size() > ENDPOINTS_MAX) {
-        throw new IllegalArgumentException(
-            "chain `" + name + "` must have 1 to " + ENDPOINTS_MAX + " endpoints, not " + endpoints.size());
-      }
-    }
-
-    /** A chain with one node, whose transactions count as settled at a depth. */
-    public Settings(String name, URI endpoint, int confirmations, FeePolicy fees, Duration timeout) {
-      this(name, List.of(endpoint), new Confirmation.Depth(confirmations), fees, timeout);
-    }
-
-    @Override
-    public String toString() {
-      return "Settings[name=" + name + ", confirmation=" + confirmation + ", endpoints=REDACTED]";
-    }
-  }
-
   /** A block that the node has. */
   public record Block(long number, Digest32 hash) {}
 
@@ -91,21 +53,21 @@ public final class Chain implements AutoCloseable {
   /** Nodes refuse to search more blocks at once. */
   private static final int LOG_BLOCKS = 10_000;
 
-  private final Settings settings;
+  private final ChainSettings settings;
   private final Rpc rpc;
 
-  public Chain(Settings settings) {
-    this(settings, new FreshAnswers(new Nodes(settings.name, settings.endpoints, settings.timeout)));
+  public Chain(ChainSettings settings) {
+    this(settings, new FreshAnswers(new Nodes(settings.name(), settings.endpoints(), settings.timeout())));
   }
 
   /** A chain that is asked in another way than through the endpoints of its settings. */
-  public Chain(Settings settings, Rpc rpc) {
+  public Chain(ChainSettings settings, Rpc rpc) {
     this.settings = settings;
     this.rpc = rpc;
   }
 
   public String name() {
-    return settings.name;
+    return settings.name();
   }
 
   /** What can be said of each of its nodes. */
@@ -119,7 +81,7 @@ public final class Chain implements AutoCloseable {
   }
 
   public FeePolicy fees() {
-    return settings.fees;
+    return settings.fees();
   }
 
   /**
@@ -138,45 +100,46 @@ public final class Chain implements AutoCloseable {
   /** Asks for the market of the last few blocks. */
   public Quote quote() throws ChainUnavailable {
     var method = "eth_feeHistory";
-    var history = required(method, quantity(FEE_BLOCKS), LATEST, List.of(MEDIAN));
+    var history = required(method, NodeJson.quantity(FEE_BLOCKS), LATEST, List.of(MEDIAN));
     var baseFees = history.path("baseFeePerGas");
     var priorities = new ArrayList<BigInteger>();
     for (var block : history.path("reward")) {
-      priorities.add(number(block.path(0), method));
+      priorities.add(NodeJson.number(block.path(0), method));
     }
     priorities.sort(null);
     var usual = priorities.isEmpty() ? BigInteger.ZERO : priorities.get(priorities.size() / 2);
-    var baseFee = number(baseFees.path(baseFees.size() - 1), method);
-    return new Quote(baseFee, settings.fees.offer(baseFee, usual));
+    var baseFee = NodeJson.number(baseFees.path(baseFees.size() - 1), method);
+    return new Quote(baseFee, settings.fees().offer(baseFee, usual));
   }
 
   /** What ERC-20 transfers of one token would need now and what there is for them, all asked about together. */
   public Outlook outlook(Address from, List<Transfer> transfers) throws ChainUnavailable {
     var token = transfers.getFirst().token();
     var questions = new ArrayList<>(List.of(balanceQuestion(token, from, LATEST),
-        Rpc.Question.of("eth_getBalance", hex(from), LATEST)));
+        Rpc.Question.of("eth_getBalance", NodeJson.hex(from), LATEST)));
     for (var transfer : transfers) {
-      questions.add(Rpc.Question.of("eth_estimateGas", newObject().put("from", hex(from)).put("to", hex(token))
-          .put("data", Erc20.transfer(transfer.payee(), transfer.amount())), LATEST));
+      questions.add(
+          Rpc.Question.of("eth_estimateGas", newObject().put("from", NodeJson.hex(from)).put("to", NodeJson.hex(token))
+              .put("data", Erc20.transfer(transfer.payee(), transfer.amount())), LATEST));
     }
     var replies = askTogether(questions);
     var gas = new ArrayList<GasEstimate>();
     for (var reply : replies.subList(2, replies.size())) {
       gas.add(estimate(reply));
     }
-    return new Outlook(balance(token, returned(replies.get(0))),
-        number(result(replies.get(1), "eth_getBalance"), "eth_getBalance"), gas);
+    return new Outlook(balance(token, replies.get(0).returned()),
+        NodeJson.number(replies.get(1).result("eth_getBalance"), "eth_getBalance"), gas);
   }
 
   /** With a quarter more: the token's storage may change before it is mined. */
   private GasEstimate estimate(RpcReply reply) throws ChainUnavailable {
     return switch (reply) {
       case RpcReply.Result(var value) -> {
-        var units = number(value, "eth_estimateGas");
+        var units = NodeJson.number(value, "eth_estimateGas");
         long limit = units.bitLength() > 40 ? Long.MAX_VALUE : units.longValueExact() * 5 / 4;
-        yield limit > settings.fees.gasLimitCap()
+        yield limit > settings.fees().gasLimitCap()
             ? new GasEstimate.WouldFail(
-                "it would take more than the cap of " + settings.fees.gasLimitCap() + " units of gas")
+                "it would take more than the cap of " + settings.fees().gasLimitCap() + " units of gas")
             : new GasEstimate.Limit(limit);
       }
       case RpcReply.Refusal(var _, var message) -> new GasEstimate.WouldFail(message);
@@ -214,7 +177,7 @@ public final class Chain implements AutoCloseable {
     var receipts = new HashMap<Digest32, Receipt>();
     for (int i = 0; i < replies.size(); i++) {
       var hash = transactionHashes.get(i);
-      receipt(hash, result(replies.get(i), RECEIPT)).ifPresent(receipt -> receipts.put(hash, receipt));
+      receipt(hash, replies.get(i).result(RECEIPT)).ifPresent(receipt -> receipts.put(hash, receipt));
     }
     return receipts;
   }
@@ -224,23 +187,23 @@ public final class Chain implements AutoCloseable {
     if (found.isNull()) {
       return Optional.empty();
     }
-    if (!hash(found.path("transactionHash"), method).equals(transactionHash)) {
-      throw unusable(method);
+    if (!NodeJson.hash(found.path("transactionHash"), method).equals(transactionHash)) {
+      throw NodeJson.unusable(method);
     }
-    var status = number(found.path("status"), method);
-    return Optional.of(new Receipt(transactionHash, longNumber(found.path("blockNumber"), method),
-        hash(found.path("blockHash"), method), status.equals(BigInteger.ONE),
-        longNumber(found.path("gasUsed"), method), found.path("logs")));
+    var status = NodeJson.number(found.path("status"), method);
+    return Optional.of(new Receipt(transactionHash, NodeJson.longNumber(found.path("blockNumber"), method),
+        NodeJson.hash(found.path("blockHash"), method), status.equals(BigInteger.ONE),
+        NodeJson.longNumber(found.path("gasUsed"), method), found.path("logs")));
   }
 
   /** The newest block's number. */
   public long head() throws ChainUnavailable {
-    return longNumber(required("eth_blockNumber"), "eth_blockNumber");
+    return NodeJson.longNumber(required("eth_blockNumber"), "eth_blockNumber");
   }
 
   /** The newest block that counts as settled, and with it all before it; below 0 while there is none. */
   public long settled() throws ChainUnavailable {
-    return switch (settings.confirmation) {
+    return switch (settings.confirmation()) {
       case Confirmation.Depth(var blocks) -> head() - blocks + 1;
       case Confirmation.Finalized() -> block("finalized").map(Block::number).orElse(-1L);
     };
@@ -248,7 +211,7 @@ public final class Chain implements AutoCloseable {
 
   /** The block of a number in the chain as it is now. */
   public Optional<Block> block(long number) throws ChainUnavailable {
-    return block(quantity(number));
+    return block(NodeJson.quantity(number));
   }
 
   /**
@@ -258,8 +221,8 @@ public final class Chain implements AutoCloseable {
    */
   public boolean isGone(long number, Digest32 hash) throws ChainUnavailable {
     var method = "eth_getBlockByNumber";
-    for (var reply : rpc.callAll(method, quantity(number), false)) {
-      var now = block(result(reply, method));
+    for (var reply : rpc.callAll(method, NodeJson.quantity(number), false)) {
+      var now = block(reply.result(method));
       if (now.isEmpty() || now.get().hash().equals(hash)) {
         return false;
       }
@@ -275,17 +238,20 @@ public final class Chain implements AutoCloseable {
     var method = "eth_getBlockByNumber";
     return block.isNull()
         ? Optional.empty()
-        : Optional.of(new Block(longNumber(block.path("number"), method), hash(block.path("hash"), method)));
+        : Optional.of(
+            new Block(NodeJson.longNumber(block.path("number"), method), NodeJson.hash(block.path("hash"), method)));
   }
 
   /** How many transactions of the account the chain holds: its lowest nonce that is free. For looking back, never for allocating. */
   public long transactionCount(Address account) throws ChainUnavailable {
-    return longNumber(required("eth_getTransactionCount", hex(account), LATEST), "eth_getTransactionCount");
+    return NodeJson.longNumber(required("eth_getTransactionCount", NodeJson.hex(account), LATEST),
+        "eth_getTransactionCount");
   }
 
   /** As {@link #transactionCount(Address)}, at the end of a block. */
   public long transactionCount(Address account, long block) throws ChainUnavailable {
-    return longNumber(required("eth_getTransactionCount", hex(account), quantity(block)), "eth_getTransactionCount");
+    return NodeJson.longNumber(required("eth_getTransactionCount", NodeJson.hex(account), NodeJson.quantity(block)),
+        "eth_getTransactionCount");
   }
 
   /** What has become of a nonce, as far as no node contradicts. */
@@ -311,26 +277,29 @@ public final class Chain implements AutoCloseable {
     }
     for (var hash : ours) {
       for (var reply : rpc.callAll(RECEIPT, "0x" + hash)) {
-        if (!result(reply, RECEIPT).isNull()) {
+        if (!reply.result(RECEIPT).isNull()) {
           return NonceUse.OPEN;
         }
       }
     }
     long settled = settled() - 1;
-    return settled >= 0 && lowestCount(account, quantity(settled)) > nonce ? NonceUse.TAKEN_FOR_GOOD : NonceUse.TAKEN;
+    return settled >= 0 && lowestCount(account, NodeJson.quantity(settled)) > nonce
+        ? NonceUse.TAKEN_FOR_GOOD
+        : NonceUse.TAKEN;
   }
 
   private long lowestCount(Address account, String block) throws ChainUnavailable {
     long lowest = Long.MAX_VALUE;
-    for (var reply : rpc.callAll("eth_getTransactionCount", hex(account), block)) {
-      lowest = Math.min(lowest, longNumber(result(reply, "eth_getTransactionCount"), "eth_getTransactionCount"));
+    for (var reply : rpc.callAll("eth_getTransactionCount", NodeJson.hex(account), block)) {
+      lowest = Math.min(lowest,
+          NodeJson.longNumber(reply.result("eth_getTransactionCount"), "eth_getTransactionCount"));
     }
     return lowest;
   }
 
   /** The account's native coin, in wei. */
   public BigInteger balance(Address account) throws ChainUnavailable {
-    return number(required("eth_getBalance", hex(account), LATEST), "eth_getBalance");
+    return NodeJson.number(required("eth_getBalance", NodeJson.hex(account), LATEST), "eth_getBalance");
   }
 
   /** The account's amount of a token, in base units. */
@@ -340,7 +309,7 @@ public final class Chain implements AutoCloseable {
 
   /** The account's amount of a token at the end of a block, in base units. */
   public BigInteger balanceOf(Address token, Address account, long block) throws ChainUnavailable {
-    return balanceOf(token, account, quantity(block));
+    return balanceOf(token, account, NodeJson.quantity(block));
   }
 
   private BigInteger balanceOf(Address token, Address account, String block) throws ChainUnavailable {
@@ -365,10 +334,10 @@ public final class Chain implements AutoCloseable {
   /** The amounts of these at the end of a block, in base units and in their order, all asked about together. */
   public List<BigInteger> balancesOf(List<Holding> holdings, long block) throws ChainUnavailable {
     var replies = askTogether(
-        holdings.stream().map(of -> balanceQuestion(of.token, of.account, quantity(block))).toList());
+        holdings.stream().map(of -> balanceQuestion(of.token, of.account, NodeJson.quantity(block))).toList());
     var balances = new ArrayList<BigInteger>();
     for (var holding : holdings) {
-      balances.add(balance(holding.token, returned(replies.get(balances.size()))));
+      balances.add(balance(holding.token, replies.get(balances.size()).returned()));
     }
     return balances;
   }
@@ -382,11 +351,12 @@ public final class Chain implements AutoCloseable {
     var method = "eth_getLogs";
     var transactions = new ArrayList<Digest32>();
     for (long from = first; from <= last; from += LOG_BLOCKS) {
-      var filter = newObject().put("address", hex(token)).put("fromBlock", quantity(from)).put("toBlock",
-          quantity(Math.min(last, from + LOG_BLOCKS - 1)));
+      var filter = newObject().put("address", NodeJson.hex(token)).put("fromBlock", NodeJson.quantity(from)).put(
+          "toBlock",
+          NodeJson.quantity(Math.min(last, from + LOG_BLOCKS - 1)));
       filter.putArray("topics").add(Erc20.TRANSFER_TOPIC).add(Erc20.topic(account));
       for (var log : required(method, filter)) {
-        transactions.add(hash(log.path("transactionHash"), method));
+        transactions.add(NodeJson.hash(log.path("transactionHash"), method));
       }
     }
     return transactions;
@@ -412,19 +382,11 @@ public final class Chain implements AutoCloseable {
 
   private String callContract(Address contract, String data, String block) throws ChainUnavailable {
     var question = callQuestion(contract, data, block);
-    return returned(ask(question.method(), question.params().toArray()));
+    return ask(question.method(), question.params().toArray()).returned();
   }
 
   private Rpc.Question callQuestion(Address contract, String data, String block) {
-    return Rpc.Question.of("eth_call", newObject().put("to", hex(contract)).put("data", data), block);
-  }
-
-  private static String returned(RpcReply reply) throws ChainUnavailable {
-    return switch (reply) {
-      case RpcReply.Result(var value) -> value.asString("");
-      case RpcReply.Refusal _ -> "";
-      case RpcReply.Silence(var message, var _) -> throw new ChainUnavailable(message);
-    };
+    return Rpc.Question.of("eth_call", newObject().put("to", NodeJson.hex(contract)).put("data", data), block);
   }
 
   /**
@@ -433,16 +395,7 @@ public final class Chain implements AutoCloseable {
    * @throws ChainUnavailable if the node cannot be reached, answers for another chain, or refuses
    */
   public JsonNode required(String method, Object... params) throws ChainUnavailable {
-    return result(ask(method, params), method);
-  }
-
-  private static JsonNode result(RpcReply reply, String method) throws ChainUnavailable {
-    return switch (reply) {
-      case RpcReply.Result(var value) -> value;
-      case RpcReply.Refusal(var _, var message) -> throw new ChainUnavailable(
-          "the node refuses " + method + ": " + message);
-      case RpcReply.Silence(var message, var _) -> throw new ChainUnavailable(message);
-    };
+    return ask(method, params).result(method);
   }
 
   /** An empty JSON object, to be filled for {@link #required}. */
@@ -467,42 +420,6 @@ public final class Chain implements AutoCloseable {
       throw new ChainUnavailable(message, true);
     }
     return reply;
-  }
-
-  private static BigInteger number(JsonNode quantity, String method) throws ChainUnavailable {
-    var text = quantity.asString("");
-    if (!text.matches("0x[0-9a-fA-F]{1,64}")) {
-      throw unusable(method);
-    }
-    return new BigInteger(text.substring(2), 16);
-  }
-
-  static long longNumber(JsonNode quantity, String method) throws ChainUnavailable {
-    var number = number(quantity, method);
-    if (number.bitLength() > 62) {
-      throw unusable(method);
-    }
-    return number.longValueExact();
-  }
-
-  static Digest32 hash(JsonNode text, String method) throws ChainUnavailable {
-    var hash = text.asString("");
-    if (!hash.matches("0x[0-9a-fA-F]{64}")) {
-      throw unusable(method);
-    }
-    return Digest32.of(HexFormat.of().parseHex(hash, 2, hash.length()));
-  }
-
-  static ChainUnavailable unusable(String method) {
-    return new ChainUnavailable("the node's answer to " + method + " is not what it should be");
-  }
-
-  static String hex(Address address) {
-    return "0x" + HexFormat.of().formatHex(address.bytes());
-  }
-
-  static String quantity(long number) {
-    return "0x" + Long.toHexString(number);
   }
 
   @Override

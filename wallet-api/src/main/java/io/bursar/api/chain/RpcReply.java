@@ -30,4 +30,30 @@ public sealed interface RpcReply {
       this(message, Optional.empty());
     }
   }
+
+  /**
+   * What was asked for; JSON null where the node knows of no such thing.
+   *
+   * @throws ChainUnavailable if the node refused or was silent
+   */
+  default JsonNode result(String method) throws ChainUnavailable {
+    return switch (this) {
+      case Result(var value) -> value;
+      case Refusal(var _, var message) -> throw new ChainUnavailable("the node refuses " + method + ": " + message);
+      case Silence(var message, var _) -> throw new ChainUnavailable(message);
+    };
+  }
+
+  /**
+   * What a contract returned, as hexadecimal text; empty where it reverted or there is none.
+   *
+   * @throws ChainUnavailable if the node was silent
+   */
+  default String returned() throws ChainUnavailable {
+    return switch (this) {
+      case Result(var value) -> value.asString("");
+      case Refusal _ -> "";
+      case Silence(var message, var _) -> throw new ChainUnavailable(message);
+    };
+  }
 }

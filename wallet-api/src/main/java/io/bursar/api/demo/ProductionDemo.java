@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 
 import io.bursar.api.approve.ApproverKeyFile;
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.demo.Client.Answer;
@@ -69,7 +70,7 @@ public final class ProductionDemo extends Play {
   }
 
   private static Chain chain(URI node, String name) {
-    return new Chain(new Chain.Settings(name, node, 1, FeePolicy.DEFAULT, NODE_TIMEOUT));
+    return new Chain(new ChainSettings(name, node, 1, FeePolicy.DEFAULT, NODE_TIMEOUT));
   }
 
   private static void stage(Map<String, String> environment, Path directory)

@@ -90,7 +90,7 @@ class JsonRpcTest {
       assertThat(nobody.call("eth_blockNumber")).isInstanceOfSatisfying(RpcReply.Silence.class,
           it -> assertThat(it.message()).doesNotContain("secret", "127.0.0.1"));
     }
-    assertThat(new Chain.Settings("eip155:1", URI.create("http://node/secret-key"), 1, FeePolicy.DEFAULT,
+    assertThat(new ChainSettings("eip155:1", URI.create("http://node/secret-key"), 1, FeePolicy.DEFAULT,
         Duration.ofSeconds(1)).toString()).doesNotContain("secret");
   }
 }

@@ -34,7 +34,7 @@ class NodesTest {
     second = new FaultProxy(URI.create("http://127.0.0.1:1"));
     first.fault(node("0x7a69", firstHead));
     second.fault(node("0x7a69", secondHead));
-    var settings = new Chain.Settings("eip155:31337", List.of(first.endpoint(), second.endpoint()),
+    var settings = new ChainSettings("eip155:31337", List.of(first.endpoint(), second.endpoint()),
         new Confirmation.Depth(1), FeePolicy.DEFAULT, Duration.ofMillis(600));
     chain = new Chain(settings, new Nodes(settings.name(), settings.endpoints(), settings.timeout()));
   }

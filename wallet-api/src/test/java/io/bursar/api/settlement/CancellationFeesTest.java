@@ -12,6 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.SettlementFixture.Wallet;
@@ -48,7 +49,7 @@ class CancellationFeesTest extends ChainAndSigner {
 
   /** The chain as a process with this cap sees it. */
   private Chain chain(BigInteger cap) {
-    return new Chain(new Chain.Settings(AnvilProcess.CHAIN, anvil.endpoint(), 1, new FeePolicy(cap, cap,
+    return new Chain(new ChainSettings(AnvilProcess.CHAIN, anvil.endpoint(), 1, new FeePolicy(cap, cap,
         FeePolicy.DEFAULT.priorityFeeFloor(), FeePolicy.DEFAULT.gasLimitCap()), Duration.ofSeconds(5)));
   }
 

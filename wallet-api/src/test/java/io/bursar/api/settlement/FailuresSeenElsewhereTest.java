@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.web3j.crypto.TransactionDecoder;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.Confirmation;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.testing.AnvilProcess;
@@ -40,7 +41,7 @@ class FailuresSeenElsewhereTest extends ChainAndSigner {
   void open() {
     first = new FaultProxy(anvil.endpoint());
     second = new FaultProxy(anvil.endpoint());
-    chain = new Chain(new Chain.Settings(AnvilProcess.CHAIN, List.of(first.endpoint(), second.endpoint()),
+    chain = new Chain(new ChainSettings(AnvilProcess.CHAIN, List.of(first.endpoint(), second.endpoint()),
         new Confirmation.Depth(1), FeePolicy.DEFAULT, Duration.ofSeconds(5)));
   }
 

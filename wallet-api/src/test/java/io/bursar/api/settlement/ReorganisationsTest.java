@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.Confirmation;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.testing.AnvilProcess;
@@ -48,7 +49,7 @@ class ReorganisationsTest extends ChainAndSigner {
   }
 
   private Chain chain(Confirmation confirmation) {
-    return new Chain(new Chain.Settings(AnvilProcess.CHAIN, List.of(anvil.endpoint()), confirmation,
+    return new Chain(new ChainSettings(AnvilProcess.CHAIN, List.of(anvil.endpoint()), confirmation,
         FeePolicy.DEFAULT, Duration.ofSeconds(5)));
   }
 

@@ -12,6 +12,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.FaultProxy;
@@ -43,7 +44,7 @@ class SendFaultsTest extends ChainAndSigner {
     });
     try (var proxy = new FaultProxy(anvil.endpoint());
         var chain = new Chain(
-            new Chain.Settings(AnvilProcess.CHAIN, proxy.endpoint(), 1, FeePolicy.DEFAULT, PATIENCE))) {
+            new ChainSettings(AnvilProcess.CHAIN, proxy.endpoint(), 1, FeePolicy.DEFAULT, PATIENCE))) {
       proxy.fault(Faults.bySender(2, faults));
       var steps = fixture.steps(fixture.metrics.timed(), chain,
           new PaymentSteps.Settings(Duration.ofSeconds(1), Duration.ofSeconds(20)));

@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.web3j.crypto.TransactionDecoder;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.FaultProxy;
@@ -41,7 +42,7 @@ class SettlementFaultsTest extends ChainAndSigner {
   @BeforeEach
   void open() {
     proxy = new FaultProxy(anvil.endpoint());
-    chain = new Chain(new Chain.Settings(AnvilProcess.CHAIN, proxy.endpoint(), 1, FeePolicy.DEFAULT,
+    chain = new Chain(new ChainSettings(AnvilProcess.CHAIN, proxy.endpoint(), 1, FeePolicy.DEFAULT,
         Duration.ofMillis(1500)));
   }
 

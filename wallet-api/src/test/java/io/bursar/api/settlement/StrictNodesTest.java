@@ -15,6 +15,7 @@ import org.web3j.crypto.TransactionDecoder;
 import org.web3j.crypto.transaction.type.Transaction1559;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.FaultProxy;
@@ -46,7 +47,7 @@ class StrictNodesTest extends ChainAndSigner {
   }
 
   private Chain capped(BigInteger maxFee) {
-    return new Chain(new Chain.Settings(AnvilProcess.CHAIN, proxy.endpoint(), 1, new FeePolicy(maxFee, maxFee,
+    return new Chain(new ChainSettings(AnvilProcess.CHAIN, proxy.endpoint(), 1, new FeePolicy(maxFee, maxFee,
         FeePolicy.DEFAULT.priorityFeeFloor(), FeePolicy.DEFAULT.gasLimitCap()), Duration.ofSeconds(5)));
   }
 
@@ -145,7 +146,7 @@ class StrictNodesTest extends ChainAndSigner {
   @Test
   void whatAReorganisationDropsAndTheNodeTakesBackIsPaidOnce() {
     var wallet = fixture.fundedWallet("5");
-    try (var deep = new Chain(new Chain.Settings(AnvilProcess.CHAIN, proxy.endpoint(), 4, FeePolicy.DEFAULT,
+    try (var deep = new Chain(new ChainSettings(AnvilProcess.CHAIN, proxy.endpoint(), 4, FeePolicy.DEFAULT,
         Duration.ofSeconds(5))); var _ = fixture.worker(fixture.steps(Effects.PLAIN, deep, HASTE))) {
       var spend = fixture.spend(wallet, "1", payee);
       await().atMost(Duration.ofSeconds(20)).until(() -> fixture.paid(payee).signum() > 0);

@@ -13,6 +13,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.testing.AnvilProcess;
 import io.bursar.api.testing.SettlementFixture;
@@ -51,7 +52,7 @@ class StuckPaymentsTest {
   private PaymentWorker worker(int confirmations, BigInteger maxFeeCap) {
     var policy = new FeePolicy(maxFeeCap, maxFeeCap, FeePolicy.DEFAULT.priorityFeeFloor(),
         FeePolicy.DEFAULT.gasLimitCap());
-    return fixture.worker(fixture.steps(fixture.metrics.timed(), new Chain(new Chain.Settings(AnvilProcess.CHAIN,
+    return fixture.worker(fixture.steps(fixture.metrics.timed(), new Chain(new ChainSettings(AnvilProcess.CHAIN,
         anvil.endpoint(), confirmations, policy, Duration.ofSeconds(5)))));
   }
 

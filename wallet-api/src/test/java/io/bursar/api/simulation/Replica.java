@@ -16,6 +16,7 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.RpcReply;
 import io.bursar.api.relay.AuthorizationSteps;
@@ -95,7 +96,7 @@ final class Replica {
     var registry = new SimpleMeterRegistry();
     var record = new Alarms(database, audit);
     var metrics = new SettlementMetrics(registry, record);
-    var chain = new Chain(new Chain.Settings(World.CHAIN, NOWHERE, world.confirmations(), World.FEES, CHAIN_TIMEOUT),
+    var chain = new Chain(new ChainSettings(World.CHAIN, NOWHERE, world.confirmations(), World.FEES, CHAIN_TIMEOUT),
         this::ask);
     var permits = new PermitIssuer(world.permitKey(), Clock.systemUTC());
     var transfers = new TransferSigner(signer, permits, log, Duration.ZERO);

@@ -17,6 +17,7 @@ import java.util.concurrent.TimeUnit;
 import org.awaitility.Awaitility;
 
 import io.bursar.api.chain.Chain;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.dev.DevChain;
@@ -97,8 +98,8 @@ public final class AnvilProcess implements AutoCloseable {
   }
 
   /** Settings for this chain with the default fees. */
-  public Chain.Settings settings(int confirmations) {
-    return new Chain.Settings(CHAIN, endpoint(), confirmations, FeePolicy.DEFAULT, Duration.ofSeconds(5));
+  public ChainSettings settings(int confirmations) {
+    return new ChainSettings(CHAIN, endpoint(), confirmations, FeePolicy.DEFAULT, Duration.ofSeconds(5));
   }
 
   /** A client with one confirmation, for looking at the chain. */
