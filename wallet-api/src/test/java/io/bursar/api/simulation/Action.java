@@ -26,6 +26,9 @@ sealed interface Action {
     }
   }
 
+  /** The sender's nonce is gone, and nothing else has happened. */
+  record Nothing() implements Action {}
+
   /** Somebody else's, who has the key. */
   record Foreign() implements Action {}
 
@@ -42,8 +45,18 @@ sealed interface Action {
   /** From now on the authorization counts as seen. */
   record TakeBack(Address payer, Digest32 nonce) implements Call {}
 
-  /** Reads what is asked of whom. */
-  static Action read(Address to, byte[] data, Token token) {
+  /**
+   * Reads what is asked of whom.
+   *
+   * @param coins of the chain that go with it, in wei
+   */
+  static Action read(Address from, Address to, BigInteger coins, byte[] data, Token token) {
+    if (coins.signum() != 0 || (data.length == 0 && !to.equals(from))) {
+      throw new IllegalArgumentException("coins that go to somebody");
+    }
+    if (data.length == 0) {
+      return new Nothing();
+    }
     var words = new Words(data, 4);
     return to.equals(RelayIntent.MULTICALL)
         ? new Batch(calls(words, token))

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.function.Predicate;
@@ -170,7 +171,7 @@ final class Invariants {
 
   /**
    * I7: final is final; what is confirmed or reverted is so on the chain, deep enough, and what is given back was never sent, or
-   * somebody else has its nonce.
+   * its nonce has gone to what moves nothing, or to somebody else.
    */
   private void whatIsFinalStaysAndIsTrue(List<Row> rows) {
     for (var row : rows) {
@@ -183,7 +184,10 @@ final class Invariants {
       }
       finals.put(row.spendId, row);
       var sent = firstSent.get(row.payee);
-      if (row.isVoid() && sent != null && !("failed".equals(row.state) && world.chain().isForeign(sent))) {
+      boolean annulled = "canceled".equals(row.state) && row.hash != null && row.signed == null;
+      if (annulled) {
+        annulledByTheChain(row);
+      } else if (row.isVoid() && sent != null && !("failed".equals(row.state) && world.chain().isForeign(sent))) {
         find("I7: a spend is " + row.state + " though it was signed and sent");
       }
       if (row.isVoid() && row.signed != null && !isOver(row.signed)) {
@@ -209,13 +213,36 @@ final class Invariants {
   }
 
   private void settledByTheChain(Row row) {
-    var mined = world.chain().find(java.util.Objects.requireNonNull(row.hash));
-    long depth = mined.map(found -> world.chain().head().number() - found.block().number() + 1).orElse(0L);
-    if (depth < world.confirmations()) {
-      find("I7: a spend is " + row.state + " at the depth " + depth + ", before " + world.confirmations());
-    } else if (mined.orElseThrow().paid().stream().anyMatch(isPaymentOf(row.payee)) != "confirmed".equals(row.state)) {
+    var mined = deepEnough(row);
+    if (mined.isPresent()
+        && mined.get().paid().stream().anyMatch(isPaymentOf(row.payee)) != "confirmed".equals(row.state)) {
       find("I7: a spend is " + row.state + ", and the chain says otherwise");
     }
+  }
+
+  /** What moves nothing has taken the nonce of the transfer, or of one that was never sent. */
+  private void annulledByTheChain(Row row) {
+    var mined = deepEnough(row);
+    var sent = firstSent.get(row.payee);
+    if (mined.isPresent()) {
+      var instead = mined.get().transaction();
+      boolean inItsPlace = sent == null
+          || (sent.nonce() == instead.nonce() && sent.from().equals(instead.from()));
+      if (!inItsPlace || !(instead.action() instanceof Action.Nothing)) {
+        find("I7: a spend is canceled, and its nonce was not taken by what moves nothing");
+      }
+    }
+  }
+
+  /** The transaction that is said to have settled a spend; that it is not under enough blocks is a finding. */
+  private Optional<SimulatedChain.Mined> deepEnough(Row row) {
+    var mined = world.chain().find(java.util.Objects.requireNonNull(row.hash));
+    long depth = mined.map(found -> world.chain().head().number() - found.block().number() + 1).orElse(0L);
+    if (depth >= world.confirmations()) {
+      return mined;
+    }
+    find("I7: a spend is " + row.state + " at the depth " + depth + ", before " + world.confirmations());
+    return Optional.empty();
   }
 
   /** I6: entries without a gap, and every signed head over exactly those that are there. */
@@ -269,9 +296,12 @@ final class Invariants {
     recount.differences(world.tenant()).forEach(difference -> find("I5: " + difference));
   }
 
-  /** I2 and I3, for every transaction that a node is given: on the record before, and never another one for its nonce. */
+  /** I2 and I3, for every transaction that a node is given: on the record before, and never another one for its nonce that moves anything. */
   void sent(Transaction transaction) {
-    var other = actionOfNonce.putIfAbsent(transaction.from() + " " + transaction.nonce(), transaction.action());
+    boolean moves = !(transaction.action() instanceof Action.Nothing);
+    var other = moves
+        ? actionOfNonce.putIfAbsent(transaction.from() + " " + transaction.nonce(), transaction.action())
+        : null;
     if (other != null && !other.equals(transaction.action())) {
       find("I3: something else was sent for the nonce " + transaction.nonce());
     }
@@ -279,6 +309,7 @@ final class Invariants {
       switch (transaction.action()) {
         case Action.Transfer(var payee, var amount) -> sent(transaction, payee, amount);
         case Action.Batch(var calls) -> sent(transaction, calls);
+        case Action.Nothing() -> sentToCancel(transaction);
         case Action.Foreign() -> throw new IllegalArgumentException("a node is not given what is not ours");
       }
     } catch (SQLException e) {
@@ -299,6 +330,18 @@ final class Invariants {
           AND s.payee = ? AND p.audit_seq <= l.checkpoint_size""", world.tenant(), transaction.hash().bytes(),
         transaction.nonce(), new BigDecimal(amount), payee.bytes()) != 1) {
       find("I3: a transaction was sent that was not recorded before, or whose authorization is under no signed head");
+    }
+  }
+
+  /** At the nonce of a payment whose cancellation was asked for on the record. */
+  private void sentToCancel(Transaction transaction) throws SQLException {
+    if (count("""
+        SELECT count(*) FROM payment_attempt t JOIN payment p USING (tenant_id, spend_id) JOIN wallet w USING (tenant_id, wallet_id)
+        JOIN log_state l USING (tenant_id)
+        WHERE t.tenant_id = ? AND t.transaction_hash = ? AND t.raw_transaction IS NOT NULL AND t.cancels AND p.nonce = ?
+          AND w.address = ? AND p.cancel_seq <= l.checkpoint_size""", world.tenant(), transaction.hash().bytes(),
+        transaction.nonce(), transaction.from().bytes()) != 1) {
+      find("I3: a nonce was canceled that nobody wanted canceled, or whose wish is under no signed head");
     }
   }
 

@@ -222,12 +222,12 @@ final class Replica {
     }
   }
 
-  /** As a client that wants a payment canceled: as long as nothing is signed, or else at the token. */
+  /** As a client that wants a payment canceled: as long as nothing is signed, or else at its nonce or at the token. */
   void cancel(Wish wish) {
     var spendId = java.util.Objects.requireNonNull(wish.spendId());
     try {
       var canceled = process().payments.cancel(world.tenant(), spendId, "simulation");
-      if (world.isRelayed(wish.request().walletId()) && canceled instanceof PaymentMove.Cancel.TooLate) {
+      if (canceled instanceof PaymentMove.Cancel.TooLate) {
         var _ = process().payments.requestCancel(world.tenant(), spendId, "simulation");
       }
     } catch (RuntimeException e) {

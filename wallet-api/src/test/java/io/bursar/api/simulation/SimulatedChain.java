@@ -188,10 +188,10 @@ final class SimulatedChain {
       var fees = (Transaction1559) signed.getTransaction();
       var hex = HexFormat.of();
       var data = signed.getData().startsWith("0x") ? signed.getData().substring(2) : signed.getData();
-      return new Transaction(Digest32.of(Address.keccak256(hex.parseHex(raw.substring(2)))),
-          Address.parse(signed.getFrom()), signed.getNonce().longValueExact(), fees.getMaxFeePerGas(),
-          fees.getMaxPriorityFeePerGas(),
-          Action.read(Address.parse(signed.getTo()), hex.parseHex(data), token));
+      var from = Address.parse(signed.getFrom());
+      return new Transaction(Digest32.of(Address.keccak256(hex.parseHex(raw.substring(2)))), from,
+          signed.getNonce().longValueExact(), fees.getMaxFeePerGas(), fees.getMaxPriorityFeePerGas(),
+          Action.read(from, Address.parse(signed.getTo()), signed.getValue(), hex.parseHex(data), token));
     } catch (java.security.SignatureException e) {
       throw new IllegalArgumentException(raw, e);
     }
@@ -278,7 +278,7 @@ final class SimulatedChain {
         }
         yield new Mined(transaction, block, true, events);
       }
-      case Action.Foreign() -> new Mined(transaction, block, true, List.of());
+      case Action.Nothing(),Action.Foreign() -> new Mined(transaction, block, true, List.of());
     };
   }
 
