@@ -5,9 +5,11 @@ import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -19,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.policy.Advice;
 import io.bursar.policy.Decision;
 import io.bursar.policy.PolicyEngine;
+import io.bursar.spend.SpendFacts;
 
 /**
  * The place where a tenant's spends are decided, one batch after the other: lock, decide, record, commit. It is the only place
@@ -216,11 +219,11 @@ public final class Lane {
   private List<DecidedSpend> evaluate(Connection connection, List<Spend.Request> requests, Instant now,
       boolean rehearsal) throws SQLException {
     readDirectory(connection, requests);
-    counters.beginBatch(connection, now);
+    counters.beginBatch(connection, now, () -> needs(requests));
     var decided = new ArrayList<DecidedSpend>(requests.size());
     for (var request : requests) {
-      var standing = java.util.Objects.requireNonNull(standings.get(request.walletId()), "a wallet is never deleted");
-      var facts = request.facts(tenantId, standing.walletFrozen(), standing.agentSuspended());
+      var standing = standing(request);
+      var facts = facts(request);
       var decision = PolicyEngine.decide(standing.policies(), facts, counters, now);
       var advice = rehearsal || decision.effect() != Decision.Effect.ALLOW
           ? Advice.of(standing.policies(), facts, counters, now)
@@ -234,6 +237,20 @@ public final class Lane {
     }
     counters.refuseIfBroken();
     return decided;
+  }
+
+  private PoliciesInForce.Standing standing(Spend.Request request) {
+    return java.util.Objects.requireNonNull(standings.get(request.walletId()), "a wallet is never deleted");
+  }
+
+  private SpendFacts facts(Spend.Request request) {
+    return request.facts(tenantId, standing(request).walletFrozen(), standing(request).agentSuspended());
+  }
+
+  private Collection<PolicyEngine.CounterNeed> needs(List<Spend.Request> requests) {
+    var needs = new LinkedHashSet<PolicyEngine.CounterNeed>();
+    requests.forEach(request -> needs.addAll(PolicyEngine.needs(standing(request).policies(), facts(request))));
+    return needs;
   }
 
   /** Reads the wallets and assets of these requests that are not in memory. */
@@ -259,7 +276,7 @@ public final class Lane {
   /** The way to the chain that a spend keeps from its decision on. */
   private SettlementModes.Mode mode(Spend.Request request) {
     var asset = java.util.Objects.requireNonNull(assets.get(request.asset().id()), "an asset is never deleted");
-    return asset.with(java.util.Objects.requireNonNull(standings.get(request.walletId())).settlement());
+    return asset.with(standing(request).settlement());
   }
 
   /** Writes a batch, or nothing if memory is not what is written. */

@@ -2,22 +2,28 @@ package io.bursar.store;
 
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.function.Function;
+import java.util.function.Supplier;
 
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.policy.Counter;
 import io.bursar.policy.Counters;
+import io.bursar.policy.PolicyEngine.CounterNeed;
 import io.bursar.policy.RollingUsage;
 import io.bursar.policy.Window;
 
@@ -26,6 +32,17 @@ import io.bursar.policy.Window;
  * the lane's epoch does: {@link #forgetMoney} on any other, and after a batch that did not commit {@link #forgetBatch}.
  */
 final class LaneCounters implements Counters {
+  /** Looked up one by one in the key's own order, as few rows as there are slots. */
+  static final String READ = """
+      SELECT m.n, b.slot, b.amount, b.count
+      FROM unnest(?::int4[], ?::int8[], ?::int4[], ?::int8[], ?::int8[])
+        WITH ORDINALITY AS m (counter_no, key, slot_seconds, first, next, n)
+      CROSS JOIN LATERAL (
+        SELECT slot, amount, count FROM limit_bucket
+        WHERE tenant_id = ? AND counter_no = m.counter_no AND key = m.key AND slot_seconds = m.slot_seconds
+          AND slot >= m.first AND slot < m.next OFFSET 0) AS b
+      """;
+
   /** One row of {@code limit_bucket}. */
   record Bucket(int counterNo, long key, int slotSeconds, long slot) {}
 
@@ -41,6 +58,9 @@ final class LaneCounters implements Counters {
 
   private record Definition(int counterNo, int[] slotSeconds) {}
 
+  /** Slots of one counter and key that memory does not hold. */
+  private record Missing(int counterNo, long key, RollingUsage.SlotRange range) {}
+
   /** Windows that nobody has asked for are forgotten all together beyond this many. */
   private static final int KEYS_MAX = 50_000;
 
@@ -51,6 +71,9 @@ final class LaneCounters implements Counters {
   private final Map<Bucket, Sum> batchBuckets = new HashMap<>();
   private final List<Charged> batchCharges = new ArrayList<>();
   private final Set<Key> batchKeys = new HashSet<>();
+  /** What was read for the batch and has not been asked for. */
+  private final Map<Missing, List<RollingUsage.Slot>> batchSlots = new HashMap<>();
+  private @Nullable Supplier<Collection<CounterNeed>> batchNeeds;
   private @Nullable Connection connection;
   private @Nullable LaneBroken broken;
   private Instant now = Instant.EPOCH;
@@ -67,9 +90,16 @@ final class LaneCounters implements Counters {
     record OfPeriod(long slot, Usage[] usage) implements Held {}
   }
 
-  /** Begins a batch that is decided at {@code at}, later than any before; reads go through {@code reads}. */
-  void beginBatch(Connection reads, Instant at) {
+  /**
+   * Begins a batch that is decided at {@code at}, later than any before; reads go through {@code reads}.
+   *
+   * @param needs all that may be asked for in the batch, gathered only if anything of it is not in memory; that is then read by one
+   *     statement
+   */
+  void beginBatch(Connection reads, Instant at, Supplier<Collection<CounterNeed>> needs) {
     connection = reads;
+    batchNeeds = needs;
+    batchSlots.clear();
     broken = null;
     now = at;
     batchBuckets.clear();
@@ -204,27 +234,63 @@ final class LaneCounters implements Counters {
     return new Held.OfPeriod(slot, new Usage[]{usage});
   }
 
+  /** Asked for the first time in a batch, it reads all that is missing for the batch. */
   private List<RollingUsage.Slot> slots(int counterNo, long key, RollingUsage.SlotRange range) {
-    try (var statement = connection().prepareStatement("""
-        SELECT slot, amount, count FROM limit_bucket
-        WHERE tenant_id = ? AND counter_no = ? AND key = ? AND slot_seconds = ? AND slot >= ? AND slot < ?
-        """)) {
-      statement.setObject(1, tenantId);
-      statement.setInt(2, counterNo);
-      statement.setLong(3, key);
-      statement.setInt(4, range.slotSeconds());
-      statement.setLong(5, range.from());
-      statement.setLong(6, range.to());
+    var asked = new Missing(counterNo, key, range);
+    if (batchNeeds != null) {
+      var needs = batchNeeds.get();
+      batchNeeds = null;
+      Set<Missing> missing = new LinkedHashSet<>();
+      needs.forEach(need -> missing(need).forEach(
+          ranges -> missing.add(new Missing(definition(need.counter()).counterNo(), need.key(), ranges))));
+      read(missing);
+    }
+    if (!batchSlots.containsKey(asked)) {
+      read(Set.of(asked));
+    }
+    return java.util.Objects.requireNonNull(batchSlots.remove(asked));
+  }
+
+  /** What has to be read before a window can say what it holds now. */
+  private List<RollingUsage.SlotRange> missing(CounterNeed need) {
+    var known = held.getOrDefault(new Key(need.counter().id(), need.key()), Map.of()).get(need.window());
+    return switch (need.window()) {
+      case Window.Rolling rolling -> known instanceof Held.OfRolling(var usage)
+          ? usage.needs(now)
+          : new RollingUsage(rolling, range -> List.of()).needs(now);
+      case Window.Calendar _,Window.Lifetime _ -> {
+        long slot = periodSlot(need.counter(), now);
+        yield known instanceof Held.OfPeriod(long of, var _) && of == slot
+            ? List.of()
+            : List.of(new RollingUsage.SlotRange(0, slot, slot + 1));
+      }
+      case Window.Spend _ -> List.of();
+    };
+  }
+
+  private void read(Set<Missing> missing) {
+    var all = List.copyOf(missing);
+    all.forEach(each -> batchSlots.put(each, new ArrayList<>()));
+    try (var statement = connection().prepareStatement(READ)) {
+      statement.setArray(1, column("int4", all, Missing::counterNo));
+      statement.setArray(2, column("int8", all, Missing::key));
+      statement.setArray(3, column("int4", all, each -> each.range().slotSeconds()));
+      statement.setArray(4, column("int8", all, each -> each.range().from()));
+      statement.setArray(5, column("int8", all, each -> each.range().to()));
+      statement.setObject(6, tenantId);
       try (var rows = statement.executeQuery()) {
-        var slots = new ArrayList<RollingUsage.Slot>();
         while (rows.next()) {
-          slots.add(new RollingUsage.Slot(rows.getLong(1), units(rows.getBigDecimal(2)), rows.getLong(3)));
+          java.util.Objects.requireNonNull(batchSlots.get(all.get(rows.getInt(1) - 1)))
+              .add(new RollingUsage.Slot(rows.getLong(2), units(rows.getBigDecimal(3)), rows.getLong(4)));
         }
-        return slots;
       }
     } catch (SQLException e) {
       throw broken(e);
     }
+  }
+
+  private Array column(String type, List<Missing> rows, Function<Missing, Object> value) throws SQLException {
+    return connection().createArrayOf(type, rows.stream().map(value).toArray());
   }
 
   private Definition definition(Counter counter) {

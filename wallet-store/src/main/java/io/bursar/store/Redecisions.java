@@ -46,7 +46,7 @@ final class Redecisions {
     var facts = spend.request().facts(spend.tenantId(), standing.walletFrozen(), standing.agentSuspended());
     var now = slot.at().truncatedTo(ChronoUnit.MICROS);
     var read = new LaneCounters(spend.tenantId());
-    read.beginBatch(reservations.connection(), now);
+    read.beginBatch(reservations.connection(), now, () -> PolicyEngine.needs(standing.policies(), facts));
     var whole = PolicyEngine.decide(standing.policies(), facts, read, now);
     read.refuseIfBroken();
     var authorizationId = Ids.next(now);

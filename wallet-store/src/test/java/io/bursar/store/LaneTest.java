@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -96,6 +97,28 @@ class LaneTest {
     }
     assertThat(authorized).isEqualTo(10);
     assertThat(fixture.counters.differences(fixture.tenant)).isEmpty();
+  }
+
+  @Test
+  void readsTheWindowsOfABatchTogether() throws Exception {
+    fixture.attach(Policy.Target.TENANT, fixture.tenant,
+        PERMIT + "," + DAILY.replace("\"max\"", "\"per\":[\"wallet\"],\"max\""));
+    var batch = Stream.generate(fixture::newWallet).limit(40)
+        .map(wallet -> fixture.request(wallet, wallet.toString(), "6", Fixture.PAYEE)).toList();
+    long before = transactions();
+    assertThat(lane.decide(batch)).extracting(LaneTest::status).containsOnly("authorized");
+    assertThat(transactions() - before).isBetween(1L, 10L);
+    var second = batch.stream().map(request -> fixture.request(request.walletId(), "2" + request.walletId(), "6",
+        Fixture.PAYEE)).toList();
+    assertThat(lane.decide(second)).extracting(LaneTest::status).containsOnly("denied");
+  }
+
+  /** All that there have been in the database, of which a lane makes one for each of its statements. */
+  private long transactions() throws Exception {
+    Thread.sleep(1_100); // a connection counts them together once a second at the most, and when it is used
+    decide(UUID.randomUUID().toString(), "0.000001");
+    return (Long) java.util.Objects.requireNonNull(
+        fixture.value("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"));
   }
 
   @Test
