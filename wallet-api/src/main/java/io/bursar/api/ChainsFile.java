@@ -9,7 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
-import io.bursar.api.Settings.ChainSettings;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.Confirmation;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.json.Json;

@@ -14,6 +14,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 import io.bursar.api.approvals.Passkeys;
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.Confirmation;
 import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.funding.FundsCheck;
@@ -55,24 +56,6 @@ public record Settings(Path home, String address, int port, boolean production, 
    * @param validMinutes how long an authorization is good
    */
   public record Relay(int relayers, int batch, int delayMillis, int validMinutes) {}
-
-  /**
-   * A chain and its nodes.
-   *
-   * @param name CAIP-2
-   * @param endpoints the preferred one first; may hold a provider's key
-   * @param confirmation when a transaction is final
-   */
-  public record ChainSettings(String name, List<URI> endpoints, Confirmation confirmation, FeePolicy fees) {
-    public ChainSettings {
-      endpoints = List.copyOf(endpoints);
-    }
-
-    @Override
-    public String toString() {
-      return "ChainSettings[name=" + name + ", confirmation=" + confirmation + ", endpoints=REDACTED]";
-    }
-  }
 
   private static final int ADMIN_KEY_LENGTH_MIN = 24;
 
@@ -219,16 +202,20 @@ public record Settings(Path home, String address, int port, boolean production, 
       read.faults.add("`BURSAR_CHAIN` must be a CAIP-2 name such as `eip155:8453`, not `" + name + "`");
       return Optional.empty();
     }
+    Confirmation confirmation;
     try {
-      var confirmation = Confirmation.parse(read.text("BURSAR_CONFIRMATIONS", embeddedChain ? "1" : "12"));
-      var uris = Arrays.stream(endpoints.split(",")).map(ChainsFile::endpoint).toList();
-      return Optional.of(new ChainSettings(name, uris, confirmation, FeePolicy.DEFAULT));
-    } catch (ChainsFile.BadEndpoint e) {
-      read.faults.add("`BURSAR_RPC_URL` " + e.getMessage());
+      confirmation = Confirmation.parse(read.text("BURSAR_CONFIRMATIONS", embeddedChain ? "1" : "12"));
     } catch (IllegalArgumentException e) {
       read.faults.add("`BURSAR_CONFIRMATIONS` " + e.getMessage());
+      return Optional.empty();
     }
-    return Optional.empty();
+    try {
+      var uris = Arrays.stream(endpoints.split(",")).map(ChainsFile::endpoint).toList();
+      return Optional.of(new ChainSettings(name, uris, confirmation, FeePolicy.DEFAULT));
+    } catch (IllegalArgumentException e) {
+      read.faults.add("`BURSAR_RPC_URL` " + e.getMessage());
+      return Optional.empty();
+    }
   }
 
   private static final class Reader {

@@ -18,6 +18,7 @@ import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.Chains;
 import io.bursar.api.chain.Confirmation;
+import io.bursar.api.chain.NodeMetrics;
 import io.bursar.api.changes.ChangeGate;
 import io.bursar.api.dev.Development;
 import io.bursar.api.funding.DepositWatcher;
@@ -80,7 +81,6 @@ public class Wiring {
   private static final int SIGNER_CONNECTIONS = 16;
   private static final int EXPIRE_AT_ONCE = 100;
   private static final Duration SIGNER_TIMEOUT = Duration.ofSeconds(5);
-  private static final Duration CHAIN_TIMEOUT = Duration.ofSeconds(10);
   private static final Duration LOOK_AT_NODES_EVERY = Duration.ofSeconds(5);
 
   @Bean
@@ -259,9 +259,9 @@ public class Wiring {
   }
 
   @Bean
-  Chains chains(Settings settings) {
-    var chains = new Chains(settings.chains().stream().map(chain -> new Chain(new ChainSettings(chain.name(),
-        chain.endpoints(), chain.confirmation(), chain.fees(), CHAIN_TIMEOUT))).toList());
+  Chains chains(Settings settings, MeterRegistry registry) {
+    var chains = new Chains(settings.chains().stream().map(Chain::new).toList());
+    NodeMetrics.register(registry, chains);
     chains.watch(LOOK_AT_NODES_EVERY);
     return chains;
   }
@@ -366,7 +366,7 @@ public class Wiring {
 
   @Bean
   SpendView spendView(Settings settings) {
-    return new SpendView(settings.chains().stream().collect(Collectors.toMap(Settings.ChainSettings::name,
+    return new SpendView(settings.chains().stream().collect(Collectors.toMap(ChainSettings::name,
         chain -> switch (chain.confirmation()) {
           case Confirmation.Depth(var blocks) -> blocks;
           case Confirmation.Finalized() -> 1;

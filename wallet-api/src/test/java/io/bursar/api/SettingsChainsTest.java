@@ -15,6 +15,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import io.bursar.api.chain.ChainSettings;
 import io.bursar.api.chain.Confirmation;
 
 /** How chains and their nodes are configured. */
@@ -46,12 +47,22 @@ class SettingsChainsTest {
   }
 
   @Test
+  void refusesMoreNodesThanAreAskedAndNamesTheSetting() throws Exception {
+    var sixteen = "http://127.0.0.1,".repeat(15) + "http://127.0.0.1";
+    assertThat(settings("BURSAR_RPC_URL", sixteen, "BURSAR_CHAIN", "eip155:1").chains().getFirst().endpoints())
+        .hasSize(16);
+    assertThatThrownBy(() -> settings("BURSAR_RPC_URL", sixteen + ",http://127.0.0.1", "BURSAR_CHAIN", "eip155:1"))
+        .isInstanceOf(Settings.Wrong.class)
+        .hasMessage("`BURSAR_RPC_URL` must name 1 to 16 nodes of `eip155:1`, not 17");
+  }
+
+  @Test
   void readsFurtherChainsFromAFile() throws Exception {
     var chains = settings("BURSAR_RPC_URL", "http://127.0.0.1:8545", "BURSAR_CHAIN", "eip155:1", "BURSAR_CHAINS", file("""
         {"chains": [{"chain": "eip155:10", "endpoints": ["https://a.example"], "maxFeeGwei": 3},
           {"chain": "eip155:137", "endpoints": ["https://b.example"], "confirmations": "64"}]}""")).chains();
-    assertThat(chains).extracting(Settings.ChainSettings::name).containsExactly("eip155:1", "eip155:10", "eip155:137");
-    assertThat(chains).extracting(Settings.ChainSettings::confirmation)
+    assertThat(chains).extracting(ChainSettings::name).containsExactly("eip155:1", "eip155:10", "eip155:137");
+    assertThat(chains).extracting(ChainSettings::confirmation)
         .isEqualTo(List.of(new Confirmation.Depth(12), new Confirmation.Depth(12), new Confirmation.Depth(64)));
     assertThat(chains.get(1).fees().maxFeeCap()).isEqualTo(BigInteger.valueOf(3_000_000_000L));
   }

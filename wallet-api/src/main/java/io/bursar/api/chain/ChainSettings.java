@@ -17,6 +17,7 @@ import io.bursar.money.Asset;
 public record ChainSettings(String name, List<URI> endpoints, Confirmation confirmation, FeePolicy fees,
     Duration timeout) {
   private static final int ENDPOINTS_MAX = 16;
+  private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
   public ChainSettings {
     if (!Asset.CHAIN.matcher(name).matches()) {
@@ -25,8 +26,13 @@ public record ChainSettings(String name, List<URI> endpoints, Confirmation confi
     endpoints = List.copyOf(endpoints);
     if (endpoints.isEmpty() || endpoints.size() > ENDPOINTS_MAX) {
       throw new IllegalArgumentException(
-          "chain `" + name + "` must have 1 to " + ENDPOINTS_MAX + " endpoints, not " + endpoints.size());
+          "must name 1 to " + ENDPOINTS_MAX + " nodes of `" + name + "`, not " + endpoints.size());
     }
+  }
+
+  /** With the usual time-out. */
+  public ChainSettings(String name, List<URI> endpoints, Confirmation confirmation, FeePolicy fees) {
+    this(name, endpoints, confirmation, fees, TIMEOUT);
   }
 
   /** A chain with one node, whose transactions count as settled at a depth. */

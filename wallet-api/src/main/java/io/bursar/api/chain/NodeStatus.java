@@ -11,4 +11,17 @@ import org.jspecify.annotations.Nullable;
  * @param head the newest block that it has said to have, or 0
  * @param behind how many blocks that is behind the chain's best node
  */
-public record NodeStatus(int number, boolean well, @Nullable String why, long head, long behind) {}
+public record NodeStatus(int number, boolean well, @Nullable String why, long head, long behind) {
+  /** A node that is more blocks behind than this is asked after the others. */
+  static final long BEHIND_MAX = 8;
+
+  /** Why it is asked last, or not at all; null if it is asked like any other. */
+  public @Nullable String trouble() {
+    if (!well) {
+      return "it is not asked: " + why;
+    }
+    return behind > BEHIND_MAX
+        ? "it is " + behind + " blocks behind the chain's best node, and asked after the others"
+        : null;
+  }
+}

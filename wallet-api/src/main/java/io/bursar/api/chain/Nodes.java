@@ -21,8 +21,6 @@ import io.bursar.money.Asset;
  */
 final class Nodes implements Rpc {
   private static final Logger LOG = LoggerFactory.getLogger(Nodes.class);
-  /** So many blocks behind the best one, a node is asked only if no other is left. */
-  private static final long LAG_MAX = 8;
 
   private final String chain;
   private final List<Node> nodes;
@@ -77,7 +75,7 @@ final class Nodes implements Rpc {
     var preferred = new ArrayList<Node>();
     var others = new ArrayList<Node>();
     for (var node : nodes) {
-      (node.isProven() && best - node.head() <= LAG_MAX ? preferred : others).add(node);
+      (node.isProven() && best - node.head() <= NodeStatus.BEHIND_MAX ? preferred : others).add(node);
     }
     others.sort(java.util.Comparator.comparing(node -> !node.isProven()));
     preferred.addAll(others);

@@ -51,7 +51,7 @@ public final class DiagnosisController {
     new Query(request).refuseFaults();
     List<Json> findings = new ArrayList<>();
     signer(findings);
-    chains.all().values().forEach(chain -> node(chain, findings));
+    chains.all().values().forEach(chain -> nodes(chain, findings));
     alarms.lasting(ALARMS_MAX).forEach(alarm -> findings.add(Json.object().put("kind", "alarm." + alarm.alarm())
         .put("tenantId", Id.TENANT.text(alarm.tenantId())).put("about", alarm.subjectText()).put("why", alarm.why())
         .put("since", alarm.since().toString()).build()));
@@ -74,11 +74,18 @@ public final class DiagnosisController {
     }
   }
 
-  private static void node(Chain chain, List<Json> findings) {
+  private static void nodes(Chain chain, List<Json> findings) {
     try {
       var _ = chain.head();
     } catch (ChainUnavailable e) {
       findings.add(instance("chain", chain.name(), "nothing is paid there: " + e.getMessage()));
+      return;
+    }
+    for (var node : chain.nodes()) {
+      var trouble = node.trouble();
+      if (trouble != null) {
+        findings.add(instance("node", chain.name() + " " + node.number(), trouble));
+      }
     }
   }
 

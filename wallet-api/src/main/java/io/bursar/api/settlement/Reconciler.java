@@ -68,14 +68,16 @@ public final class Reconciler implements AutoCloseable {
   /** Holds the books against one chain. */
   public void reconcile(Chain chain) throws ChainUnavailable {
     blocks(chain);
+    int gaps = 0;
     Optional<UUID> last = Optional.empty();
     do {
       var wallets = books.walletsInUse(chain.name(), LOOK_BACK, last, WALLETS_AT_ONCE);
       for (var wallet : wallets) {
-        nonces(chain, wallet);
+        gaps += nonces(chain, wallet);
       }
       last = wallets.size() < WALLETS_AT_ONCE ? Optional.empty() : Optional.of(wallets.getLast().walletId());
     } while (last.isPresent());
+    metrics.gaps(chain.name(), gaps);
   }
 
   /** A block that is where it was has all before it where they were, so one question is enough as long as all is well. */
@@ -98,13 +100,13 @@ public final class Reconciler implements AutoCloseable {
     }
   }
 
-  private void nonces(Chain chain, WalletInUse wallet) throws ChainUnavailable {
+  /** How many nonces were found that the chain waits for and no payment has. */
+  private int nonces(Chain chain, WalletInUse wallet) throws ChainUnavailable {
     long count = chain.transactionCount(wallet.address());
     if (count > wallet.nextNonce()) {
       foreign(chain, wallet, count);
-    } else if (count < wallet.nextNonce()) {
-      gap(wallet, count);
     }
+    return count < wallet.nextNonce() ? gap(wallet, count) : 0;
   }
 
   /** The chain holds more transactions of the wallet than there are nonces that we ever gave to a payment. */
@@ -123,12 +125,14 @@ public final class Reconciler implements AutoCloseable {
     }
   }
 
-  private void gap(WalletInUse wallet, long count) {
-    books.gap(wallet.tenantId(), wallet.walletId(), count, GAP_MAX).ifPresent(nonce -> {
+  private int gap(WalletInUse wallet, long count) {
+    var gap = books.gap(wallet.tenantId(), wallet.walletId(), count, GAP_MAX);
+    gap.ifPresent(nonce -> {
       books.fillGap(wallet.tenantId(), wallet.walletId(), nonce);
       metrics.alarm(wallet.tenantId(), Id.WALLET, wallet.walletId(), Alarm.NONCE_GAP,
           "no payment has the nonce " + nonce + ", which the chain waits for; the wallet's next payment takes it");
     });
+    return gap.isPresent() ? 1 : 0;
   }
 
   @Override

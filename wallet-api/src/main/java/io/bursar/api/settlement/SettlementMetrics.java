@@ -5,6 +5,8 @@ import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.slf4j.Logger;
@@ -22,7 +24,7 @@ import io.micrometer.core.instrument.Timer;
 
 /**
  * What can be seen of settlement from outside: {@code bursar.settlement.moves} by state, {@code .alarms} by alarm, {@code .effect}
- * by effect (timers), {@code .unsettled} and {@code .oldest} (age of the oldest unsettled payment).
+ * by effect (timers), {@code .unsettled} and {@code .oldest} (age of the oldest unsettled payment), {@code .nonce.gaps} by chain.
  */
 public final class SettlementMetrics {
   private static final Logger LOG = LoggerFactory.getLogger("io.bursar.settlement");
@@ -33,6 +35,7 @@ public final class SettlementMetrics {
   private final Alarms record;
   private final Map<Effects.Effect, Timer> timers = new EnumMap<>(Effects.Effect.class);
   private final Map<Alarm, Counter> alarms = new EnumMap<>(Alarm.class);
+  private final Map<String, AtomicInteger> gaps = new ConcurrentHashMap<>();
   private final AtomicReference<Backlog> backlog = new AtomicReference<>(new Backlog(0, Duration.ZERO));
 
   /**
@@ -94,5 +97,14 @@ public final class SettlementMetrics {
 
   void backlog(Backlog now) {
     backlog.set(now);
+  }
+
+  /** How many wallets of a chain had a gap in their nonces when the chain was last held against the books. */
+  void gaps(String chain, int wallets) {
+    gaps.computeIfAbsent(chain, of -> {
+      var known = new AtomicInteger();
+      Gauge.builder("bursar.settlement.nonce.gaps", known, AtomicInteger::get).tag("chain", of).register(registry);
+      return known;
+    }).set(wallets);
   }
 }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import io.bursar.api.testing.FaultProxy;
 import io.bursar.api.testing.FaultProxy.Answer;
 import io.bursar.api.testing.FaultProxy.Fault;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Several nodes of one chain, of which some are well. */
@@ -148,6 +149,31 @@ class NodesTest {
     firstHead.set(199);
     chain.look();
     assertThat(chain.head()).isEqualTo(199);
+  }
+
+  @Test
+  void showsHowFarEachNodeIsToPrometheusAndToTheDoctor() {
+    var registry = new SimpleMeterRegistry();
+    NodeMetrics.register(registry, new Chains(List.of(chain)));
+    secondHead.set(108);
+    chain.look();
+    assertThat(gauge(registry, "bursar.node.behind", 1)).isEqualTo(8);
+    assertThat(chain.nodes()).extracting(NodeStatus::trouble).containsExactly(null, null);
+    secondHead.set(109);
+    chain.look();
+    assertThat(gauge(registry, "bursar.node.behind", 1)).isEqualTo(9);
+    assertThat(gauge(registry, "bursar.node.behind", 2)).isZero();
+    assertThat(gauge(registry, "bursar.node.head", 2)).isEqualTo(109);
+    assertThat(chain.nodes().getFirst().trouble()).contains("9 blocks behind");
+    second.fault(HANG_UP);
+    chain.look();
+    assertThat(gauge(registry, "bursar.node.well", 1)).isEqualTo(1);
+    assertThat(gauge(registry, "bursar.node.well", 2)).isZero();
+    assertThat(chain.nodes().getLast().trouble()).contains("not asked", "cannot be reached");
+  }
+
+  private static double gauge(SimpleMeterRegistry registry, String name, int node) {
+    return registry.get(name).tag("chain", "eip155:31337").tag("node", Integer.toString(node)).gauge().value();
   }
 
   @Test

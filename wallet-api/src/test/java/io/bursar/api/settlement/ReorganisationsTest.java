@@ -205,6 +205,8 @@ class ReorganisationsTest extends ChainAndSigner {
       await().atMost(Duration.ofSeconds(20)).until(() -> fixture.state(stranded) instanceof Broadcast);
       reconciler.reconcile(chain);
       assertThat(fixture.alarms(Alarm.NONCE_GAP)).isEqualTo(1);
+      var gaps = fixture.registry.get("bursar.settlement.nonce.gaps").gauge();
+      assertThat(gaps.value()).isEqualTo(1);
       var next = fixture.spend(wallet, "2", payee);
       await().atMost(Duration.ofSeconds(20)).until(() -> fixture.state(next) instanceof Confirmed
           && fixture.state(stranded) instanceof Confirmed);
@@ -212,6 +214,8 @@ class ReorganisationsTest extends ChainAndSigner {
       await().atMost(Duration.ofSeconds(20)).until(() -> fixture.state(later) instanceof Confirmed);
       assertThat(((Confirmed) fixture.state(next)).nonce()).isZero();
       assertThat(((Confirmed) fixture.state(later)).nonce()).isEqualTo(2);
+      reconciler.reconcile(chain);
+      assertThat(gaps.value()).isZero();
     }
     assertThat(fixture.paid(payee)).isEqualTo(Fixture.units("4"));
   }
