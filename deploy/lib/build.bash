@@ -134,6 +134,8 @@ prepare_quick_start() {
 }
 
 npm_activity() { printf 'npm'; }
+# With the folder after it.
+readonly NPM_CI=(npm ci --ignore-scripts --no-audit --no-fund --prefix)
 
 # Installs exactly what the lock file of a folder says, if that is not there already.
 install_npm() { once "$1/package.json" has_npm_packages install_npm_packages "$1"; }
@@ -142,7 +144,7 @@ install_npm_packages() {
   local folder=$1
   require_node
   say "Installing npm packages of ${folder#"$ROOT/"} …"
-  if ! run_with_heartbeat "$LOGS/npm.log" npm_activity npm --prefix "$folder" ci --ignore-scripts --no-audit --no-fund; then
+  if ! run_with_heartbeat "$LOGS/npm.log" npm_activity "${NPM_CI[@]}" "$folder"; then
     [[ -z $STOP ]] || exit 130
     grep -E '^npm error' "$LOGS/npm.log" | head -n 8 >&2
     die "npm failed, see $LOGS/npm.log"
@@ -165,7 +167,7 @@ build_bench_classes() {
 install_bench_chain() {
   has_npm_packages "$DEVCHAIN" && return
   require_node
-  npm --prefix "$DEVCHAIN" ci --ignore-scripts --no-audit --no-fund >&2 || die "npm failed"
+  "${NPM_CI[@]}" "$DEVCHAIN" >&2 || die "npm failed"
   touch "$DEVCHAIN/node_modules/.package-lock.json"
 }
 

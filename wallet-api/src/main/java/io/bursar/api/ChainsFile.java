@@ -30,21 +30,11 @@ import io.bursar.money.Asset;
 final class ChainsFile {
   private static final long BYTES_MAX = 1 << 20;
   private static final int CHAINS_MAX = 64;
-  private static final int ENDPOINTS_MAX = 16;
   private static final int TEXT_MAX = 2048;
   private static final long GWEI_MAX = 1_000_000;
   private static final BigInteger GWEI = BigInteger.TEN.pow(9);
 
   private ChainsFile() {}
-
-  /** A text that is no node's address; the message does not repeat it, because it may hold a key. */
-  static final class BadEndpoint extends IllegalArgumentException {
-    private static final long serialVersionUID = 1;
-
-    BadEndpoint() {
-      super("must name nodes by `http://` or `https://` URLs");
-    }
-  }
 
   /** The chains of the file; what is wrong with it is added to the faults. */
   static List<ChainSettings> read(Path file, List<String> faults) {
@@ -77,7 +67,7 @@ final class ChainsFile {
 
   private static void chain(JsonReader in, List<ChainSettings> chains) {
     var name = in.requiredParsed("chain", TEXT_MAX, ChainsFile::chainName);
-    var endpoints = in.texts("endpoints", ENDPOINTS_MAX, TEXT_MAX, ChainsFile::endpoint);
+    var endpoints = in.texts("endpoints", ChainSettings.ENDPOINTS_MAX, TEXT_MAX, ChainsFile::endpoint);
     var confirmation = in.parsed("confirmations", TEXT_MAX, Confirmation::parse);
     var maxFee = in.number("maxFeeGwei", 1, GWEI_MAX);
     var maxPriorityFee = in.number("maxPriorityFeeGwei", 1, GWEI_MAX);
@@ -104,16 +94,16 @@ final class ChainsFile {
     return text;
   }
 
-  /** A node's address. */
+  /** A node's address; the message does not repeat the text, because it may hold a key. */
   static URI endpoint(String text) {
     try {
       var uri = new URI(text.strip());
-      if (uri.getHost() == null || !List.of("http", "https").contains(uri.getScheme())) {
-        throw new BadEndpoint();
+      if (uri.getHost() != null && List.of("http", "https").contains(uri.getScheme())) {
+        return uri;
       }
-      return uri;
     } catch (URISyntaxException e) {
-      throw new BadEndpoint();
+      // Its message holds the text.
     }
+    throw new IllegalArgumentException("must name nodes by `http://` or `https://` URLs");
   }
 }

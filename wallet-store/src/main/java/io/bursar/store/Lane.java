@@ -21,7 +21,6 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.policy.Advice;
 import io.bursar.policy.Decision;
 import io.bursar.policy.PolicyEngine;
-import io.bursar.spend.SpendFacts;
 
 /**
  * The place where a tenant's spends are decided, one batch after the other: lock, decide, record, commit. It is the only place
@@ -223,7 +222,7 @@ public final class Lane {
     var decided = new ArrayList<DecidedSpend>(requests.size());
     for (var request : requests) {
       var standing = standing(request);
-      var facts = facts(request);
+      var facts = standing.facts(tenantId, request);
       var decision = PolicyEngine.decide(standing.policies(), facts, counters, now);
       var advice = rehearsal || decision.effect() != Decision.Effect.ALLOW
           ? Advice.of(standing.policies(), facts, counters, now)
@@ -243,13 +242,12 @@ public final class Lane {
     return java.util.Objects.requireNonNull(standings.get(request.walletId()), "a wallet is never deleted");
   }
 
-  private SpendFacts facts(Spend.Request request) {
-    return request.facts(tenantId, standing(request).walletFrozen(), standing(request).agentSuspended());
-  }
-
   private Collection<PolicyEngine.CounterNeed> needs(List<Spend.Request> requests) {
     var needs = new LinkedHashSet<PolicyEngine.CounterNeed>();
-    requests.forEach(request -> needs.addAll(PolicyEngine.needs(standing(request).policies(), facts(request))));
+    for (var request : requests) {
+      var standing = standing(request);
+      needs.addAll(PolicyEngine.needs(standing.policies(), standing.facts(tenantId, request)));
+    }
     return needs;
   }
 

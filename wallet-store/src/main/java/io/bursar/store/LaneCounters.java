@@ -200,12 +200,11 @@ final class LaneCounters implements Counters {
   }
 
   private Held held(Counter counter, long key, Window window) {
-    var at = new Key(counter.id(), key);
-    var windows = held.computeIfAbsent(at, k -> new HashMap<>(4));
-    var known = windows.get(window);
-    if (known != null && !(known instanceof Held.OfPeriod(long slot, var usage) && slot != periodSlot(counter, now))) {
+    var known = known(counter, key, window);
+    if (known != null) {
       return known;
     }
+    var at = new Key(counter.id(), key);
     // The database knows nothing yet of what this batch has charged, so it is counted on top.
     var loaded = load(counter, key, window);
     for (var charged : batchCharges) {
@@ -213,8 +212,15 @@ final class LaneCounters implements Counters {
         count(loaded, charged.weight());
       }
     }
-    windows.put(window, loaded);
+    held.computeIfAbsent(at, k -> new HashMap<>(4)).put(window, loaded);
     return loaded;
+  }
+
+  /** What memory holds of a window; null if nothing, or a period that is over. */
+  private @Nullable Held known(Counter counter, long key, Window window) {
+    var windows = held.get(new Key(counter.id(), key));
+    var known = windows == null ? null : windows.get(window);
+    return known instanceof Held.OfPeriod(long slot, var _) && slot != periodSlot(counter, now) ? null : known;
   }
 
   private Held load(Counter counter, long key, Window window) {
@@ -228,8 +234,12 @@ final class LaneCounters implements Counters {
     };
   }
 
+  private static RollingUsage.SlotRange period(long slot) {
+    return new RollingUsage.SlotRange(0, slot, slot + 1);
+  }
+
   private Held period(int counterNo, long key, long slot) {
-    var slots = slots(counterNo, key, new RollingUsage.SlotRange(0, slot, slot + 1));
+    var slots = slots(counterNo, key, period(slot));
     var usage = slots.isEmpty() ? Usage.NONE : new Usage(slots.getFirst().sum(), slots.getFirst().count());
     return new Held.OfPeriod(slot, new Usage[]{usage});
   }
@@ -237,33 +247,27 @@ final class LaneCounters implements Counters {
   /** Asked for the first time in a batch, it reads all that is missing for the batch. */
   private List<RollingUsage.Slot> slots(int counterNo, long key, RollingUsage.SlotRange range) {
     var asked = new Missing(counterNo, key, range);
-    if (batchNeeds != null) {
-      var needs = batchNeeds.get();
-      batchNeeds = null;
-      Set<Missing> missing = new LinkedHashSet<>();
-      needs.forEach(need -> missing(need).forEach(
-          ranges -> missing.add(new Missing(definition(need.counter()).counterNo(), need.key(), ranges))));
-      read(missing);
-    }
     if (!batchSlots.containsKey(asked)) {
-      read(Set.of(asked));
+      Set<Missing> missing = new LinkedHashSet<>(Set.of(asked));
+      if (batchNeeds != null) {
+        batchNeeds.get().forEach(need -> missing(need).forEach(
+            part -> missing.add(new Missing(definition(need.counter()).counterNo(), need.key(), part))));
+        batchNeeds = null;
+      }
+      read(missing);
     }
     return java.util.Objects.requireNonNull(batchSlots.remove(asked));
   }
 
   /** What has to be read before a window can say what it holds now. */
   private List<RollingUsage.SlotRange> missing(CounterNeed need) {
-    var known = held.getOrDefault(new Key(need.counter().id(), need.key()), Map.of()).get(need.window());
+    var known = known(need.counter(), need.key(), need.window());
     return switch (need.window()) {
       case Window.Rolling rolling -> known instanceof Held.OfRolling(var usage)
           ? usage.needs(now)
           : new RollingUsage(rolling, range -> List.of()).needs(now);
-      case Window.Calendar _,Window.Lifetime _ -> {
-        long slot = periodSlot(need.counter(), now);
-        yield known instanceof Held.OfPeriod(long of, var _) && of == slot
-            ? List.of()
-            : List.of(new RollingUsage.SlotRange(0, slot, slot + 1));
-      }
+      case Window.Calendar _,Window.Lifetime _ ->
+        known != null ? List.of() : List.of(period(periodSlot(need.counter(), now)));
       case Window.Spend _ -> List.of();
     };
   }

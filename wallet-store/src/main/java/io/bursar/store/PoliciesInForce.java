@@ -13,6 +13,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 import io.bursar.json.JsonText;
 import io.bursar.policy.Policy;
+import io.bursar.spend.SpendFacts;
 
 /**
  * Which policies decide over a wallet, read from the database. A version never changes, so its compiled form is kept for all
@@ -21,7 +22,12 @@ import io.bursar.policy.Policy;
 final class PoliciesInForce {
   /** What a lane must know of a wallet to decide. */
   record Standing(boolean walletFrozen, boolean agentSuspended, SettlementModes.OfWallet settlement,
-      List<Policy.InForce> policies) {}
+      List<Policy.InForce> policies) {
+    /** What is decided about: a request from the wallet as it stands. */
+    SpendFacts facts(UUID tenantId, Spend.Request request) {
+      return request.facts(tenantId, walletFrozen, agentSuspended);
+    }
+  }
 
   private static final int CACHED_MAX = 10_000;
 

@@ -43,7 +43,7 @@ final class Redecisions {
   String decideAgain(AuditEntries.Slot slot, Spend spend, Map<String, Integer> approvals, String actor) {
     reservations.giveBack(slot, spend.id(), Reservations.GiveBack.ALL);
     var standing = reservations.standing(spend.tenantId(), spend.request().walletId());
-    var facts = spend.request().facts(spend.tenantId(), standing.walletFrozen(), standing.agentSuspended());
+    var facts = standing.facts(spend.tenantId(), spend.request());
     var now = slot.at().truncatedTo(ChronoUnit.MICROS);
     var read = new LaneCounters(spend.tenantId());
     read.beginBatch(reservations.connection(), now, () -> PolicyEngine.needs(standing.policies(), facts));

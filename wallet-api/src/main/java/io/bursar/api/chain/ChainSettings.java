@@ -16,7 +16,9 @@ import io.bursar.money.Asset;
  */
 public record ChainSettings(String name, List<URI> endpoints, Confirmation confirmation, FeePolicy fees,
     Duration timeout) {
-  private static final int ENDPOINTS_MAX = 16;
+  /** The most nodes of a chain. */
+  public static final int ENDPOINTS_MAX = 16;
+
   private static final Duration TIMEOUT = Duration.ofSeconds(10);
 
   public ChainSettings {

@@ -298,22 +298,28 @@ final class Invariants {
 
   /** I2 and I3, for every transaction that a node is given: on the record before, and never another one for its nonce that moves anything. */
   void sent(Transaction transaction) {
-    boolean moves = !(transaction.action() instanceof Action.Nothing);
-    var other = moves
-        ? actionOfNonce.putIfAbsent(transaction.from() + " " + transaction.nonce(), transaction.action())
-        : null;
-    if (other != null && !other.equals(transaction.action())) {
-      find("I3: something else was sent for the nonce " + transaction.nonce());
-    }
     try {
       switch (transaction.action()) {
-        case Action.Transfer(var payee, var amount) -> sent(transaction, payee, amount);
-        case Action.Batch(var calls) -> sent(transaction, calls);
+        case Action.Transfer(var payee, var amount) -> {
+          neverAnother(transaction);
+          sent(transaction, payee, amount);
+        }
+        case Action.Batch(var calls) -> {
+          neverAnother(transaction);
+          sent(transaction, calls);
+        }
         case Action.Nothing() -> sentToCancel(transaction);
         case Action.Foreign() -> throw new IllegalArgumentException("a node is not given what is not ours");
       }
     } catch (SQLException e) {
       throw new IllegalStateException(e);
+    }
+  }
+
+  private void neverAnother(Transaction transaction) {
+    var other = actionOfNonce.putIfAbsent(transaction.from() + " " + transaction.nonce(), transaction.action());
+    if (other != null && !other.equals(transaction.action())) {
+      find("I3: something else was sent for the nonce " + transaction.nonce());
     }
   }
 
