@@ -7,17 +7,19 @@ import java.util.List;
 import io.bursar.api.chain.Chains;
 import io.bursar.api.relay.AuthorizationSteps;
 import io.bursar.api.relay.BatchSteps;
+import io.bursar.api.relay.RefillSteps;
 import io.bursar.api.relay.RelayAlarms;
 import io.bursar.api.relay.RelayWorker;
 import io.bursar.api.signer.SignerClient;
 import io.bursar.api.signer.TransferSigner;
 import io.bursar.store.PaymentStore;
+import io.bursar.store.Refills;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
 
 /** What the relay of every chain is made of. */
-record Relays(Settings.Relay settings, RelayStore store, RelayBatches batches, PaymentStore payments,
-    RelayAlarms alarms) {
+record Relays(Settings.Relay settings, RelayStore store, RelayBatches batches, Refills refills,
+    PaymentStore payments, RelayAlarms alarms) {
 
   /** A worker for each chain; none if there are no relayers. */
   List<RelayWorker> workers(Chains chains, SignerClient signer, TransferSigner transfers, Clock clock,
@@ -31,7 +33,10 @@ record Relays(Settings.Relay settings, RelayStore store, RelayBatches batches, P
     var steps = new BatchSteps(batches, authorizations, transfers, alarms, new BatchSteps.Settings(settings.batch(),
         Duration.ofMillis(settings.delayMillis()), pace.openMax(), pace.resendAfter(), pace.replaceAfter(),
         pace.stuckAfter()));
-    return chains.all().values().stream()
-        .map(chain -> new RelayWorker(chain, settings.relayers(), signer, batches, authorizations, steps)).toList();
+    return chains.all().values().stream().map(chain -> {
+      var worker = new RelayWorker(chain, settings.relayers(), signer, batches, authorizations, steps);
+      worker.topUpBy(new RefillSteps(chain, refills, alarms, settings.batch()));
+      return worker;
+    }).toList();
   }
 }

@@ -36,9 +36,9 @@ final class Settlement implements AutoCloseable {
     this.deposits = Optional.of(deposits);
   }
 
-  /** Has somebody see to the relayers' native coin. Before {@link #start}. */
-  void topUpBy(RelayWorker.TopUp by) {
-    relays.forEach(relay -> relay.topUpBy(by));
+  /** Has somebody else see to the native coin of a chain's relayers. Before {@link #start}. */
+  void topUpBy(String chain, RelayWorker.TopUp by) {
+    relays.stream().filter(relay -> relay.chain().equals(chain)).forEach(relay -> relay.topUpBy(by));
   }
 
   /** Has funding rules looked at where payments are settled. Before {@link #start}. */

@@ -72,7 +72,7 @@ final class Startup implements SmartLifecycle, HealthIndicator {
     if (development.isPresent() && !development.get().prepare(tenant.id())) {
       return;
     }
-    development.ifPresent(chain -> settlement.topUpBy(relayer -> chain.topUp(relayer.address())));
+    development.ifPresent(chain -> settlement.topUpBy(chain.chain(), (relayer, _) -> chain.topUp(relayer.address())));
     settlement.start();
     prepared = true;
     LOG.info("ready");

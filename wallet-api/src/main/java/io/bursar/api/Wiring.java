@@ -62,6 +62,7 @@ import io.bursar.store.PolicyStore;
 import io.bursar.store.Reconciliation;
 import io.bursar.store.RecordedDecisions;
 import io.bursar.store.Recount;
+import io.bursar.store.Refills;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
 import io.bursar.store.Reservations;
@@ -343,9 +344,14 @@ public class Wiring {
   }
 
   @Bean
-  Relays relays(Settings settings, RelayStore store, RelayBatches batches, PaymentStore payments,
+  Refills refills(Database database, AuditEntries audit, RelayBatches batches) {
+    return new Refills(database, audit, batches);
+  }
+
+  @Bean
+  Relays relays(Settings settings, RelayStore store, RelayBatches batches, Refills refills, PaymentStore payments,
       RelayAlarms alarms) {
-    return new Relays(settings.relay(), store, batches, payments, alarms);
+    return new Relays(settings.relay(), store, batches, refills, payments, alarms);
   }
 
   @Bean

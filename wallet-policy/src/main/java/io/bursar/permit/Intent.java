@@ -12,7 +12,7 @@ import io.bursar.money.Address;
  * <p>
  * The bytes begin with version 1 (1) and kind (1): 1 is a {@link TransferIntent}, 2 an {@link AuthorizationIntent}, 3 a
  * {@link RelayIntent} of payments alone, 4 a {@link CancelIntent}, 5 a {@link CancelAuthorizationIntent}, 6 a {@link RelayIntent} with
- * cancellations in it. A changed layout takes another version.
+ * cancellations in it, 7 a {@link RefillIntent}. A changed layout takes another version.
  */
 public sealed interface Intent permits PaymentIntent, TransactionIntent, CancelAuthorizationIntent {
   /** The version that every form's bytes begin with. */
@@ -21,7 +21,7 @@ public sealed interface Intent permits PaymentIntent, TransactionIntent, CancelA
   /** Whose key it is to be signed with. */
   UUID tenantId();
 
-  /** What the permit names: the spend that is paid or canceled, or the batch that is relayed. */
+  /** What the permit names: the spend that is paid or canceled, the batch that is relayed, or the refill. */
   UUID subjectId();
 
   /** The key that signs. */
@@ -64,9 +64,10 @@ public sealed interface Intent permits PaymentIntent, TransactionIntent, CancelA
       case AuthorizationIntent.KIND -> AuthorizationIntent.read(in);
       case RelayIntent.KIND, RelayIntent.MIXED_KIND -> RelayIntent.read(in, kind);
       case CancelIntent.KIND -> CancelIntent.read(in);
+      case RefillIntent.KIND -> RefillIntent.read(in);
       case CancelAuthorizationIntent.KIND -> CancelAuthorizationIntent.read(in);
       default -> throw new IllegalArgumentException("the intent has kind " + kind
-          + "; only 1 (an ERC-20 transfer), 2 (an EIP-3009 authorization), 3 (a batch of these), 4 (a cancellation), 5 (that of an authorization) and 6 (a batch with cancellations) are known");
+          + "; only 1 (an ERC-20 transfer), 2 (an EIP-3009 authorization), 3 (a batch of these), 4 (a cancellation), 5 (that of an authorization), 6 (a batch with cancellations) and 7 (a refill of a relayer) are known");
     };
     in.end();
     return intent;

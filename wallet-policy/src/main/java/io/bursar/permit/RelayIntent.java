@@ -28,7 +28,7 @@ import io.bursar.permit.TransferIntent.NonceSlot;
  */
 public record RelayIntent(UUID batchId, NonceSlot slot, Address from, List<Item> items, Gas gas)
     implements
-      TransactionIntent {
+      RelayerIntent {
   /** The most authorizations of one batch. */
   public static final int ITEMS_MAX = 100;
   /** Whose the relayers' keys are: nobody's, so that they can pay gas and no spend, and a wallet's key can pay no batch's gas. */
@@ -135,11 +135,6 @@ public record RelayIntent(UUID batchId, NonceSlot slot, Address from, List<Item>
     if (tenantId.equals(TENANT)) {
       throw new IllegalArgumentException("a relayer's key pays no spend");
     }
-  }
-
-  @Override
-  public UUID tenantId() {
-    return TENANT;
   }
 
   @Override

@@ -3,7 +3,7 @@ package io.bursar.permit;
 import java.util.UUID;
 
 /** An intent whose signature makes a transaction of the key's own account, which pays the gas. */
-public sealed interface TransactionIntent extends Intent permits TransferIntent, RelayIntent, CancelIntent {
+public sealed interface TransactionIntent extends Intent permits TransferIntent, RelayerIntent, CancelIntent {
   /** Where the transaction goes: chain, key and nonce. */
   TransferIntent.NonceSlot slot();
 

@@ -34,7 +34,7 @@ class RelayIntentTest {
       var batch = batch(random, 1 + random.nextInt(RelayIntent.ITEMS_MAX));
       var cancel = new CancelAuthorizationIntent(uuid(random), uuid(random), uuid(random),
           AuthorizationCancellation.of(random(random, DOMAIN, TOKEN)));
-      for (Intent intent : List.of(authorization, batch, cancel, canceling(random, batch))) {
+      for (Intent intent : List.of(authorization, batch, cancel, canceling(random, batch), refill(random))) {
         var bytes = intent.encode();
         assertThat(Intent.decode(bytes)).as("seed %d, round %d", seed, i).isEqualTo(intent);
         for (int length : new int[]{bytes.length - 1, bytes.length + 1, random.nextInt(bytes.length)}) {
@@ -52,7 +52,8 @@ class RelayIntentTest {
         random(random, DOMAIN, TOKEN));
     var cancel = new CancelAuthorizationIntent(uuid(random), uuid(random), uuid(random),
         AuthorizationCancellation.of(random(random, DOMAIN, TOKEN)));
-    for (Intent intent : List.of(authorization, cancel, batch(random, 2), canceling(random, batch(random, 2)))) {
+    for (Intent intent : List.of(authorization, cancel, batch(random, 2), canceling(random, batch(random, 2)),
+        refill(random))) {
       var bytes = intent.encode();
       for (int bit = 0; bit < 8 * bytes.length; bit++) {
         var altered = bytes.clone();
@@ -109,6 +110,33 @@ class RelayIntentTest {
         .isThrownBy(() -> new TransferIntent(RelayIntent.TENANT, uuid(random), good.slot(),
             good.from(), random(random, DOMAIN, TOKEN).transfer(),
             new Gas(21_000, BigInteger.ONE, BigInteger.ONE)));
+  }
+
+  @Test
+  void refusesARefillOfNothingOfTooMuchAndOfTheGiver() {
+    var good = refill(new Random(36));
+    assertThat(good.encode()).hasSize(154);
+    var most = BigInteger.TWO.pow(128);
+    for (var wei : List.of(BigInteger.ZERO, BigInteger.ONE.negate(), most)) {
+      assertThatIllegalArgumentException().isThrownBy(() -> with(good, good.to(), wei))
+          .withMessageContaining("1 to 2^128 - 1 wei");
+    }
+    assertThat(Intent.decode(with(good, good.to(), most.subtract(BigInteger.ONE)).encode())).isNotEqualTo(good);
+    for (var giver : List.of(new RefillIntent.Receiver(good.keyId(), good.to().address()),
+        new RefillIntent.Receiver(good.to().keyId(), good.from()))) {
+      assertThatIllegalArgumentException().isThrownBy(() -> with(good, giver, good.wei()))
+          .withMessageContaining("not itself");
+    }
+  }
+
+  private static RefillIntent with(RefillIntent refill, RefillIntent.Receiver to, BigInteger wei) {
+    return new RefillIntent(refill.refillId(), refill.slot(), refill.from(), to, wei, refill.gas());
+  }
+
+  private static RefillIntent refill(Random random) {
+    return new RefillIntent(uuid(random), new NonceSlot(8453, uuid(random), random.nextLong(Long.MAX_VALUE)),
+        Address.of(bytes(random, 20)), new RefillIntent.Receiver(uuid(random), Address.of(bytes(random, 20))),
+        new BigInteger(127, random).add(BigInteger.ONE), new Gas(100_000, BigInteger.TEN, BigInteger.ONE));
   }
 
   private static RelayIntent with(RelayIntent batch, NonceSlot slot, List<RelayIntent.Item> items) {

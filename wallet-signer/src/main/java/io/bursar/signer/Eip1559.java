@@ -9,6 +9,7 @@ import org.bouncycastle.util.BigIntegers;
 
 import io.bursar.money.Address;
 import io.bursar.permit.CancelIntent;
+import io.bursar.permit.RefillIntent;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent;
@@ -60,17 +61,19 @@ final class Eip1559 {
     out.writeBytes(number(intent.gas().maxFeePerGas()));
     out.writeBytes(number(BigInteger.valueOf(intent.gas().limit())));
     switch (intent) {
-      case TransferIntent transfer -> call(out, transfer.transfer().token(), calldata(transfer.transfer()));
-      case RelayIntent batch -> call(out, RelayIntent.MULTICALL, Eip3009.calldata(batch));
-      case CancelIntent cancel -> call(out, cancel.from(), new byte[0]);
+      case TransferIntent transfer -> send(out, transfer.transfer().token(), BigInteger.ZERO,
+          calldata(transfer.transfer()));
+      case RelayIntent batch -> send(out, RelayIntent.MULTICALL, BigInteger.ZERO, Eip3009.calldata(batch));
+      case RefillIntent refill -> send(out, refill.to().address(), refill.wei(), new byte[0]);
+      case CancelIntent cancel -> send(out, cancel.from(), BigInteger.ZERO, new byte[0]);
     }
     out.writeBytes(list(new byte[0])); // access list
     return out;
   }
 
-  private static void call(ByteArrayOutputStream out, Address contract, byte[] data) {
-    out.writeBytes(string(contract.bytes()));
-    out.writeBytes(number(BigInteger.ZERO)); // value: no native coin moves
+  private static void send(ByteArrayOutputStream out, Address to, BigInteger wei, byte[] data) {
+    out.writeBytes(string(to.bytes()));
+    out.writeBytes(number(wei));
     out.writeBytes(string(data));
   }
 

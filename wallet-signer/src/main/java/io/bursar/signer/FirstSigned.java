@@ -12,7 +12,7 @@ import io.bursar.permit.CancelIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.Intent;
 import io.bursar.permit.PaymentIntent;
-import io.bursar.permit.RelayIntent;
+import io.bursar.permit.RelayerIntent;
 import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent.NonceSlot;
 
@@ -121,7 +121,7 @@ final class FirstSigned {
     return switch (intent) {
       case CancelIntent cancel -> Optional.of(fingerprint(cancel.slot()));
       case CancelAuthorizationIntent cancel -> Optional.of(fingerprint(SpendKey.of(cancel)));
-      case PaymentIntent _,RelayIntent _ -> Optional.empty();
+      case PaymentIntent _,RelayerIntent _ -> Optional.empty();
     };
   }
 

@@ -27,6 +27,7 @@ import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
 import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.Permit;
+import io.bursar.permit.RefillIntent;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent;
@@ -130,6 +131,7 @@ final class JournalMemory {
         yield Replacement.cancels(first, cancel) ? AGREED : new Judgement.Refused(new Outcome.NothingToCancel());
       }
       case RelayIntent _ -> AGREED; // of authorizations that were counted when they were signed
+      case RefillIntent _ -> AGREED; // to another relayer of this signer, which is no spend
       case CancelIntent _ -> new Judgement.Refused(new Outcome.NothingToCancel());
     };
   }

@@ -10,6 +10,7 @@ import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.CancelAuthorizationIntent;
 import io.bursar.permit.CancelIntent;
 import io.bursar.permit.Intent;
+import io.bursar.permit.RefillIntent;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent;
@@ -37,6 +38,7 @@ final class Replacement {
     boolean same = switch (next) {
       case TransferIntent transfer -> first instanceof TransferIntent other && sameTransfer(other, transfer);
       case RelayIntent batch -> first instanceof RelayIntent other && other.isSameBatch(batch);
+      case RefillIntent refill -> first instanceof RefillIntent other && other.isSameRefill(refill);
       case CancelIntent cancel -> first instanceof TransferIntent transfer && cancels(transfer, cancel);
     };
     if (!same || !(first instanceof TransactionIntent before)) {

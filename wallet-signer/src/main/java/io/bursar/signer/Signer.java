@@ -20,7 +20,9 @@ import io.bursar.permit.Intent;
 import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.PermitKey;
+import io.bursar.permit.RefillIntent;
 import io.bursar.permit.RelayIntent;
+import io.bursar.permit.RelayerIntent;
 import io.bursar.permit.SignerFrame;
 import io.bursar.permit.SignerRefusal;
 import io.bursar.permit.SignerReply;
@@ -288,6 +290,7 @@ final class Signer {
     return switch (intent) {
       case PaymentIntent payment -> approvals(request, permit, payment);
       case RelayIntent batch -> signedByPayers(batch);
+      case RefillIntent refill -> withinThePool(refill);
       case CancelIntent _,CancelAuthorizationIntent _ -> cancellation(request, permit, intent);
     };
   }
@@ -324,7 +327,7 @@ final class Signer {
     var fault = switch (intent) {
       case CancelIntent cancel -> LoggedCancellation.fault(evidence, key, heads, permit, cancel);
       case CancelAuthorizationIntent cancel -> LoggedCancellation.fault(evidence, key, heads, permit, cancel);
-      case PaymentIntent _,RelayIntent _ -> throw new IllegalArgumentException("it cancels nothing");
+      case PaymentIntent _,RelayerIntent _ -> throw new IllegalArgumentException("it cancels nothing");
     };
     return fault.isPresent()
         ? new SpendApprovals.Result.Invalid(fault.get().reason(), fault.get().message())
@@ -343,6 +346,18 @@ final class Signer {
       }
     }
     return SpendApprovals.Result.Counted.NONE;
+  }
+
+  /** Refuses native coin to anyone but a relayer of this signer. */
+  private SpendApprovals.Result withinThePool(RefillIntent refill)
+      throws IOException, Keystore.UnreadableKeyException {
+    var to = refill.to();
+    var receiver = keystore.find(to.keyId());
+    return receiver.isPresent() && receiver.get().tenantId().equals(RelayIntent.TENANT)
+        && receiver.get().address().equals(to.address())
+            ? SpendApprovals.Result.Counted.NONE
+            : new SpendApprovals.Result.Invalid(SignerRefusal.BAD_INTENT,
+                "there is no relayer's key `" + to.keyId() + "` of the address `" + to.address() + "`");
   }
 
   private SignerReply signRecorded(Keystore.Entry key, Intent intent)
@@ -368,8 +383,10 @@ final class Signer {
       throws IOException, Keystore.UnreadableKeyException {
     var raw = Eip1559.signed(intent, signDigest(key, Eip1559.signingHash(intent)));
     var hash = Digest32.of(Address.keccak256(raw));
-    LOG.log(Level.INFO, "signed " + (intent instanceof RelayIntent ? "batch=" : "spend=") + intent.subjectId() + " key="
-        + key.keyId() + " chain=" + intent.chainId() + " nonce=" + intent.slot().nonce() + " transaction=0x" + hash);
+    LOG.log(Level.INFO,
+        "signed " + (intent instanceof RelayerIntent ? "batch=" : "spend=") + intent.subjectId() + " key="
+            + key.keyId() + " chain=" + intent.chainId() + " nonce=" + intent.slot().nonce() + " transaction=0x"
+            + hash);
     return new Signed(Bytes.of(raw), hash);
   }
 

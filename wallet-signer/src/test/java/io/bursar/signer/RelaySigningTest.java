@@ -13,12 +13,16 @@ import java.util.UUID;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.web3j.crypto.SignedRawTransaction;
+import org.web3j.crypto.TransactionDecoder;
+import org.web3j.utils.Numeric;
 
 import io.bursar.money.Address;
 import io.bursar.permit.Authorization;
 import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.Intent;
+import io.bursar.permit.RefillIntent;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignerFrame;
 import io.bursar.permit.SignerRefusal;
@@ -36,6 +40,7 @@ import io.bursar.permit.TransferIntent.Transfer;
 class RelaySigningTest {
   private static final UUID KEY = new UUID(1, 1);
   private static final UUID RELAYER = new UUID(7, 7);
+  private static final UUID OTHER_RELAYER = new UUID(8, 8);
   private static final long CHAIN = 8453;
   private static final long SOON = Fixtures.NOW.getEpochSecond() + 3600;
 
@@ -52,8 +57,8 @@ class RelaySigningTest {
   @BeforeEach
   void start() throws Exception {
     signers = new Signers(List.of(open()));
-    payer = ((KeyCreated) ask(new CreateKey(Fixtures.TENANT, KEY))).address();
-    relayer = ((KeyCreated) ask(new CreateKey(RelayIntent.TENANT, RELAYER))).address();
+    payer = create(Fixtures.TENANT, KEY);
+    relayer = create(RelayIntent.TENANT, RELAYER);
   }
 
   private Signer open() throws Exception {
@@ -125,6 +130,44 @@ class RelaySigningTest {
     assertRefused(SignerRefusal.NONCE_CONFLICT, batch(0, List.of(item(2, 6))));
     assertRefused(SignerRefusal.WRONG_TENANT, new RelayIntent(UUID.randomUUID(), new NonceSlot(CHAIN, KEY, 0), payer,
         items, first.gas()));
+  }
+
+  @Test
+  void refillsOnlyRelayersOfItsOwnAndNeverDifferentlyAtOneNonce() throws Exception {
+    var other = new RefillIntent.Receiver(OTHER_RELAYER, create(RelayIntent.TENANT, OTHER_RELAYER));
+    var first = refill(0, other, 5);
+    var signed = (Signed) ask(Fixtures.request(first));
+    var transaction = (SignedRawTransaction) TransactionDecoder.decode(
+        Numeric.toHexString(signed.rawTransaction().toByteArray()));
+    assertThat(transaction.getFrom()).isEqualToIgnoringCase(relayer.toString());
+    assertThat(transaction.getTo()).isEqualToIgnoringCase(other.address().toString());
+    assertThat(transaction.getValue()).isEqualTo(5);
+    assertThat(transaction.getData()).isIn("", "0x");
+    for (int start = 0; start < 2; start++) {
+      for (var stranger : List.of(new RefillIntent.Receiver(KEY, payer),
+          new RefillIntent.Receiver(OTHER_RELAYER, Fixtures.PAYEE), new RefillIntent.Receiver(OTHER_RELAYER, payer),
+          new RefillIntent.Receiver(new UUID(9, 9), other.address()))) {
+        assertRefused(SignerRefusal.BAD_INTENT, refill(1, stranger, 5));
+      }
+      assertRefused(SignerRefusal.NONCE_CONFLICT, refill(0, other, 6));
+      assertRefused(SignerRefusal.NONCE_CONFLICT, batch(0, List.of(item(1, 5))));
+      assertRefused(SignerRefusal.WRONG_TENANT, new RefillIntent(new UUID(2, 4), new NonceSlot(CHAIN, KEY, 0), payer,
+          other, BigInteger.ONE, first.gas()));
+      assertThat(ask(Fixtures.request(new RefillIntent(first.refillId(), first.slot(), relayer, other, first.wei(),
+          Fixtures.gas(200_000, 9_000, 900))))).isInstanceOf(Signed.class);
+      signers = new Signers(List.of(open()));
+    }
+    assertThat(ask(Fixtures.request(batch(1, List.of(item(1, 5)))))).isInstanceOf(Signed.class);
+    assertRefused(SignerRefusal.NONCE_CONFLICT, refill(1, other, 5));
+  }
+
+  private RefillIntent refill(long nonce, RefillIntent.Receiver to, long wei) {
+    return new RefillIntent(new UUID(nonce, 4), new NonceSlot(CHAIN, RELAYER, nonce), relayer, to,
+        BigInteger.valueOf(wei), Fixtures.gas(200_000, 1_000, 100));
+  }
+
+  private Address create(UUID tenant, UUID key) {
+    return ((KeyCreated) ask(new CreateKey(tenant, key))).address();
   }
 
   private AuthorizationSigned sign(AuthorizationIntent intent) {

@@ -1,5 +1,7 @@
 package io.bursar.store;
 
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -10,7 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 import io.bursar.money.Address;
 import io.bursar.money.Asset;
+import io.bursar.permit.RefillIntent;
 import io.bursar.permit.RelayIntent;
+import io.bursar.permit.RelayerIntent;
 import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.permit.TransferIntent.NonceSlot;
 import io.bursar.store.PaymentState.Attempt;
@@ -20,13 +24,14 @@ import io.bursar.store.PaymentState.Attempt;
  *
  * @param relayer whose it is
  * @param nonce of the relayer's account
+ * @param refill what it sends to another relayer; null where it carries authorizations
  * @param sent every transaction that was signed for it, the oldest first
  * @param next what the transaction that is to be signed next may cost; null if none is
  * @param since how long it had been in its state when it was read
  * @param readAt when, by the database's clock
  */
-public record RelayBatch(UUID batchId, Relayer relayer, long nonce, List<Attempt> sent,
-    @Nullable Gas next, Duration since, Instant readAt) {
+public record RelayBatch(UUID batchId, Relayer relayer, long nonce, @Nullable Refill refill,
+    List<Attempt> sent, @Nullable Gas next, Duration since, Instant readAt) {
 
   /**
    * An account of the operator that pays gas.
@@ -34,7 +39,24 @@ public record RelayBatch(UUID batchId, Relayer relayer, long nonce, List<Attempt
    * @param chain CAIP-2 name
    * @param keyId its key in the signer
    */
-  public record Relayer(String chain, UUID keyId, Address address) {}
+  public record Relayer(String chain, UUID keyId, Address address) {
+    /** The key's id of the account of a number: every process and every start has the same. */
+    public static UUID keyId(String chain, int number) {
+      return UUID.nameUUIDFromBytes(("bursar relayer " + chain + " " + number).getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Whether it is the one that keeps its chain's others in native coin: the first. */
+    public boolean refillsOthers() {
+      return keyId.equals(keyId(chain, 0));
+    }
+  }
+
+  /**
+   * Native coin for another relayer of the chain.
+   *
+   * @param wei how much, at least 1
+   */
+  public record Refill(Relayer to, BigInteger wei) {}
 
   public RelayBatch {
     sent = List.copyOf(sent);
@@ -44,12 +66,12 @@ public record RelayBatch(UUID batchId, Relayer relayer, long nonce, List<Attempt
   RelayBatch with(Attempt attempt) {
     var all = new ArrayList<>(sent);
     all.add(attempt);
-    return new RelayBatch(batchId, relayer, nonce, all, next, since, readAt);
+    return new RelayBatch(batchId, relayer, nonce, refill, all, next, since, readAt);
   }
 
   /** With what the next transaction may cost. */
   RelayBatch with(Gas price) {
-    return new RelayBatch(batchId, relayer, nonce, sent, price, since, readAt);
+    return new RelayBatch(batchId, relayer, nonce, refill, sent, price, since, readAt);
   }
 
   /** Whether a node has taken any of its transactions. */
@@ -71,10 +93,13 @@ public record RelayBatch(UUID batchId, Relayer relayer, long nonce, List<Attempt
   /**
    * The request to sign it at a price.
    *
-   * @param members what its calls are about, in its order
+   * @param members what its calls are about, in its order; none of a refill
    */
-  public RelayIntent intent(List<Member> members, Gas gas) {
-    return new RelayIntent(batchId, new NonceSlot(Asset.chainId(relayer.chain), relayer.keyId, nonce), relayer.address,
-        members.stream().map(Member::item).toList(), gas);
+  public RelayerIntent intent(List<Member> members, Gas gas) {
+    var slot = new NonceSlot(Asset.chainId(relayer.chain), relayer.keyId, nonce);
+    return refill == null
+        ? new RelayIntent(batchId, slot, relayer.address, members.stream().map(Member::item).toList(), gas)
+        : new RefillIntent(batchId, slot, relayer.address,
+            new RefillIntent.Receiver(refill.to.keyId, refill.to.address), refill.wei, gas);
   }
 }

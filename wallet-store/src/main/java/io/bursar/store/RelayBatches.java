@@ -3,6 +3,7 @@ package io.bursar.store;
 import java.math.BigDecimal;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Types;
 import java.time.Duration;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
@@ -22,6 +23,7 @@ import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.store.PaymentState.Attempt;
 import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.RelayBatch.Member;
+import io.bursar.store.RelayBatch.Refill;
 import io.bursar.store.RelayBatch.Relayer;
 
 /**
@@ -148,28 +150,16 @@ public final class RelayBatches {
   public Optional<RelayBatch> fix(Relayer relayer, UUID by, int most, long notAfter,
       java.util.function.IntFunction<Gas> price) {
     return database.inTransaction(() -> {
-      record Next(long nonce, java.time.Instant readAt) {}
-      var next = sql("""
-          SELECT next_nonce, now() AS read_at FROM relayer
-          WHERE chain = :chain AND key_id = :key AND lease = :by AND lease_until >= now() FOR UPDATE
-          """).param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by)
-          .query((row, n) -> new Next(row.getLong("next_nonce"), Directory.instant(row, "read_at"))).optional();
+      var next = next(relayer, by);
       if (next.isEmpty()) {
         return Optional.empty();
       }
-      long nonce = next.get().nonce;
       var members = candidates(relayer, most, notAfter);
       if (members.isEmpty()) {
         return Optional.empty();
       }
-      var id = UUID.randomUUID();
-      var gas = price.apply(members.size());
-      sql("""
-          INSERT INTO relay_batch (batch_id, chain, key_id, nonce, state, gas_limit, attempts, created_at, updated_at)
-          VALUES (:id, :chain, :key, :nonce, 'prepared', :gas, 1, now(), now())
-          """).param("id", id).param("chain", relayer.chain()).param("key", relayer.keyId()).param("nonce", nonce)
-          .param("gas", gas.limit()).update();
-      insertAttempt(id, 1, gas);
+      var batch = insert(relayer, next.get(), null, price.apply(members.size()));
+      var id = batch.batchId();
       sql("""
           INSERT INTO relay_item (batch_id, position, tenant_id, spend_id, cancels)
           SELECT :id, u.n - 1, u.tenant, u.spend, u.cancels
@@ -182,10 +172,36 @@ public final class RelayBatches {
             cancel_batch_id = CASE WHEN i.cancels THEN i.batch_id ELSE z.cancel_batch_id END
           FROM relay_item i WHERE i.batch_id = :id AND z.tenant_id = i.tenant_id AND z.spend_id = i.spend_id
           """).param("id", id).update();
-      sql("UPDATE relayer SET next_nonce = next_nonce + 1 WHERE chain = :chain AND key_id = :key")
-          .param("chain", relayer.chain()).param("key", relayer.keyId()).update();
-      return Optional.of(new RelayBatch(id, relayer, nonce, List.of(), gas, Duration.ZERO, next.get().readAt));
+      return Optional.of(batch);
     });
+  }
+
+  /** A relayer's next nonce, which nobody else takes until the end of the transaction. */
+  record Next(long nonce, java.time.Instant readAt) {}
+
+  /** Empty if the relayer is not the caller's any more. */
+  Optional<Next> next(Relayer relayer, UUID by) {
+    return sql("""
+        SELECT next_nonce, now() AS read_at FROM relayer
+        WHERE chain = :chain AND key_id = :key AND lease = :by AND lease_until >= now() FOR UPDATE
+        """).param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by)
+        .query((row, n) -> new Next(row.getLong("next_nonce"), Directory.instant(row, "read_at"))).optional();
+  }
+
+  /** Takes the nonce for a transaction at a price. */
+  RelayBatch insert(Relayer relayer, Next next, @Nullable Refill refill, Gas gas) {
+    var id = UUID.randomUUID();
+    sql("""
+        INSERT INTO relay_batch (batch_id, chain, key_id, nonce, state, gas_limit, attempts, refill_key, refill_wei,
+          created_at, updated_at)
+        VALUES (:id, :chain, :key, :nonce, 'prepared', :gas, 1, :refill, :wei, now(), now())
+        """).param("id", id).param("chain", relayer.chain()).param("key", relayer.keyId()).param("nonce", next.nonce)
+        .param("gas", gas.limit()).param("refill", refill == null ? null : refill.to().keyId(), Types.OTHER)
+        .param("wei", refill == null ? null : new BigDecimal(refill.wei()), Types.NUMERIC).update();
+    insertAttempt(id, 1, gas);
+    sql("UPDATE relayer SET next_nonce = next_nonce + 1 WHERE chain = :chain AND key_id = :key")
+        .param("chain", relayer.chain()).param("key", relayer.keyId()).update();
+    return new RelayBatch(id, relayer, next.nonce, refill, List.of(), gas, Duration.ZERO, next.readAt);
   }
 
   private record Candidate(Payment.Key key, boolean cancels, Bytes token) {}
@@ -233,18 +249,30 @@ public final class RelayBatches {
     var batches = new ArrayList<RelayBatch>();
     sql("""
         SELECT b.batch_id, b.nonce, b.gas_limit, (extract(epoch FROM now() - b.updated_at) * 1000)::bigint AS since, now() AS read_at,
-          a.attempt, a.max_fee, a.priority_fee, a.raw_transaction, a.transaction_hash, a.first_sent_at, a.last_sent_at
+          a.attempt, a.max_fee, a.priority_fee, a.raw_transaction, a.transaction_hash, a.first_sent_at, a.last_sent_at,
+          b.refill_key, b.refill_wei, r.address AS refill_address
         FROM relay_batch b JOIN relay_attempt a USING (batch_id)
+          LEFT JOIN relayer r ON r.chain = b.chain AND r.key_id = b.refill_key
         WHERE b.chain = :chain AND b.key_id = :key AND b.state <> 'settled' ORDER BY b.nonce, a.attempt
         """).param("chain", relayer.chain()).param("key", relayer.keyId())
         .query((org.springframework.jdbc.core.RowCallbackHandler) row -> {
-          var read = new RelayBatch(Directory.uuid(row, "batch_id"), relayer, row.getLong("nonce"), List.of(), null,
+          var read = new RelayBatch(Directory.uuid(row, "batch_id"), relayer, row.getLong("nonce"),
+              refill(relayer, row),
+              List.of(), null,
               Duration.ofMillis(row.getLong("since")), Directory.instant(row, "read_at"));
           boolean again = !batches.isEmpty() && batches.getLast().batchId().equals(read.batchId());
           var batch = again ? batches.removeLast() : read;
           batches.add(attempt(batch, row));
         });
     return batches;
+  }
+
+  private static @Nullable Refill refill(Relayer from, ResultSet row) throws SQLException {
+    var wei = row.getBigDecimal("refill_wei");
+    return wei == null
+        ? null
+        : new Refill(new Relayer(from.chain(), Directory.uuid(row, "refill_key"),
+            Address.of(row.getBytes("refill_address"))), wei.toBigIntegerExact());
   }
 
   /** With one more attempt: one that was signed, or the one that is to be signed next. */

@@ -45,6 +45,11 @@ public final class Development {
     this.relayed = relayed;
   }
 
+  /** The chain's name. */
+  public String chain() {
+    return chain.name();
+  }
+
   /** Deploys USDC if it is not there and registers it for a tenant; whether it is done. */
   public boolean prepare(UUID tenantId) {
     try {

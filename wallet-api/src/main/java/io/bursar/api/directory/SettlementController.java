@@ -107,6 +107,7 @@ public final class SettlementController {
       var relayer = standing.relayer();
       data.add(Json.object().put("chain", relayer.chain()).put("address", relayer.address().toString())
           .put("balance", balance(relayer)).put("nextNonce", standing.nextNonce()).put("unsettled", standing.open())
+          .put("refillsOthers", relayer.refillsOthers())
           .build());
     }
     return Bodies.ok(Json.object().put("data", new Json.Arr(data)).build());

@@ -111,7 +111,7 @@ public final class BatchSteps {
   public void watch(Chain chain, Relayer relayer) throws ChainUnavailable {
     var balance = chain.balance(relayer.address());
     alarms.balance(relayer, balance);
-    var full = chain.quote().offer().gas(gasLimit(settings.batch)).maxCost();
+    var full = cost(chain.quote(), settings.batch);
     if (balance.compareTo(full.multiply(BigInteger.valueOf(BATCHES_LOW))) < 0) {
       alarms.raise(Alarm.BALANCE_LOW, relayer,
           "the relayer holds " + balance + " wei, and a full batch may cost " + full
@@ -144,13 +144,17 @@ public final class BatchSteps {
           "gas is at " + quote.baseFee() + " wei a unit, above the cap of " + chain.fees().maxFeeCap());
       return Optional.empty();
     }
-    var full = quote.offer().gas(gasLimit(settings.batch)).maxCost();
     var balance = chain.balance(relayer.address());
-    if (balance.compareTo(full) < 0) {
+    if (balance.compareTo(cost(quote, settings.batch)) < 0) {
       return Optional.empty();
     }
     long now = Eip3009.time(chain, chain.head());
     return batches.fix(relayer, by, settings.batch, now + LAST_SECONDS, count -> quote.offer().gas(gasLimit(count)));
+  }
+
+  /** The most that a batch of so many may cost, in wei. */
+  static BigInteger cost(Chain.Quote quote, int authorizations) {
+    return quote.offer().gas(gasLimit(authorizations)).maxCost();
   }
 
   private static long gasLimit(int authorizations) {
@@ -286,7 +290,9 @@ public final class BatchSteps {
       }
     }
     batches.settle(batch, AuthorizationSteps.mined(receipt), receipt.gasUsed(), paid, waiting, AFTER_REFUSAL);
-    alarms.settled(paid.size(), receipt.gasUsed());
+    if (batch.refill() == null) {
+      alarms.settled(paid.size(), receipt.gasUsed());
+    }
     return true;
   }
 

@@ -3,6 +3,8 @@ package io.bursar.api.relay;
 import java.util.EnumMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -83,8 +85,13 @@ public final class RelayAlarms {
   void raise(Alarm alarm, Relayer relayer, String why) {
     var about = relayer.address().toString();
     count(alarm, about, why);
-    directory.tenantNamed(Directory.DEFAULT_TENANT).ifPresent(
-        tenant -> record.raise(tenant.id(), "relay_" + alarm.text(), relayer.keyId(), about, why, ACTOR));
+    operator().ifPresent(
+        tenant -> record.raise(tenant, "relay_" + alarm.text(), relayer.keyId(), about, why, ACTOR));
+  }
+
+  /** The tenant on whose record it is what becomes of relayers. */
+  Optional<UUID> operator() {
+    return directory.tenantNamed(Directory.DEFAULT_TENANT).map(Directory.Tenant::id);
   }
 
   /** Raises an alarm about a payment, on its tenant's record. */

@@ -1,6 +1,5 @@
 package io.bursar.api.relay;
 
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,12 +28,17 @@ import io.bursar.store.RelayBatches;
  * nothing that a restart would miss, and any number of them can share a database.
  */
 public final class RelayWorker implements AutoCloseable {
-  /** Sees to a relayer's native coin where something can, as on a development chain. */
+  /** Sees to native coin: that of the relayer, or that of others by it. */
   public interface TopUp {
     /** Nobody does: an alarm says that a relayer is low. */
-    TopUp NONE = relayer -> {};
+    TopUp NONE = (relayer, lease) -> {};
 
-    void see(Relayer relayer) throws ChainUnavailable;
+    /**
+     * Looks whether there is enough, every {@link BatchSteps#WATCH_EVERY}.
+     *
+     * @param lease under which the relayer is held
+     */
+    void see(Relayer relayer, UUID lease) throws ChainUnavailable;
   }
 
   private static final Logger LOG = LoggerFactory.getLogger(RelayWorker.class);
@@ -75,6 +79,11 @@ public final class RelayWorker implements AutoCloseable {
     this.batches = batches;
     this.signing = Executors.newFixedThreadPool(SIGNING_THREADS,
         Thread.ofPlatform().name("authorize-", 1).daemon().factory());
+  }
+
+  /** The name of the chain that it relays to. */
+  public String chain() {
+    return chain.name();
   }
 
   /** Has somebody see to the relayers' native coin. Before {@link #start}. */
@@ -181,7 +190,7 @@ public final class RelayWorker implements AutoCloseable {
       }
       if (System.nanoTime() - looked >= BatchSteps.WATCH_EVERY.toNanos()) {
         looked = System.nanoTime();
-        topUp.see(mine);
+        topUp.see(mine, lease);
         batches.watch(chain, mine);
       }
       return batches.work(chain, mine, lease) > 0;
@@ -193,14 +202,13 @@ public final class RelayWorker implements AutoCloseable {
     }
   }
 
-  /** The account of a number: its key's id follows from chain and number, so that every process and every start has the same. */
+  /** The account of a number. */
   private Relayer enroll(int number) throws ChainUnavailable, SignerUnreachable {
     if (!Eip3009.isContract(chain, RelayIntent.MULTICALL)) {
       throw new ChainUnavailable("there is no Multicall3 at `" + RelayIntent.MULTICALL + "` on `" + chain.name()
           + "`: deploy it, or settle directly");
     }
-    var keyId = UUID
-        .nameUUIDFromBytes(("bursar relayer " + chain.name() + " " + number).getBytes(StandardCharsets.UTF_8));
+    var keyId = Relayer.keyId(chain.name(), number);
     var relayer = switch (signer.ask(new SignerRequest.CreateKey(RelayIntent.TENANT, keyId))) {
       case SignerReply.KeyCreated(var id, var address) -> new Relayer(chain.name(), id, address);
       case SignerReply other -> throw new IllegalStateException("the signer made no key for a relayer: " + other);

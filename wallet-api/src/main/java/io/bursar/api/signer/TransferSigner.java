@@ -11,7 +11,7 @@ import io.bursar.api.signer.PermitIssuer.Subject;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.Intent;
-import io.bursar.permit.RelayIntent;
+import io.bursar.permit.RelayerIntent;
 import io.bursar.permit.SignedPermit;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
@@ -98,12 +98,13 @@ public final class TransferSigner {
   }
 
   /**
-   * Permits one signature over a batch and asks for it. It needs no evidence: its authorizations were signed for with theirs.
+   * Permits one signature of a relayer and asks for it. It needs no evidence: the authorizations of a batch were signed for with theirs,
+   * and a refill stays in the pool.
    *
-   * @throws SignerUnreachable if no answer came; the batch may be signed all the same
+   * @throws SignerUnreachable if no answer came; the transaction may be signed all the same
    */
-  public SignerReply sign(RelayIntent batch) throws SignerUnreachable {
+  public SignerReply sign(RelayerIntent intent) throws SignerUnreachable {
     return signer
-        .ask(new SignerRequest.Sign(permits.issue(new Subject(batch, batch.hash())), Bytes.of(batch.encode())));
+        .ask(new SignerRequest.Sign(permits.issue(new Subject(intent, intent.hash())), Bytes.of(intent.encode())));
   }
 }

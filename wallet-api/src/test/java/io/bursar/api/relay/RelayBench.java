@@ -103,7 +103,7 @@ public final class RelayBench {
       for (int round = 1; round <= rounds; round++) {
         settle("relayed, round " + round, wallets, spends, () -> {
           var worker = new RelayWorker(chain, relayers, signer.client(), batches, authorizations, steps);
-          worker.topUpBy(relayer -> anvil.rpc("anvil_setBalance", relayer.address().toString(),
+          worker.topUpBy((relayer, _) -> anvil.rpc("anvil_setBalance", relayer.address().toString(),
               "0x" + BigInteger.TEN.pow(22).toString(16)));
           worker.start();
           return worker;

@@ -70,11 +70,14 @@ abstract class RelayGround extends ChainAndSigner {
   }
 
   final Relayer newRelayer() throws SignerUnreachable {
-    var key = UUID.randomUUID();
+    return newRelayer(UUID.randomUUID(), BigInteger.TEN.pow(21));
+  }
+
+  final Relayer newRelayer(UUID key, BigInteger wei) throws SignerUnreachable {
     var made = (SignerReply.KeyCreated) signer.client().ask(new SignerRequest.CreateKey(RelayIntent.TENANT, key));
-    anvil.rpc("anvil_setBalance", made.address().toString(), "0x" + BigInteger.TEN.pow(21).toString(16));
+    anvil.rpc("anvil_setBalance", made.address().toString(), "0x" + wei.toString(16));
     var account = new Relayer("eip155:31337", key, made.address());
-    batches.enroll(account, 0);
+    batches.enroll(account, anvil.transactionCount(made.address()));
     return account;
   }
 

@@ -19,7 +19,7 @@ public final class EventTypes {
       approval.given approval.refused approval.dismissed
       alarm.raised signer.refused log.stopped log.resumed log.published log.unpublished lane.stopped lane.resumed
       wallet.created wallet.frozen wallet.unfrozen wallet.key_frozen wallet.rotated wallet.archived wallet.reopened
-      wallet.funded wallet.funding_rules_set deposit.received agent.created agent.suspended agent.resumed agent.principals_changed
+      wallet.funded wallet.funding_rules_set relayer.refilled deposit.received agent.created agent.suspended agent.resumed agent.principals_changed
       change.requested change.approved change.refused change.break_glass change.executed change.rejected change.expired
       change.outdated change.failed change_control.set
       policy.version_created policy.version_repeated policy.published policy.attached policy.detached
