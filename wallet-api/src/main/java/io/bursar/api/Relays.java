@@ -16,10 +16,12 @@ import io.bursar.store.PaymentStore;
 import io.bursar.store.Refills;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
+import io.bursar.store.Relayers;
 
 /** What the relay of every chain is made of. */
-record Relays(Settings.Relay settings, RelayStore store, RelayBatches batches, Refills refills,
-    PaymentStore payments, RelayAlarms alarms) {
+record Relays(Settings.Relay settings, Stores stores, RelayAlarms alarms) {
+  /** Where all of it is kept. */
+  record Stores(PaymentStore payments, RelayStore relayed, Relayers relayers, RelayBatches batches, Refills refills) {}
 
   /** A worker for each chain; none if there are no relayers. */
   List<RelayWorker> workers(Chains chains, SignerClient signer, TransferSigner transfers, Clock clock,
@@ -27,15 +29,16 @@ record Relays(Settings.Relay settings, RelayStore store, RelayBatches batches, R
     if (settings.relayers() == 0) {
       return List.of();
     }
-    var authorizations = new AuthorizationSteps(store, payments, transfers, alarms, clock,
+    var authorizations = new AuthorizationSteps(stores.relayed, stores.payments, transfers, alarms, clock,
         new AuthorizationSteps.Settings(Duration.ofMinutes(settings.validMinutes()), fundsWait));
     var pace = BatchSteps.Settings.DEFAULT;
-    var steps = new BatchSteps(batches, authorizations, transfers, alarms, new BatchSteps.Settings(settings.batch(),
-        Duration.ofMillis(settings.delayMillis()), pace.openMax(), pace.resendAfter(), pace.replaceAfter(),
-        pace.stuckAfter()));
+    var steps = new BatchSteps(stores.batches, authorizations, transfers, alarms,
+        new BatchSteps.Settings(settings.batch(),
+            Duration.ofMillis(settings.delayMillis()), pace.openMax(), pace.resendAfter(), pace.replaceAfter(),
+            pace.stuckAfter()));
     return chains.all().values().stream().map(chain -> {
-      var worker = new RelayWorker(chain, settings.relayers(), signer, batches, authorizations, steps);
-      worker.topUpBy(new RefillSteps(chain, refills, alarms, settings.batch()));
+      var worker = new RelayWorker(chain, settings.relayers(), signer, stores.relayers, authorizations, steps);
+      worker.topUpBy(new RefillSteps(chain, stores.refills, alarms, settings.batch()));
       return worker;
     }).toList();
   }

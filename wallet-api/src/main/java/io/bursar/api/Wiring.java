@@ -65,6 +65,7 @@ import io.bursar.store.Recount;
 import io.bursar.store.Refills;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
+import io.bursar.store.Relayers;
 import io.bursar.store.Reservations;
 import io.bursar.store.Rotations;
 import io.bursar.store.SettlementModes;
@@ -339,19 +340,16 @@ public class Wiring {
   }
 
   @Bean
-  RelayBatches relayBatches(Database database, AuditEntries audit, RelayStore payments) {
-    return new RelayBatches(database, audit, payments, PaymentStore.Settings.DEFAULT.lease());
+  Relayers relayers(Database database) {
+    return new Relayers(database, PaymentStore.Settings.DEFAULT.lease());
   }
 
   @Bean
-  Refills refills(Database database, AuditEntries audit, RelayBatches batches) {
-    return new Refills(database, audit, batches);
-  }
-
-  @Bean
-  Relays relays(Settings settings, RelayStore store, RelayBatches batches, Refills refills, PaymentStore payments,
-      RelayAlarms alarms) {
-    return new Relays(settings.relay(), store, batches, refills, payments, alarms);
+  Relays relays(Settings settings, Database database, AuditEntries audit, PaymentStore payments, Relayers relayers,
+      RelayStore relayed, RelayAlarms alarms) {
+    var batches = new RelayBatches(database, audit, relayed, relayers);
+    var refills = new Refills(database, audit, relayers, batches);
+    return new Relays(settings.relay(), new Relays.Stores(payments, relayed, relayers, batches, refills), alarms);
   }
 
   @Bean

@@ -12,17 +12,18 @@ import io.bursar.json.Json;
 import io.bursar.money.Address;
 import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.store.RelayBatch.Refill;
-import io.bursar.store.RelayBatch.Relayer;
 
 /** Native coin that one relayer sends to others: each refill is one of its transactions, beside its batches in {@link RelayBatches}. */
 public final class Refills {
   private final Database database;
   private final AuditEntries audit;
+  private final Relayers relayers;
   private final RelayBatches batches;
 
-  public Refills(Database database, AuditEntries audit, RelayBatches batches) {
+  public Refills(Database database, AuditEntries audit, Relayers relayers, RelayBatches batches) {
     this.database = database;
     this.audit = audit;
+    this.relayers = relayers;
     this.batches = batches;
   }
 
@@ -56,7 +57,7 @@ public final class Refills {
   public Optional<RelayBatch> fix(Relayer relayer, UUID by, Refill refill, Gas gas, UUID recordOf) {
     return database.inTransaction(() -> {
       audit.lock(recordOf); // before anything else
-      var next = batches.next(relayer, by);
+      var next = relayers.next(relayer, by);
       if (next.isEmpty()) {
         return Optional.empty();
       }

@@ -1,7 +1,6 @@
 package io.bursar.store;
 
 import java.math.BigInteger;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -10,7 +9,6 @@ import java.util.UUID;
 
 import org.jspecify.annotations.Nullable;
 
-import io.bursar.money.Address;
 import io.bursar.money.Asset;
 import io.bursar.permit.RefillIntent;
 import io.bursar.permit.RelayIntent;
@@ -32,24 +30,6 @@ import io.bursar.store.PaymentState.Attempt;
  */
 public record RelayBatch(UUID batchId, Relayer relayer, long nonce, @Nullable Refill refill,
     List<Attempt> sent, @Nullable Gas next, Duration since, Instant readAt) {
-
-  /**
-   * An account of the operator that pays gas.
-   *
-   * @param chain CAIP-2 name
-   * @param keyId its key in the signer
-   */
-  public record Relayer(String chain, UUID keyId, Address address) {
-    /** The key's id of the account of a number: every process and every start has the same. */
-    public static UUID keyId(String chain, int number) {
-      return UUID.nameUUIDFromBytes(("bursar relayer " + chain + " " + number).getBytes(StandardCharsets.UTF_8));
-    }
-
-    /** Whether it is the one that keeps its chain's others in native coin: the first. */
-    public boolean refillsOthers() {
-      return keyId.equals(keyId(chain, 0));
-    }
-  }
 
   /**
    * Native coin for another relayer of the chain.
@@ -96,10 +76,10 @@ public record RelayBatch(UUID batchId, Relayer relayer, long nonce, @Nullable Re
    * @param members what its calls are about, in its order; none of a refill
    */
   public RelayerIntent intent(List<Member> members, Gas gas) {
-    var slot = new NonceSlot(Asset.chainId(relayer.chain), relayer.keyId, nonce);
+    var slot = new NonceSlot(Asset.chainId(relayer.chain()), relayer.keyId(), nonce);
     return refill == null
-        ? new RelayIntent(batchId, slot, relayer.address, members.stream().map(Member::item).toList(), gas)
-        : new RefillIntent(batchId, slot, relayer.address,
-            new RefillIntent.Receiver(refill.to.keyId, refill.to.address), refill.wei, gas);
+        ? new RelayIntent(batchId, slot, relayer.address(), members.stream().map(Member::item).toList(), gas)
+        : new RefillIntent(batchId, slot, relayer.address(),
+            new RefillIntent.Receiver(refill.to.keyId(), refill.to.address()), refill.wei, gas);
   }
 }

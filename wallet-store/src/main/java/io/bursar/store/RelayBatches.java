@@ -5,13 +5,17 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Types;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.UUID;
+import java.util.function.IntFunction;
 
 import org.jspecify.annotations.Nullable;
 import org.springframework.jdbc.core.simple.JdbcClient;
@@ -24,12 +28,8 @@ import io.bursar.store.PaymentState.Attempt;
 import io.bursar.store.PaymentState.Mined;
 import io.bursar.store.RelayBatch.Member;
 import io.bursar.store.RelayBatch.Refill;
-import io.bursar.store.RelayBatch.Relayer;
 
-/**
- * The pool of relayers and their transactions. A relayer is worked on by one process at a time, under a lease; its nonces come from
- * its row and never from a node, and what a nonce is for is fixed in the transaction that takes it.
- */
+/** The transactions of {@link Relayers}. What a nonce is for is fixed in the database transaction that takes it. */
 public final class RelayBatches {
   /** Of a payment p and its authorization z: its cancellation is signed and in no transaction. */
   private static final String CANCELING = """
@@ -44,65 +44,13 @@ public final class RelayBatches {
   private final Database database;
   private final AuditEntries audit;
   private final RelayStore payments;
-  private final Duration lease;
+  private final Relayers relayers;
 
-  /**
-   * The pool.
-   *
-   * @param lease how long a relayer stays with the one that took it; a minute at the most
-   */
-  public RelayBatches(Database database, AuditEntries audit, RelayStore payments, Duration lease) {
+  public RelayBatches(Database database, AuditEntries audit, RelayStore payments, Relayers relayers) {
     this.database = database;
     this.audit = audit;
     this.payments = payments;
-    this.lease = lease;
-  }
-
-  /**
-   * Makes an account part of the pool; again, it changes nothing.
-   *
-   * @param used how many transactions of it the chain holds already, as after a new start with an old signer
-   */
-  public void enroll(Relayer relayer, long used) {
-    sql("""
-        INSERT INTO relayer (chain, key_id, address, next_nonce, created_at) VALUES (:chain, :key, :address, :used, now())
-        ON CONFLICT DO NOTHING
-        """).param("used", used).param("chain", relayer.chain()).param("key", relayer.keyId())
-        .param("address", relayer.address().bytes()).update();
-  }
-
-  /**
-   * A relayer and what is to be known of it.
-   *
-   * @param nextNonce its next nonce
-   * @param open how many of its transactions are not settled
-   */
-  public record Standing(Relayer relayer, long nextNonce, int open) {}
-
-  /** The pool, in a stable order. */
-  public List<Standing> pool() {
-    return sql("""
-        SELECT r.*, (SELECT count(*) FROM relay_batch b WHERE b.chain = r.chain AND b.key_id = r.key_id AND b.state <> 'settled') AS open
-        FROM relayer r ORDER BY r.chain, r.key_id
-        """).query((row, n) -> new Standing(new Relayer(row.getString("chain"), Directory.uuid(row, "key_id"),
-        Address.of(row.getBytes("address"))), row.getLong("next_nonce"), row.getInt("open"))).list();
-  }
-
-  /** Takes a relayer, or keeps it. Whether it is the caller's until the lease is over. */
-  public boolean take(Relayer relayer, UUID by) {
-    return sql("""
-        UPDATE relayer SET lease = :by, lease_until = now() + :length * interval '1 millisecond'
-        WHERE chain = :chain AND key_id = :key AND (lease = :by OR %s)
-        """.formatted(PaymentStore.FREE)).param("by", by).param("length", lease.toMillis())
-        .param("chain", relayer.chain())
-        .param("key", relayer.keyId())
-        .update() == 1;
-  }
-
-  /** Lets a relayer go. */
-  public void release(Relayer relayer, UUID by) {
-    sql("UPDATE relayer SET lease_until = '-infinity' WHERE chain = :chain AND key_id = :key AND lease = :by")
-        .param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by).update();
+    this.relayers = relayers;
   }
 
   /**
@@ -148,9 +96,9 @@ public final class RelayBatches {
    * @return it, to be signed; empty if nothing waits, or the relayer is not the caller's any more
    */
   public Optional<RelayBatch> fix(Relayer relayer, UUID by, int most, long notAfter,
-      java.util.function.IntFunction<Gas> price) {
+      IntFunction<Gas> price) {
     return database.inTransaction(() -> {
-      var next = next(relayer, by);
+      var next = relayers.next(relayer, by);
       if (next.isEmpty()) {
         return Optional.empty();
       }
@@ -176,32 +124,19 @@ public final class RelayBatches {
     });
   }
 
-  /** A relayer's next nonce, which nobody else takes until the end of the transaction. */
-  record Next(long nonce, java.time.Instant readAt) {}
-
-  /** Empty if the relayer is not the caller's any more. */
-  Optional<Next> next(Relayer relayer, UUID by) {
-    return sql("""
-        SELECT next_nonce, now() AS read_at FROM relayer
-        WHERE chain = :chain AND key_id = :key AND lease = :by AND lease_until >= now() FOR UPDATE
-        """).param("chain", relayer.chain()).param("key", relayer.keyId()).param("by", by)
-        .query((row, n) -> new Next(row.getLong("next_nonce"), Directory.instant(row, "read_at"))).optional();
-  }
-
-  /** Takes the nonce for a transaction at a price. */
-  RelayBatch insert(Relayer relayer, Next next, @Nullable Refill refill, Gas gas) {
+  /** Takes the nonce for a transaction at a price: a refill, or a batch if there is none. */
+  RelayBatch insert(Relayer relayer, Relayers.Next next, @Nullable Refill refill, Gas gas) {
     var id = UUID.randomUUID();
     sql("""
         INSERT INTO relay_batch (batch_id, chain, key_id, nonce, state, gas_limit, attempts, refill_key, refill_wei,
           created_at, updated_at)
         VALUES (:id, :chain, :key, :nonce, 'prepared', :gas, 1, :refill, :wei, now(), now())
-        """).param("id", id).param("chain", relayer.chain()).param("key", relayer.keyId()).param("nonce", next.nonce)
+        """).param("id", id).param("chain", relayer.chain()).param("key", relayer.keyId()).param("nonce", next.nonce())
         .param("gas", gas.limit()).param("refill", refill == null ? null : refill.to().keyId(), Types.OTHER)
         .param("wei", refill == null ? null : new BigDecimal(refill.wei()), Types.NUMERIC).update();
     insertAttempt(id, 1, gas);
-    sql("UPDATE relayer SET next_nonce = next_nonce + 1 WHERE chain = :chain AND key_id = :key")
-        .param("chain", relayer.chain()).param("key", relayer.keyId()).update();
-    return new RelayBatch(id, relayer, next.nonce, refill, List.of(), gas, Duration.ZERO, next.readAt);
+    relayers.advance(relayer);
+    return new RelayBatch(id, relayer, next.nonce(), refill, List.of(), gas, Duration.ZERO, next.readAt());
   }
 
   private record Candidate(Payment.Key key, boolean cancels, Bytes token) {}
@@ -298,10 +233,10 @@ public final class RelayBatches {
     var byKey = new HashMap<Payment.Key, RelayedPayment>();
     payments.read(items.stream().map(Item::key).toList()).forEach(payment -> byKey.put(payment.key(), payment));
     return items.stream()
-        .map(item -> new Member(java.util.Objects.requireNonNull(byKey.get(item.key)), item.cancels)).toList();
+        .map(item -> new Member(Objects.requireNonNull(byKey.get(item.key)), item.cancels)).toList();
   }
 
-  private static java.time.@Nullable Instant time(@Nullable OffsetDateTime time) {
+  private static @Nullable Instant time(@Nullable OffsetDateTime time) {
     return time == null ? null : time.toInstant();
   }
 
@@ -385,7 +320,7 @@ public final class RelayBatches {
   public void settle(RelayBatch batch, Mined mined, long gasUsed, List<RelayedPayment> paid,
       Map<Member, String> waiting, Duration delay) {
     payments.confirm(paid, mined);
-    var byTenant = new java.util.TreeMap<UUID, List<Member>>();
+    var byTenant = new TreeMap<UUID, List<Member>>();
     waiting.keySet()
         .forEach(member -> byTenant.computeIfAbsent(member.payment().tenantId(), _ -> new ArrayList<>()).add(member));
     byTenant.forEach((tenant, members) -> database.inTransaction(() -> {

@@ -17,8 +17,8 @@ import io.bursar.permit.Bytes;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.policy.Policy;
-import io.bursar.store.RelayBatch.Relayer;
 import io.bursar.store.RelayedPayment.Terms;
+import io.bursar.store.Relayer;
 
 final class RelayBatchesTest {
   private static final Duration LEASE = Duration.ofSeconds(30);
@@ -38,9 +38,10 @@ final class RelayBatchesTest {
     new SettlementModes(fixture.database, fixture.audit).relay(fixture.tenant, fixture.usdc.id(),
         new RelayedPayment.Token("USDC", "2"), "test");
     payments = new RelayStore(fixture.database, fixture.audit, fixture.reservations, LEASE);
-    batches = new RelayBatches(fixture.database, fixture.audit, payments, LEASE);
-    batches.enroll(relayer, 0);
-    assertThat(batches.take(relayer, by)).isTrue();
+    var pool = new Relayers(fixture.database, LEASE);
+    batches = new RelayBatches(fixture.database, fixture.audit, payments, pool);
+    pool.enroll(relayer, 0);
+    assertThat(pool.take(relayer, by)).isTrue();
   }
 
   @AfterEach

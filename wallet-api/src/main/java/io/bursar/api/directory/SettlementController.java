@@ -25,7 +25,8 @@ import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
 import io.bursar.money.Amount;
 import io.bursar.spend.Id;
-import io.bursar.store.RelayBatches;
+import io.bursar.store.Relayer;
+import io.bursar.store.Relayers;
 import io.bursar.store.SettlementModes;
 import io.bursar.store.SettlementModes.Mode;
 import jakarta.servlet.http.HttpServletRequest;
@@ -37,11 +38,11 @@ public final class SettlementController {
   private static final String BY_ASSET = "asset";
 
   private final SettlementModes modes;
-  private final RelayBatches relayers;
+  private final Relayers relayers;
   private final Wallets wallets;
   private final Chains chains;
 
-  SettlementController(SettlementModes modes, RelayBatches relayers, Wallets wallets, Chains chains) {
+  SettlementController(SettlementModes modes, Relayers relayers, Wallets wallets, Chains chains) {
     this.modes = modes;
     this.relayers = relayers;
     this.wallets = wallets;
@@ -103,7 +104,7 @@ public final class SettlementController {
   @GetMapping("/v1/relayers")
   ResponseEntity<byte[]> relayers() {
     List<Json> data = new ArrayList<>();
-    for (var standing : relayers.pool()) {
+    for (var standing : relayers.standings()) {
       var relayer = standing.relayer();
       data.add(Json.object().put("chain", relayer.chain()).put("address", relayer.address().toString())
           .put("balance", balance(relayer)).put("nextNonce", standing.nextNonce()).put("unsettled", standing.open())
@@ -113,7 +114,7 @@ public final class SettlementController {
     return Bodies.ok(Json.object().put("data", new Json.Arr(data)).build());
   }
 
-  private @Nullable String balance(io.bursar.store.RelayBatch.Relayer relayer) {
+  private @Nullable String balance(Relayer relayer) {
     var chain = chains.find(relayer.chain());
     try {
       return chain.isEmpty() ? null : Amount.format(chain.get().balance(relayer.address()), COIN_DECIMALS);

@@ -20,9 +20,9 @@ import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.store.PaymentState.Attempt;
 import io.bursar.store.RelayBatch;
 import io.bursar.store.RelayBatch.Member;
-import io.bursar.store.RelayBatch.Relayer;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayedPayment;
+import io.bursar.store.Relayer;
 
 /**
  * What is done with a relayer's transactions. A nonce is fixed to one batch for ever and recorded before it is signed; what is signed is

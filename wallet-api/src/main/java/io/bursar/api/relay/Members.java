@@ -8,8 +8,8 @@ import java.util.stream.Collectors;
 
 import io.bursar.store.RelayBatch;
 import io.bursar.store.RelayBatch.Member;
-import io.bursar.store.RelayBatch.Relayer;
 import io.bursar.store.RelayBatches;
+import io.bursar.store.Relayer;
 
 /**
  * What is in batches that are not settled, read once for each. A batch is fixed for ever, so that only the payments' states are not those

@@ -10,7 +10,7 @@ import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.store.Refills;
 import io.bursar.store.RelayBatch.Refill;
-import io.bursar.store.RelayBatch.Relayer;
+import io.bursar.store.Relayer;
 
 /**
  * Has a chain's first relayer keep the others in native coin, so that whoever runs the service has one account to fill and not each. What it

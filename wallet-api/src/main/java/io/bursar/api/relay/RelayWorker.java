@@ -20,8 +20,8 @@ import io.bursar.api.signer.SignerUnreachable;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.SignerReply;
 import io.bursar.permit.SignerRequest;
-import io.bursar.store.RelayBatch.Relayer;
-import io.bursar.store.RelayBatches;
+import io.bursar.store.Relayer;
+import io.bursar.store.Relayers;
 
 /**
  * Relays a chain's authorizations at its own pace: two threads have them signed, and one for each relayer takes them to the chain. It keeps
@@ -53,7 +53,7 @@ public final class RelayWorker implements AutoCloseable {
   private final Chain chain;
   private final int relayers;
   private final SignerClient signer;
-  private final RelayBatches pool;
+  private final Relayers pool;
   private final AuthorizationSteps authorizations;
   private final BatchSteps batches;
   private final UUID lease = UUID.randomUUID();
@@ -68,7 +68,7 @@ public final class RelayWorker implements AutoCloseable {
    *
    * @param relayers how many accounts take turns
    */
-  public RelayWorker(Chain chain, int relayers, SignerClient signer, RelayBatches pool,
+  public RelayWorker(Chain chain, int relayers, SignerClient signer, Relayers pool,
       AuthorizationSteps authorizations,
       BatchSteps batches) {
     this.chain = chain;

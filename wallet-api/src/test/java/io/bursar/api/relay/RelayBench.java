@@ -31,6 +31,7 @@ import io.bursar.store.Fixture;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
 import io.bursar.store.RelayedPayment;
+import io.bursar.store.Relayers;
 import io.bursar.store.SettlementModes;
 
 /**
@@ -92,7 +93,8 @@ public final class RelayBench {
 
   private void relayed(List<Wallet> wallets, int spends, int relayers) throws Exception {
     var store = new RelayStore(fixture.store.database, fixture.store.audit, fixture.store.reservations, LEASE);
-    var batches = new RelayBatches(fixture.store.database, fixture.store.audit, store, LEASE);
+    var pool = new Relayers(fixture.store.database, LEASE);
+    var batches = new RelayBatches(fixture.store.database, fixture.store.audit, store, pool);
     var alarms = new RelayAlarms(fixture.registry, new Alarms(fixture.store.database, fixture.store.audit),
         fixture.store.directory);
     var transfers = signer.transfers(fixture.log);
@@ -102,7 +104,7 @@ public final class RelayBench {
     try (var chain = new Chain(anvil.settings(1))) {
       for (int round = 1; round <= rounds; round++) {
         settle("relayed, round " + round, wallets, spends, () -> {
-          var worker = new RelayWorker(chain, relayers, signer.client(), batches, authorizations, steps);
+          var worker = new RelayWorker(chain, relayers, signer.client(), pool, authorizations, steps);
           worker.topUpBy((relayer, _) -> anvil.rpc("anvil_setBalance", relayer.address().toString(),
               "0x" + BigInteger.TEN.pow(22).toString(16)));
           worker.start();

@@ -17,7 +17,7 @@ import io.bursar.store.Directory;
 import io.bursar.store.Fixture;
 import io.bursar.store.Refills;
 import io.bursar.store.RelayBatch;
-import io.bursar.store.RelayBatch.Relayer;
+import io.bursar.store.Relayer;
 
 /** Native coin from a chain's first relayer to the others. */
 class RefillTest extends RelayGround {
@@ -34,12 +34,12 @@ class RefillTest extends RelayGround {
 
   @BeforeEach
   void aPoolOfTwo() throws Exception {
-    refills = new Refills(fixture.store.database, fixture.store.audit, batches);
+    refills = new Refills(fixture.store.database, fixture.store.audit, pool, batches);
     operator = fixture.store.directory.createTenant(Directory.DEFAULT_TENANT, "test").orElseThrow().id();
     first = newRelayer(Relayer.keyId(Fixture.CHAIN, 0), BigInteger.TEN.pow(21));
     second = newRelayer(Relayer.keyId(Fixture.CHAIN, 1), BigInteger.ZERO);
     started = new Started(first);
-    assertThat(batches.take(second, secondsLease)).isTrue();
+    assertThat(pool.take(second, secondsLease)).isTrue();
   }
 
   private void see(Relayer relayer, UUID lease) throws ChainUnavailable {
@@ -119,7 +119,7 @@ class RefillTest extends RelayGround {
     see(first, started.lease);
     assertThat(batches.open(first)).isEmpty();
     var third = newRelayer(Relayer.keyId(Fixture.CHAIN, 2), BigInteger.ZERO);
-    assertThat(batches.take(third, UUID.randomUUID())).isTrue();
+    assertThat(pool.take(third, UUID.randomUUID())).isTrue();
     var full = fullBatches(1); // before the base fee falls
     holds(first, fullBatches(165)); // for one whole refill, and a part of the other
     see(first, started.lease);

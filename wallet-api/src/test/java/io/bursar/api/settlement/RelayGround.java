@@ -33,10 +33,11 @@ import io.bursar.store.Fixture;
 import io.bursar.store.Funds;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentState;
-import io.bursar.store.RelayBatch.Relayer;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
 import io.bursar.store.RelayedPayment;
+import io.bursar.store.Relayer;
+import io.bursar.store.Relayers;
 import io.bursar.store.SettlementModes;
 
 /** What a test of the relay stands on: an asset that takes authorizations, a relayer with coin, and what a started process does. */
@@ -45,6 +46,7 @@ abstract class RelayGround extends ChainAndSigner {
 
   final ExecutorService threads = Executors.newFixedThreadPool(4);
   RelayStore store;
+  Relayers pool;
   RelayBatches batches;
   Relayer relayer;
   Alarms record;
@@ -58,7 +60,8 @@ abstract class RelayGround extends ChainAndSigner {
     modes.relay(fixture.store.tenant, fixture.usdc.id(), new RelayedPayment.Token(domain.name(), domain.version()),
         "test");
     store = new RelayStore(fixture.store.database, fixture.store.audit, fixture.store.reservations, LEASE);
-    batches = new RelayBatches(fixture.store.database, fixture.store.audit, store, Duration.ofMinutes(1));
+    pool = new Relayers(fixture.store.database, Duration.ofMinutes(1));
+    batches = new RelayBatches(fixture.store.database, fixture.store.audit, store, pool);
     record = new Alarms(fixture.store.database, fixture.store.audit);
     alarms = new RelayAlarms(fixture.registry, record, fixture.store.directory);
     relayer = newRelayer();
@@ -77,7 +80,7 @@ abstract class RelayGround extends ChainAndSigner {
     var made = (SignerReply.KeyCreated) signer.client().ask(new SignerRequest.CreateKey(RelayIntent.TENANT, key));
     anvil.rpc("anvil_setBalance", made.address().toString(), "0x" + wei.toString(16));
     var account = new Relayer("eip155:31337", key, made.address());
-    batches.enroll(account, anvil.transactionCount(made.address()));
+    pool.enroll(account, anvil.transactionCount(made.address()));
     return account;
   }
 
@@ -105,7 +108,7 @@ abstract class RelayGround extends ChainAndSigner {
       steps = new BatchSteps(batches, authorizations, transfers, alarms,
           new BatchSteps.Settings(100, Duration.ZERO, 4, Duration.ofMillis(200), Duration.ofSeconds(60),
               Duration.ofMillis(1)));
-      assertThat(batches.take(account, lease)).isTrue();
+      assertThat(pool.take(account, lease)).isTrue();
     }
 
     Started(Duration validFor) {

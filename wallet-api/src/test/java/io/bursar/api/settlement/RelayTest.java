@@ -78,7 +78,7 @@ class RelayTest extends RelayGround {
         UPDATE relayer SET lease = gen_random_uuid(), lease_until = now() + interval '50 minutes';
         UPDATE payment SET lease_until = now() + interval '50 minutes', due_at = now() + interval '50 minutes',
           updated_at = now() + interval '50 minutes' WHERE state = 'signed'""");
-    assertThat(batches.take(relayer, started.lease)).as("a lease that ends later than any can").isTrue();
+    assertThat(pool.take(relayer, started.lease)).as("a lease that ends later than any can").isTrue();
     fixture.payments.distrustFuture();
     assertThat(batches.waiting("eip155:31337", 100)).satisfies(waiting -> {
       assertThat(waiting.count()).isEqualTo(1);

@@ -22,7 +22,7 @@ import io.bursar.store.PaymentState;
 import io.bursar.store.PaymentState.Annulled;
 import io.bursar.store.PaymentState.Confirmed;
 import io.bursar.store.PaymentState.Relayed;
-import io.bursar.store.RelayBatch.Relayer;
+import io.bursar.store.Relayer;
 
 /** Payments by authorization that may be signed and are to be canceled: whichever the token sees first counts. */
 class RelayedCancellationTest extends RelayGround {
@@ -141,7 +141,7 @@ class RelayedCancellationTest extends RelayGround {
       pays.relay();
       assertThat(inTransactions(spend, true)).as("behind the payment it would come too late").isZero();
       cancels = new Started(other);
-      assertThat(batches.take(relayer, pays.lease)).isTrue();
+      assertThat(pool.take(relayer, pays.lease)).isTrue();
       cancels.relay();
       assertThat(isCancelSent(spend)).isTrue();
       assertReserved(wallet, "both on their way");

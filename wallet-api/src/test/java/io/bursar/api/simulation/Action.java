@@ -26,6 +26,9 @@ sealed interface Action {
     }
   }
 
+  /** One relayer sends coins of the chain to another. */
+  record Refill(Address to, BigInteger coins) implements Action {}
+
   /** The sender's nonce is gone, and nothing else has happened. */
   record Nothing() implements Action {}
 
@@ -51,11 +54,12 @@ sealed interface Action {
    * @param coins of the chain that go with it, in wei
    */
   static Action read(Address from, Address to, BigInteger coins, byte[] data, Token token) {
-    if (coins.signum() != 0 || (data.length == 0 && !to.equals(from))) {
-      throw new IllegalArgumentException("coins that go to somebody");
+    boolean hasCoins = coins.signum() != 0;
+    if (data.length == 0 && hasCoins != to.equals(from)) {
+      return hasCoins ? new Refill(to, coins) : new Nothing();
     }
-    if (data.length == 0) {
-      return new Nothing();
+    if (data.length == 0 || hasCoins) {
+      throw new IllegalArgumentException("coins that go with a call or to their owner, or a call of nothing");
     }
     var words = new Words(data, 4);
     return to.equals(RelayIntent.MULTICALL)

@@ -308,6 +308,10 @@ final class Invariants {
           neverAnother(transaction);
           sent(transaction, calls);
         }
+        case Action.Refill(var to, var coins) -> {
+          neverAnother(transaction);
+          sentToRefill(transaction, to, coins);
+        }
         case Action.Nothing() -> sentToCancel(transaction);
         case Action.Foreign() -> throw new IllegalArgumentException("a node is not given what is not ours");
       }
@@ -388,6 +392,37 @@ final class Invariants {
     }
   }
 
+  private void sentToRefill(Transaction transaction, Address to, BigInteger coins) throws SQLException {
+    if (count("""
+        SELECT count(*) FROM relay_attempt t JOIN relay_batch b USING (batch_id) JOIN relayer r USING (chain, key_id)
+        JOIN relayer other ON other.chain = b.chain AND other.key_id = b.refill_key
+        JOIN audit_entry e ON e.tenant_id = ? AND e.kind = 'relayer.refilled' AND e.subject = b.batch_id
+        WHERE t.transaction_hash = ? AND t.raw_transaction IS NOT NULL AND b.nonce = ? AND r.address = ? AND other.address = ?
+          AND b.refill_wei = ?""", world.tenant(), transaction.hash().bytes(), transaction.nonce(),
+        transaction.from().bytes(), to.bytes(), new BigDecimal(coins)) != 1) {
+      find("I3: coins were sent that no refill on the record sends");
+    }
+  }
+
+  /** Whether no refill is on its way. */
+  boolean refillsAreSettled() {
+    return refills("b.state <> 'settled'") == 0;
+  }
+
+  private long refills(String which) {
+    try {
+      long found = 0;
+      for (var relayer : world.relayers()) {
+        found += count(
+            "SELECT count(*) FROM relay_batch b WHERE b.key_id = ? AND b.refill_wei IS NOT NULL AND " + which,
+            relayer.keyId());
+      }
+      return found;
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
   private long count(String sql, Object... params) throws SQLException {
     try (var statement = connection.prepareStatement(sql)) {
       for (int i = 0; i < params.length; i++) {
@@ -426,6 +461,10 @@ final class Invariants {
       if (!row.isFinal() && leaked.isEmpty()) {
         find("I8: a spend is still " + row.state + ": " + whyItWaits(row.spendId));
       }
+    }
+    if (refills("true") != world.chain().mined().stream()
+        .filter(mined -> mined.transaction().action() instanceof Action.Refill).count()) {
+      find("I2: the chain does not hold each refill once");
     }
     if (!paid.isEmpty()) {
       find("I3: " + paid.size() + " transfers belong to no spend");

@@ -1,5 +1,6 @@
 package io.bursar.api.simulation;
 
+import java.math.BigInteger;
 import java.net.URI;
 import java.nio.file.Path;
 import java.sql.SQLException;
@@ -40,8 +41,12 @@ import io.bursar.store.Lanes;
 import io.bursar.store.Payment;
 import io.bursar.store.PaymentMove;
 import io.bursar.store.PaymentStore;
+import io.bursar.store.Refills;
+import io.bursar.store.RelayBatch;
 import io.bursar.store.RelayBatches;
 import io.bursar.store.RelayStore;
+import io.bursar.store.Relayer;
+import io.bursar.store.Relayers;
 import io.bursar.store.Reservations;
 import io.bursar.store.log.Cosigners;
 import io.bursar.store.log.Log;
@@ -68,7 +73,8 @@ final class Replica {
       SignerClient signer, Chain chain) {}
 
   /** What takes authorizations to the chain. */
-  private record Relay(RelayBatches pool, AuthorizationSteps authorizations, BatchSteps batches, UUID lease) {}
+  private record Relay(Relayers pool, AuthorizationSteps authorizations, BatchSteps batches, Refills refills,
+      UUID lease) {}
 
   Replica(World world, Database database, Actor actor) {
     this.world = world;
@@ -103,13 +109,15 @@ final class Replica {
     var steps = new PaymentSteps(payments, Map.of(World.CHAIN, chain), transfers, PaymentSteps.Settings.DEFAULT,
         metrics, effects());
     var store = new RelayStore(database, audit, reservations, RELAY_LEASE);
-    var pool = new RelayBatches(database, audit, store, RELAY_LEASE);
+    var pool = new Relayers(database, RELAY_LEASE);
     var alarms = new RelayAlarms(registry, record, new Directory(database, audit));
     var authorizations = new AuthorizationSteps(store, payments, transfers, alarms,
         world.time().clock(), new AuthorizationSteps.Settings(world.validFor()));
-    var batches = new BatchSteps(pool, authorizations, transfers, alarms, BatchSteps.Settings.DEFAULT);
+    var transactions = new RelayBatches(database, audit, store, pool);
+    var batches = new BatchSteps(transactions, authorizations, transfers, alarms, BatchSteps.Settings.DEFAULT);
+    var refills = new Refills(database, audit, pool, transactions);
     running = new Running(new Lanes(database, world.time()::nanos).open(world.tenant()), log, payments, steps,
-        new Relay(pool, authorizations, batches, UUID.randomUUID()), signer, chain);
+        new Relay(pool, authorizations, batches, refills, UUID.randomUUID()), signer, chain);
     world.relayers().forEach(relayer -> pool.enroll(relayer, 0));
     actor.revive();
   }
@@ -195,6 +203,7 @@ final class Replica {
       relay.authorizations.endOutlived(chain);
       for (var relayer : world.relayers()) {
         if (relay.pool.take(relayer, relay.lease)) {
+          refill(relay, relayer, chain);
           done += relay.batches.work(chain, relayer, relay.lease);
         }
       }
@@ -203,6 +212,15 @@ final class Replica {
       // The next round tries again.
     } catch (RuntimeException e) {
       requirePlanned(e);
+    }
+  }
+
+  /** Now and then one relayer sends another a few coins. */
+  private void refill(Relay relay, Relayer by, Chain chain) throws ChainUnavailable {
+    var to = world.chance().one(world.relayers());
+    if (!world.chance().isCalm() && world.chance().percent(8) && !to.equals(by)) {
+      relay.refills.fix(by, relay.lease, new RelayBatch.Refill(to, BigInteger.ONE), chain.quote().offer().gas(100_000),
+          world.tenant());
     }
   }
 

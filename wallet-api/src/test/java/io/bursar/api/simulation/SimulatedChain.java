@@ -278,7 +278,7 @@ final class SimulatedChain {
         }
         yield new Mined(transaction, block, true, events);
       }
-      case Action.Nothing(),Action.Foreign() -> new Mined(transaction, block, true, List.of());
+      case Action.Refill _,Action.Nothing(),Action.Foreign() -> new Mined(transaction, block, true, List.of());
     };
   }
 

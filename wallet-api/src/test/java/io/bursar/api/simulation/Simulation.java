@@ -282,7 +282,7 @@ final class Simulation {
   private boolean isSettled() {
     return wishes.stream().allMatch(Wish::isAcknowledged)
         && invariants.check(wishes).stream().allMatch(row -> row.isFinal() || isBlocked(row))
-        && invariants.everythingIsUnderAHead();
+        && invariants.refillsAreSettled() && invariants.everythingIsUnderAHead();
   }
 
   /** A wallet whose key has leaked pays nothing any more; a person has to look. */

@@ -32,8 +32,8 @@ import io.bursar.store.CounterKeeping;
 import io.bursar.store.Directory;
 import io.bursar.store.Fixture;
 import io.bursar.store.PolicyStore;
-import io.bursar.store.RelayBatch;
 import io.bursar.store.RelayedPayment;
+import io.bursar.store.Relayer;
 import io.bursar.store.SettlementModes;
 import io.bursar.store.Spend;
 
@@ -65,7 +65,7 @@ final class World implements AutoCloseable {
   private final Directory.RegisteredAsset asset;
   private final List<UUID> wallets = new ArrayList<>();
   private final List<Address> addresses = new ArrayList<>();
-  private final List<RelayBatch.Relayer> relayers = new ArrayList<>();
+  private final List<Relayer> relayers = new ArrayList<>();
   private final Duration validFor;
   private final Set<UUID> relayed = new HashSet<>();
   private int wishes;
@@ -131,7 +131,7 @@ final class World implements AutoCloseable {
       }
       for (int i = 0; i < RELAYERS; i++) {
         var id = new UUID(chance.number(), chance.number());
-        relayers.add(new RelayBatch.Relayer(CHAIN, id, makeKey(client, RelayIntent.TENANT, id)));
+        relayers.add(new Relayer(CHAIN, id, makeKey(client, RelayIntent.TENANT, id)));
       }
     } catch (SignerUnreachable e) {
       throw new IllegalStateException(e);
@@ -266,7 +266,7 @@ final class World implements AutoCloseable {
   }
 
   /** Who takes authorizations to the chain, and pays the gas. */
-  List<RelayBatch.Relayer> relayers() {
+  List<Relayer> relayers() {
     return relayers;
   }
 
