@@ -5,6 +5,8 @@ import java.sql.SQLException;
 import java.util.Map;
 
 import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.MigrationState;
 import org.jspecify.annotations.Nullable;
 
 /** Brings a database to the schema that this build was made for. Safe to run again and by several processes at once. */
@@ -16,14 +18,21 @@ public final class Migrations {
    *
    * @param jdbcUrl a PostgreSQL JDBC URL
    * @param user a role that owns the schema, or may create one (and, the first time, roles)
-   * @throws org.flywaydb.core.api.FlywayException if the database cannot be reached, or holds a schema that this build does not know
+   * @throws FlywayException if the database cannot be reached, or holds a schema of a newer build, which this one could not keep sound
    */
   public static void migrate(String jdbcUrl, String user, String password) {
-    Flyway.configure()
+    var flyway = Flyway.configure()
         .dataSource(jdbcUrl, user, password)
         .locations("classpath:db/migration")
-        .load()
-        .migrate();
+        .load();
+    // Flyway itself lets that pass, for rolling back; but what a newer build has written an older one may read wrongly.
+    for (var applied : flyway.info().applied()) {
+      if (applied.getState() == MigrationState.FUTURE_SUCCESS) {
+        throw new FlywayException("the database's schema is of version " + applied.getVersion()
+            + ", which this build does not know: start the newer build, or restore the backup from before it");
+      }
+    }
+    flyway.migrate();
   }
 
   /**

@@ -141,6 +141,11 @@ public final class TestDatabase implements AutoCloseable {
     return url;
   }
 
+  /** Brings the schema up to date, as at a start. */
+  public void migrate() {
+    Migrations.migrate(url, server.adminUser(), server.adminPassword());
+  }
+
   /** Runs a statement as one that may do anything. */
   public void asAdministrator(String sql) {
     try (var connection = DriverManager.getConnection(url, server.adminUser(), server.adminPassword());
