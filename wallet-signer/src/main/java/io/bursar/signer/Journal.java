@@ -5,7 +5,6 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
@@ -19,59 +18,15 @@ import io.bursar.permit.Intent;
 import io.bursar.permit.JournalMark;
 import io.bursar.permit.Permit;
 import io.bursar.permit.SignedPermit;
-import io.bursar.permit.TransferIntent;
-import io.bursar.policy.Rule.GroupThreshold;
 import io.bursar.signer.JournalMemory.Judgement;
 import io.bursar.signer.JournalMemory.Pending;
 
 /**
  * The signer's own memory of what it agreed to sign: which permits are used, which payload has which nonce, how a spend is paid, what was spent of its
- * ceilings, what is frozen. It decides and records in one step, and answers {@link Outcome.Recorded} only once the record is on the
+ * ceilings, what is frozen. It decides and records in one step, and answers {@link JournalOutcome.Recorded} only once the record is on the
  * disk. Threads that record while another writes share the next write and its fsync.
  */
 final class Journal implements AutoCloseable {
-  /** What became of a request to record. Only after {@link Recorded} may the intent be signed. */
-  sealed interface Outcome {
-    /** It may be signed, and the record of it is durable. */
-    record Recorded() implements Outcome {}
-
-    /** The permit was used before. */
-    record PermitUsed() implements Outcome {}
-
-    /** The permit expired before permits that are forgotten by now: the clock went back. */
-    record PermitForgotten() implements Outcome {}
-
-    /** Another payload has this nonce. */
-    record OtherPayload() implements Outcome {}
-
-    /** For this nonce no transfer of the spend was signed that could be canceled. */
-    record NothingToCancel() implements Outcome {}
-
-    /** A cancellation of the spend was signed for this nonce: its transfer is not signed again. */
-    record Canceled() implements Outcome {}
-
-    /** The spend was signed for another nonce, or in another way. */
-    record OtherPayment() implements Outcome {}
-
-    /** The same payload was first signed at {@code first}, which allows no such fees. */
-    record FeeOutOfBounds(TransferIntent.Gas first) implements Outcome {}
-
-    /** A freeze holds the key. */
-    record Frozen(FreezeScope scope, String why) implements Outcome {}
-
-    /** A ceiling would be broken. */
-    record OverCeiling(String why) implements Outcome {}
-
-    /** It is above a line of the ceilings, and these groups have not signed. */
-    record Unapproved(List<GroupThreshold> missing) implements Outcome {}
-
-    /** Somebody has shown that this journal once held more. */
-    record Rewound() implements Outcome {}
-
-    /** The disk refused; nothing may be signed. */
-    record NotDurable(IOException cause) implements Outcome {}
-  }
-
   private final Path path;
   private final JournalFile file;
   private final Optional<JournalAnchor> anchor;
@@ -172,19 +127,19 @@ final class Journal implements AutoCloseable {
    * @param intent what the permit names
    * @param approved who has approved exactly this spend
    */
-  Outcome record(Instant now, SignedPermit signed, Permit permit, Intent intent,
+  JournalOutcome record(Instant now, SignedPermit signed, Permit permit, Intent intent,
       SpendApprovals.Result.Counted approved) {
     var record = new JournalRecord.Sign(now, signed, permit, intent).encode();
     JournalBatch batch;
     synchronized (memory) {
       if (rewound) {
-        return new Outcome.Rewound();
+        return new JournalOutcome.Rewound();
       }
       Judgement judgement;
       try {
         judgement = memory.judge(now, permit, intent, approved, this::read);
       } catch (IOException unreadable) {
-        return new Outcome.NotDurable(unreadable);
+        return new JournalOutcome.NotDurable(unreadable);
       }
       switch (judgement) {
         case Judgement.Refused(var why) -> {
@@ -200,7 +155,7 @@ final class Journal implements AutoCloseable {
       }
     }
     var failure = flush(batch, now);
-    return failure == null ? new Outcome.Recorded() : new Outcome.NotDurable(failure);
+    return failure == null ? new JournalOutcome.Recorded() : new JournalOutcome.NotDurable(failure);
   }
 
   /**

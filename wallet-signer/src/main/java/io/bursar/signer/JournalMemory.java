@@ -34,7 +34,6 @@ import io.bursar.permit.TransferIntent;
 import io.bursar.permit.TransferIntent.NonceSlot;
 import io.bursar.signer.FirstSigned.Reader;
 import io.bursar.signer.FirstSigned.SpendKey;
-import io.bursar.signer.Journal.Outcome;
 
 /**
  * What the journal says, as far as it is needed to judge the next request, and what is on its way into it. Not for use by several
@@ -54,7 +53,7 @@ final class JournalMemory {
     /** It may be recorded; {@code counted} is what it takes from the ceilings, if anything. */
     record Agreed(Optional<Spending.Counted> counted) implements Judgement {}
 
-    record Refused(Outcome why) implements Judgement {}
+    record Refused(JournalOutcome why) implements Judgement {}
   }
 
   /**
@@ -128,11 +127,11 @@ final class JournalMemory {
       case CancelAuthorizationIntent cancel -> {
         var spend = SpendKey.of(cancel);
         var first = first(firsts.of(spend), spendsInFlight.get(spend), reader);
-        yield Replacement.cancels(first, cancel) ? AGREED : new Judgement.Refused(new Outcome.NothingToCancel());
+        yield Replacement.cancels(first, cancel) ? AGREED : new Judgement.Refused(new JournalOutcome.NothingToCancel());
       }
       case RelayIntent _ -> AGREED; // of authorizations that were counted when they were signed
       case RefillIntent _ -> AGREED; // to another relayer of this signer, which is no spend
-      case CancelIntent _ -> new Judgement.Refused(new Outcome.NothingToCancel());
+      case CancelIntent _ -> new Judgement.Refused(new JournalOutcome.NothingToCancel());
     };
   }
 
@@ -144,9 +143,9 @@ final class JournalMemory {
     return switch (next) {
       case AuthorizationIntent authorization when authorization.equals(first) ->
         isCanceled(fingerprint(SpendKey.of(next)))
-            ? new Judgement.Refused(new Outcome.Canceled())
+            ? new Judgement.Refused(new JournalOutcome.Canceled())
             : AGREED;
-      case AuthorizationIntent _,TransferIntent _ -> new Judgement.Refused(new Outcome.OtherPayment());
+      case AuthorizationIntent _,TransferIntent _ -> new Judgement.Refused(new JournalOutcome.OtherPayment());
     };
   }
 
@@ -156,21 +155,21 @@ final class JournalMemory {
     }
     return switch (spending.judge(payment, approved, now)) {
       case Spending.Verdict.Within(var counted) -> new Judgement.Agreed(Optional.of(counted));
-      case Spending.Verdict.Over(var why) -> new Judgement.Refused(new Outcome.OverCeiling(why));
-      case Spending.Verdict.Unapproved(var missing) -> new Judgement.Refused(new Outcome.Unapproved(missing));
+      case Spending.Verdict.Over(var why) -> new Judgement.Refused(new JournalOutcome.OverCeiling(why));
+      case Spending.Verdict.Unapproved(var missing) -> new Judgement.Refused(new JournalOutcome.Unapproved(missing));
     };
   }
 
-  private @Nullable Outcome refusal(Permit permit, Intent intent) {
+  private @Nullable JournalOutcome refusal(Permit permit, Intent intent) {
     for (var freeze : frozen.entrySet()) {
       if (freeze.getKey().holds(intent.tenantId(), intent.keyId())) {
-        return new Outcome.Frozen(freeze.getKey(), freeze.getValue());
+        return new JournalOutcome.Frozen(freeze.getKey(), freeze.getValue());
       }
     }
     if (permitsInFlight.contains(permit.permitId()) || isUsed(permit.permitId())) {
-      return new Outcome.PermitUsed();
+      return new JournalOutcome.PermitUsed();
     }
-    return permit.expiresAt().toEpochMilli() <= forgottenUntil ? new Outcome.PermitForgotten() : null;
+    return permit.expiresAt().toEpochMilli() <= forgottenUntil ? new JournalOutcome.PermitForgotten() : null;
   }
 
   private boolean isCanceled(ByteBuffer print) {

@@ -14,7 +14,6 @@ import io.bursar.permit.RefillIntent;
 import io.bursar.permit.RelayIntent;
 import io.bursar.permit.TransactionIntent;
 import io.bursar.permit.TransferIntent;
-import io.bursar.signer.Journal.Outcome;
 import io.bursar.signer.JournalMemory.Judgement;
 
 /** What may still be signed where something was signed before: for the same nonce, or to cancel an authorization. */
@@ -33,7 +32,7 @@ final class Replacement {
    */
   static Judgement judge(Intent first, TransactionIntent next, boolean canceled) {
     if (canceled && !(next instanceof CancelIntent)) {
-      return new Judgement.Refused(new Outcome.Canceled());
+      return new Judgement.Refused(new JournalOutcome.Canceled());
     }
     boolean same = switch (next) {
       case TransferIntent transfer -> first instanceof TransferIntent other && sameTransfer(other, transfer);
@@ -43,11 +42,11 @@ final class Replacement {
     };
     if (!same || !(first instanceof TransactionIntent before)) {
       return new Judgement.Refused(
-          next instanceof CancelIntent ? new Outcome.NothingToCancel() : new Outcome.OtherPayload());
+          next instanceof CancelIntent ? new JournalOutcome.NothingToCancel() : new JournalOutcome.OtherPayload());
     }
     return feesInBounds(before.gas(), next.gas())
         ? new Judgement.Agreed(Optional.empty())
-        : new Judgement.Refused(new Outcome.FeeOutOfBounds(before.gas()));
+        : new Judgement.Refused(new JournalOutcome.FeeOutOfBounds(before.gas()));
   }
 
   /** Whether a cancellation is that of the very authorization which was first signed for its spend. */

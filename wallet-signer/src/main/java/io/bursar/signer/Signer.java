@@ -13,15 +13,11 @@ import io.bursar.money.Address;
 import io.bursar.permit.AuthorizationIntent;
 import io.bursar.permit.Bytes;
 import io.bursar.permit.CancelAuthorizationIntent;
-import io.bursar.permit.CancelIntent;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.FreezeScope;
 import io.bursar.permit.Intent;
-import io.bursar.permit.PaymentIntent;
 import io.bursar.permit.Permit;
 import io.bursar.permit.PermitKey;
-import io.bursar.permit.RefillIntent;
-import io.bursar.permit.RelayIntent;
 import io.bursar.permit.RelayerIntent;
 import io.bursar.permit.SignerFrame;
 import io.bursar.permit.SignerRefusal;
@@ -63,7 +59,7 @@ final class Signer {
   private final InstantSource clock;
   private final Healthy healthy;
   private final RefusalLog refusals;
-  private final VerifiedHeads heads = new VerifiedHeads();
+  private final Grounds grounds;
 
   /** @param permits the key that permits must be signed by, and the clock that they are held against */
   Signer(Permits permits, Keystore keystore, Fences fences, LogSigner log, Healthy healthy) {
@@ -71,6 +67,7 @@ final class Signer {
     this.keystore = keystore;
     this.fences = fences;
     this.log = log;
+    this.grounds = new Grounds(keystore, fences, log);
     this.clock = permits.clock();
     this.healthy = healthy;
     this.refusals = new RefusalLog(LOG, clock);
@@ -220,40 +217,40 @@ final class Signer {
   private SignerReply sign(Sign request, Permit permit, Intent intent, Keystore.Entry key, Instant now)
       throws IOException, Keystore.UnreadableKeyException {
     var approved = SpendApprovals.Result.Counted.NONE;
-    switch (founded(request, permit, intent, now)) {
+    switch (grounds.of(request, permit, intent, now)) {
       case SpendApprovals.Result.Invalid(var reason, var message) -> {
         return refuse(reason, message, permit);
       }
       case SpendApprovals.Result.Counted counted -> approved = counted;
     }
     return switch (fences.journal().record(now, request.permit(), permit, intent, approved)) {
-      case Journal.Outcome.PermitUsed() -> refuse(SignerRefusal.PERMIT_REUSED, "the permit was used before", permit);
-      case Journal.Outcome.PermitForgotten() -> refuse(SignerRefusal.PERMIT_EXPIRED,
+      case JournalOutcome.PermitUsed() -> refuse(SignerRefusal.PERMIT_REUSED, "the permit was used before", permit);
+      case JournalOutcome.PermitForgotten() -> refuse(SignerRefusal.PERMIT_EXPIRED,
           "the permit expired by a clock that has since gone back", permit);
-      case Journal.Outcome.OtherPayload() -> refuse(SignerRefusal.NONCE_CONFLICT,
+      case JournalOutcome.OtherPayload() -> refuse(SignerRefusal.NONCE_CONFLICT,
           "another payload was signed for the same nonce", permit);
-      case Journal.Outcome.NothingToCancel() -> refuse(SignerRefusal.NONCE_CONFLICT,
+      case JournalOutcome.NothingToCancel() -> refuse(SignerRefusal.NONCE_CONFLICT,
           "nothing of the spend was signed for this nonce, so there is nothing to cancel", permit);
-      case Journal.Outcome.Canceled() -> refuse(SignerRefusal.NONCE_CONFLICT,
+      case JournalOutcome.Canceled() -> refuse(SignerRefusal.NONCE_CONFLICT,
           "the cancellation of the spend was signed for the same nonce, so its transfer is not signed again", permit);
-      case Journal.Outcome.OtherPayment() -> refuse(SignerRefusal.SPEND_CONFLICT,
+      case JournalOutcome.OtherPayment() -> refuse(SignerRefusal.SPEND_CONFLICT,
           "the spend was signed for another nonce, or in another way", permit);
-      case Journal.Outcome.FeeOutOfBounds(var first) -> refuse(SignerRefusal.FEE_OUT_OF_BOUNDS,
+      case JournalOutcome.FeeOutOfBounds(var first) -> refuse(SignerRefusal.FEE_OUT_OF_BOUNDS,
           "the transaction was first signed at a max fee of " + first.maxFeePerGas() + " wei, which allows 1 to "
               + Replacement.MOST_FEE_FACTOR + " times that",
           permit);
-      case Journal.Outcome.Frozen(var scope, var why) -> refuse(SignerRefusal.KEY_FROZEN,
+      case JournalOutcome.Frozen(var scope, var why) -> refuse(SignerRefusal.KEY_FROZEN,
           "frozen (" + scope + "): " + why, permit);
-      case Journal.Outcome.OverCeiling(var why) -> refuse(SignerRefusal.OVER_CEILING, why, permit);
-      case Journal.Outcome.Unapproved(var missing) -> refuse(SignerRefusal.APPROVALS_MISSING,
+      case JournalOutcome.OverCeiling(var why) -> refuse(SignerRefusal.OVER_CEILING, why, permit);
+      case JournalOutcome.Unapproved(var missing) -> refuse(SignerRefusal.APPROVALS_MISSING,
           "above this signer's own line, these groups have not signed in such numbers: " + missing, permit);
-      case Journal.Outcome.Rewound() -> refuse(SignerRefusal.JOURNAL_REWOUND,
+      case JournalOutcome.Rewound() -> refuse(SignerRefusal.JOURNAL_REWOUND,
           "the journal does not hold what it once held; a person must look", permit);
-      case Journal.Outcome.NotDurable(var cause) -> {
+      case JournalOutcome.NotDurable(var cause) -> {
         LOG.log(Level.ERROR, "the journal cannot be written: " + cause);
         yield refuse(SignerRefusal.UNAVAILABLE, "the journal cannot be written", permit);
       }
-      case Journal.Outcome.Recorded() -> {
+      case JournalOutcome.Recorded() -> {
         var signed = signRecorded(key, intent);
         // A freeze may have come, and been answered, since this was agreed to: then it is not given out.
         yield fences.journal().isFrozen(intent.tenantId(), intent.keyId())
@@ -277,87 +274,6 @@ final class Signer {
           "key `" + keyId + "` has the address `" + key.get().address() + "`, not `" + intent.from() + "`", permit));
     }
     return Optional.empty();
-  }
-
-  /** Who has approved, of what a record or a payer stands behind, and that does not stay good for too long. */
-  private SpendApprovals.Result founded(Sign request, Permit permit, Intent intent, Instant now)
-      throws IOException, Keystore.UnreadableKeyException {
-    if (intent instanceof AuthorizationIntent payment && payment.authorization().validBefore() > now
-        .plus(AuthorizationIntent.MAX_LIFE).getEpochSecond()) {
-      return new SpendApprovals.Result.Invalid(SignerRefusal.BAD_INTENT,
-          "the authorization would be good for longer than " + AuthorizationIntent.MAX_LIFE.toHours() + " hours");
-    }
-    return switch (intent) {
-      case PaymentIntent payment -> approvals(request, permit, payment);
-      case RelayIntent batch -> signedByPayers(batch);
-      case RefillIntent refill -> withinThePool(refill);
-      case CancelIntent _,CancelAuthorizationIntent _ -> cancellation(request, permit, intent);
-    };
-  }
-
-  /** Who has approved, of what is shown to be authorized on the record and approved by whom that record asked. */
-  private SpendApprovals.Result approvals(Sign request, Permit permit, PaymentIntent intent) {
-    if (request.evidence().isEmpty()) {
-      return unshown("authorization");
-    }
-    var evidence = request.evidence().get();
-    return switch (LoggedAuthorization.check(evidence, log.key(intent.tenantId()), heads, permit, intent)) {
-      case LoggedAuthorization.Finding.Fault(var reason, var message) ->
-        new SpendApprovals.Result.Invalid(reason, message);
-      case LoggedAuthorization.Finding.Shown shown -> SpendApprovals.count(evidence, shown, intent,
-          fences.known(intent));
-    };
-  }
-
-  /** What comes without evidence: refused where the log is required. */
-  private SpendApprovals.Result unshown(String what) {
-    return log.isRequired()
-        ? new SpendApprovals.Result.Invalid(SignerRefusal.NOT_LOGGED,
-            "there is no evidence that the " + what + " is in the log")
-        : SpendApprovals.Result.Counted.NONE;
-  }
-
-  /** Refuses to cancel what nobody asked on the record to be canceled. */
-  private SpendApprovals.Result cancellation(Sign request, Permit permit, Intent intent) {
-    if (request.evidence().isEmpty()) {
-      return unshown("cancellation");
-    }
-    var evidence = request.evidence().get();
-    var key = log.key(intent.tenantId());
-    var fault = switch (intent) {
-      case CancelIntent cancel -> LoggedCancellation.fault(evidence, key, heads, permit, cancel);
-      case CancelAuthorizationIntent cancel -> LoggedCancellation.fault(evidence, key, heads, permit, cancel);
-      case PaymentIntent _,RelayerIntent _ -> throw new IllegalArgumentException("it cancels nothing");
-    };
-    return fault.isPresent()
-        ? new SpendApprovals.Result.Invalid(fault.get().reason(), fault.get().message())
-        : SpendApprovals.Result.Counted.NONE;
-  }
-
-  /** Refuses a batch that would pay for what its payers have not signed, or for payers who are not this signer's. */
-  private SpendApprovals.Result signedByPayers(RelayIntent batch)
-      throws IOException, Keystore.UnreadableKeyException {
-    for (var item : batch.items()) {
-      var payer = keystore.find(item.keyId()).map(Keystore.Entry::address);
-      if (!payer.equals(Optional.of(item.from())) || !Eip3009.isSigned(item, keystore.curve())) {
-        return new SpendApprovals.Result.Invalid(SignerRefusal.BAD_INTENT,
-            "what is to be relayed for the authorization of nonce 0x"
-                + item.nonce() + " is not signed by the key `" + item.keyId() + "`");
-      }
-    }
-    return SpendApprovals.Result.Counted.NONE;
-  }
-
-  /** Refuses native coin to anyone but a relayer of this signer. */
-  private SpendApprovals.Result withinThePool(RefillIntent refill)
-      throws IOException, Keystore.UnreadableKeyException {
-    var to = refill.to();
-    var receiver = keystore.find(to.keyId());
-    return receiver.isPresent() && receiver.get().tenantId().equals(RelayIntent.TENANT)
-        && receiver.get().address().equals(to.address())
-            ? SpendApprovals.Result.Counted.NONE
-            : new SpendApprovals.Result.Invalid(SignerRefusal.BAD_INTENT,
-                "there is no relayer's key `" + to.keyId() + "` of the address `" + to.address() + "`");
   }
 
   private SignerReply signRecorded(Keystore.Entry key, Intent intent)

@@ -62,7 +62,7 @@ final class JournalCompactionLoad {
     var permit = Fixtures.permit(intent, now);
     var outcome = journal.record(now, permit.sign(Fixtures.PERMIT_KEYS.getPrivate()), permit, intent,
         SpendApprovals.Result.Counted.NONE);
-    if (!(outcome instanceof Journal.Outcome.Recorded)) {
+    if (!(outcome instanceof JournalOutcome.Recorded)) {
       throw new IllegalStateException("not recorded: " + outcome);
     }
   }

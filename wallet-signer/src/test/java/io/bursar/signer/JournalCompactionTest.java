@@ -36,7 +36,6 @@ import io.bursar.permit.RelayIntent;
 import io.bursar.permit.TransferIntent;
 import io.bursar.permit.TransferIntent.NonceSlot;
 import io.bursar.permit.TransferIntent.Transfer;
-import io.bursar.signer.Journal.Outcome;
 
 /** A compacted journal answers everything as the whole one does, is known by the same marks, and is shorter. */
 class JournalCompactionTest {
@@ -114,7 +113,7 @@ class JournalCompactionTest {
   }
 
   /** Under a permit that was signed alone, or as one of many. */
-  private static Outcome record(Journal journal, Permit permit, Intent intent, Instant now) {
+  private static JournalOutcome record(Journal journal, Permit permit, Intent intent, Instant now) {
     var key = PermitSigningKey.of(Fixtures.PERMIT_KEYS.getPrivate());
     var signed = permit.permitId().getLeastSignificantBits() % 2 == 0
         ? permit.sign(key)
@@ -122,7 +121,7 @@ class JournalCompactionTest {
     return journal.record(now, signed, permit, intent, SpendApprovals.Result.Counted.NONE);
   }
 
-  private static Outcome transfer(Journal journal, long nonce, long amount, Instant now) {
+  private static JournalOutcome transfer(Journal journal, long nonce, long amount, Instant now) {
     var intent = Fixtures.intent(KEY, Fixtures.PAYEE, nonce, BigInteger.valueOf(amount));
     return record(journal, Fixtures.permit(intent, now), intent, now);
   }
@@ -150,7 +149,7 @@ class JournalCompactionTest {
           now = now.plusMillis(random.nextInt(20_000));
           var intent = requests.next();
           var permit = Fixtures.permit(intent, now);
-          if (record(journal, permit, intent, now) instanceof Outcome.Recorded) {
+          if (record(journal, permit, intent, now) instanceof JournalOutcome.Recorded) {
             permits.add(permit);
           }
         }
@@ -171,7 +170,7 @@ class JournalCompactionTest {
             var again = new Permit(used.permitId(), intent.subjectId(), Digest32.sha256(), intent.hash(), now,
                 used.expiresAt().isAfter(now) ? used.expiresAt() : now.plusSeconds(60));
             if (used.expiresAt().isAfter(now)) {
-              assertThat(record(second, again, intent, now)).as(where).isInstanceOf(Outcome.PermitUsed.class);
+              assertThat(record(second, again, intent, now)).as(where).isInstanceOf(JournalOutcome.PermitUsed.class);
             }
           }
           for (int i = 0; i < 300; i++) {
@@ -194,7 +193,7 @@ class JournalCompactionTest {
     for (int turn = 0; turn < 3; turn++) {
       try (var journal = home.open(Fixtures.NOW)) {
         for (int i = 0; i < 30; i++) {
-          assertThat(transfer(journal, 100 * turn + i, 1, Fixtures.NOW)).isInstanceOf(Outcome.Recorded.class);
+          assertThat(transfer(journal, 100 * turn + i, 1, Fixtures.NOW)).isInstanceOf(JournalOutcome.Recorded.class);
           marks.add(journal.mark(Fixtures.NOW));
         }
       }
@@ -225,7 +224,7 @@ class JournalCompactionTest {
     home.compact(Fixtures.NOW);
     var after = Files.readAllBytes(home.path());
     try (var journal = home.open(Fixtures.NOW)) {
-      assertThat(transfer(journal, 20, 1, Fixtures.NOW)).isInstanceOf(Outcome.Recorded.class);
+      assertThat(transfer(journal, 20, 1, Fixtures.NOW)).isInstanceOf(JournalOutcome.Recorded.class);
     }
     var newest = Files.readAllBytes(home.path());
     for (var older : List.of(before, after)) {
@@ -236,7 +235,7 @@ class JournalCompactionTest {
     }
     Files.write(home.path(), newest);
     try (var journal = home.open(Fixtures.NOW)) {
-      assertThat(transfer(journal, 20, 2, Fixtures.NOW)).isInstanceOf(Outcome.OtherPayload.class);
+      assertThat(transfer(journal, 20, 2, Fixtures.NOW)).isInstanceOf(JournalOutcome.OtherPayload.class);
     }
   }
 
@@ -246,15 +245,15 @@ class JournalCompactionTest {
     var intent = Fixtures.intent(KEY, Fixtures.PAYEE, 1, BigInteger.ONE);
     var permit = Fixtures.permit(intent, Fixtures.NOW);
     try (var journal = home.open(Fixtures.NOW)) {
-      assertThat(record(journal, permit, intent, Fixtures.NOW)).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, permit, intent, Fixtures.NOW)).isInstanceOf(JournalOutcome.Recorded.class);
       for (int nonce = 2; nonce < 20; nonce++) {
         transfer(journal, nonce, 1, Fixtures.NOW);
       }
     }
     home.compact(Fixtures.NOW.plus(Duration.ofDays(3650))); // by a clock that is wrong
     try (var journal = home.open(Fixtures.NOW)) {
-      assertThat(record(journal, permit, intent, Fixtures.NOW)).isInstanceOf(Outcome.PermitForgotten.class);
-      assertThat(transfer(journal, 20, 1, Fixtures.NOW.plusSeconds(1))).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, permit, intent, Fixtures.NOW)).isInstanceOf(JournalOutcome.PermitForgotten.class);
+      assertThat(transfer(journal, 20, 1, Fixtures.NOW.plusSeconds(1))).isInstanceOf(JournalOutcome.Recorded.class);
     }
   }
 
@@ -327,7 +326,7 @@ class JournalCompactionTest {
     for (int cut = 0; cut <= made.length; cut += 1 + made.length / 50) {
       Files.write(home.directory.resolve("journal.compacted"), Arrays.copyOf(made, cut));
       try (var journal = home.open(Fixtures.NOW)) {
-        assertThat(transfer(journal, 3, 2, Fixtures.NOW)).isInstanceOf(Outcome.OtherPayload.class);
+        assertThat(transfer(journal, 3, 2, Fixtures.NOW)).isInstanceOf(JournalOutcome.OtherPayload.class);
       }
     }
     assertThat(home.compact(Fixtures.NOW).records()).isEqualTo(20);

@@ -19,7 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
 import io.bursar.permit.Digest32;
 import io.bursar.permit.Permit;
 import io.bursar.permit.TransferIntent;
-import io.bursar.signer.Journal.Outcome;
 
 /** Killed in the middle of its writes, again and again, on one journal that grows. {@code -Dbursar.kills=500} does it more often. */
 class JournalKillTest {
@@ -57,9 +56,9 @@ class JournalKillTest {
           Optional.of(JournalAnchor.open(directory.resolve("anchor"))), Ceilings.NONE, Instant.now())) {
         for (var each : said) {
           assertThat(record(journal, each, each.amount.add(BigInteger.ONE), UUID.randomUUID())).as(where)
-              .isInstanceOf(Outcome.OtherPayload.class);
+              .isInstanceOf(JournalOutcome.OtherPayload.class);
           assertThat(record(journal, each, each.amount, each.permitId)).as(where)
-              .isInstanceOf(Outcome.PermitUsed.class);
+              .isInstanceOf(JournalOutcome.PermitUsed.class);
         }
         assertThat(journal.records()).as(where).isGreaterThanOrEqualTo(answered + said.size());
         answered = journal.records();
@@ -69,7 +68,7 @@ class JournalKillTest {
     assertThat(answered).isPositive();
   }
 
-  private static Outcome record(Journal journal, Answered answered, BigInteger amount, UUID permitId) {
+  private static JournalOutcome record(Journal journal, Answered answered, BigInteger amount, UUID permitId) {
     TransferIntent intent = Fixtures.intent(JournalWriter.KEY, Fixtures.PAYEE, answered.nonce, amount);
     var now = Instant.now().truncatedTo(ChronoUnit.MILLIS);
     var permit = new Permit(permitId, intent.spendId(), Digest32.sha256(), intent.hash(), now, now.plusSeconds(300));

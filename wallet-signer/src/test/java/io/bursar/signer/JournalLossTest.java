@@ -20,7 +20,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 import io.bursar.permit.Bytes;
 import io.bursar.permit.JournalMark;
-import io.bursar.signer.Journal.Outcome;
 
 /** A journal that was lost, or put back to an older copy of itself, signs nothing until a person has looked. */
 class JournalLossTest {
@@ -51,7 +50,7 @@ class JournalLossTest {
     return Journal.open(path, Optional.of(JournalAnchor.open(anchor)), Ceilings.NONE, Fixtures.NOW);
   }
 
-  private static Outcome record(Journal journal, long nonce) {
+  private static JournalOutcome record(Journal journal, long nonce) {
     var intent = Fixtures.intent(KEY, Fixtures.PAYEE, nonce);
     var permit = Fixtures.permit(intent, Fixtures.NOW);
     return journal.record(Fixtures.NOW, permit.sign(Fixtures.PERMIT_KEYS.getPrivate()), permit, intent,
@@ -62,11 +61,11 @@ class JournalLossTest {
   private byte[] copyAfter(int records, int more) throws IOException {
     try (var journal = open()) {
       for (int nonce = 0; nonce < records; nonce++) {
-        assertThat(record(journal, nonce)).isInstanceOf(Outcome.Recorded.class);
+        assertThat(record(journal, nonce)).isInstanceOf(JournalOutcome.Recorded.class);
       }
       var copy = Files.readAllBytes(path);
       for (int nonce = records; nonce < records + more; nonce++) {
-        assertThat(record(journal, nonce)).isInstanceOf(Outcome.Recorded.class);
+        assertThat(record(journal, nonce)).isInstanceOf(JournalOutcome.Recorded.class);
       }
       return copy;
     }
@@ -87,7 +86,7 @@ class JournalLossTest {
     assertThat(run("accept-journal", "--home", home.resolve("h").toString())).contains("is accepted");
     try (var journal = open()) {
       assertThat(journal.records()).isEqualTo(2);
-      assertThat(record(journal, 2)).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, 2)).isInstanceOf(JournalOutcome.Recorded.class);
     }
   }
 
@@ -98,7 +97,7 @@ class JournalLossTest {
     Files.delete(anchor);
     try (var journal = open()) {
       for (int nonce = 10; nonce < 20; nonce++) {
-        assertThat(record(journal, nonce)).isInstanceOf(Outcome.Recorded.class);
+        assertThat(record(journal, nonce)).isInstanceOf(JournalOutcome.Recorded.class);
       }
     }
     Files.write(anchor, kept);
@@ -124,7 +123,7 @@ class JournalLossTest {
 
   private void copyAfterMore(int nonce) throws IOException {
     try (var journal = open()) {
-      assertThat(record(journal, nonce)).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, nonce)).isInstanceOf(JournalOutcome.Recorded.class);
     }
   }
 
@@ -143,15 +142,15 @@ class JournalLossTest {
     Files.write(path, older);
     Files.write(anchor, olderAnchor);
     try (var journal = open()) {
-      assertThat(record(journal, 7)).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, 7)).isInstanceOf(JournalOutcome.Recorded.class);
       assertThat(journal.holds(mark)).isFalse();
-      assertThat(record(journal, 8)).isInstanceOf(Outcome.Rewound.class);
+      assertThat(record(journal, 8)).isInstanceOf(JournalOutcome.Rewound.class);
     }
     assertThatThrownBy(this::open).as("also after a restart").isInstanceOf(JournalAnchor.LostException.class);
     assertThat(run("accept-journal", "--home", home.resolve("h").toString())).contains("is accepted");
     try (var journal = open()) {
       assertThat(journal.holds(mark)).as("looked at by a person").isTrue();
-      assertThat(record(journal, 8)).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, 8)).isInstanceOf(JournalOutcome.Recorded.class);
       var later = new JournalMark(java.time.Instant.now().plus(Duration.ofDays(1)), 1_000_000,
           Bytes.of(new byte[JournalMark.CHECKSUM_BYTES]));
       assertThat(journal.holds(later)).isFalse();

@@ -34,7 +34,6 @@ import io.bursar.permit.TransferIntent;
 import io.bursar.permit.TransferIntent.Gas;
 import io.bursar.permit.TransferIntent.NonceSlot;
 import io.bursar.permit.TransferIntent.Transfer;
-import io.bursar.signer.Journal.Outcome;
 
 class JournalTest {
   private static final UUID KEY = UUID.fromString("0198f3a0-0000-7000-8000-0000000000c1");
@@ -54,14 +53,14 @@ class JournalTest {
   void refusesAnotherTransferForANonceAlsoAfterRestart() throws IOException {
     var first = intent(7, GAS);
     try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
-      assertThat(record(journal, first)).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, first)).isInstanceOf(JournalOutcome.Recorded.class);
       assertOthersRefused(journal, first);
     }
     try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       assertThat(journal.records()).isEqualTo(1);
       assertOthersRefused(journal, first);
-      assertThat(record(journal, first)).isInstanceOf(Outcome.Recorded.class);
-      assertThat(record(journal, intent(8, GAS))).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, first)).isInstanceOf(JournalOutcome.Recorded.class);
+      assertThat(record(journal, intent(8, GAS))).isInstanceOf(JournalOutcome.Recorded.class);
     }
   }
 
@@ -75,7 +74,7 @@ class JournalTest {
         with(first, UUID.randomUUID(), t),
         new TransferIntent(Fixtures.OTHER_TENANT, first.spendId(), first.slot(), first.from(), t, first.gas()),
         new TransferIntent(first.tenantId(), first.spendId(), first.slot(), other, t, first.gas()))) {
-      assertThat(record(journal, next)).as("%s", next).isInstanceOf(Outcome.OtherPayload.class);
+      assertThat(record(journal, next)).as("%s", next).isInstanceOf(JournalOutcome.OtherPayload.class);
     }
   }
 
@@ -83,10 +82,10 @@ class JournalTest {
   void theSameNonceOfAnotherKeyOrChainIsFree() throws IOException {
     try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       var first = intent(7, GAS);
-      assertThat(record(journal, first)).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, first)).isInstanceOf(JournalOutcome.Recorded.class);
       for (var slot : List.of(new NonceSlot(8453, UUID.randomUUID(), 7), new NonceSlot(1, KEY, 7))) {
         var next = new TransferIntent(first.tenantId(), UUID.randomUUID(), slot, FROM, first.transfer(), GAS);
-        assertThat(record(journal, next)).isInstanceOf(Outcome.Recorded.class);
+        assertThat(record(journal, next)).isInstanceOf(JournalOutcome.Recorded.class);
       }
     }
   }
@@ -96,7 +95,7 @@ class JournalTest {
     try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       for (long fee : new long[]{1_000, 1_100, 5_000, 10_000, 1_500}) {
         assertThat(record(journal, intent(7, Fixtures.gas(90_000, fee, 10)))).as("%d", fee)
-            .isInstanceOf(Outcome.Recorded.class);
+            .isInstanceOf(JournalOutcome.Recorded.class);
       }
       assertFeesRefused(journal);
     }
@@ -108,7 +107,7 @@ class JournalTest {
   private static void assertFeesRefused(Journal journal) {
     for (var gas : List.of(Fixtures.gas(90_000, 999, 10), Fixtures.gas(90_000, 10_001, 10),
         Fixtures.gas(90_001, 10_000, 10), Fixtures.gas(900_001, 1_000, 10))) {
-      assertThat(record(journal, intent(7, gas))).as("%s", gas).isEqualTo(new Outcome.FeeOutOfBounds(GAS));
+      assertThat(record(journal, intent(7, gas))).as("%s", gas).isEqualTo(new JournalOutcome.FeeOutOfBounds(GAS));
     }
   }
 
@@ -117,12 +116,12 @@ class JournalTest {
     var first = intent(7, GAS);
     var permit = Fixtures.permit(first, Fixtures.NOW);
     try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
-      assertThat(record(journal, permit, first)).isInstanceOf(Outcome.Recorded.class);
-      assertThat(record(journal, permit, first)).isInstanceOf(Outcome.PermitUsed.class);
-      assertThat(record(journal, permit, intent(8, GAS))).isInstanceOf(Outcome.PermitUsed.class);
+      assertThat(record(journal, permit, first)).isInstanceOf(JournalOutcome.Recorded.class);
+      assertThat(record(journal, permit, first)).isInstanceOf(JournalOutcome.PermitUsed.class);
+      assertThat(record(journal, permit, intent(8, GAS))).isInstanceOf(JournalOutcome.PermitUsed.class);
     }
     try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
-      assertThat(record(journal, permit, first)).isInstanceOf(Outcome.PermitUsed.class);
+      assertThat(record(journal, permit, first)).isInstanceOf(JournalOutcome.PermitUsed.class);
     }
   }
 
@@ -133,7 +132,7 @@ class JournalTest {
       record(journal, first);
       var before = journal.mark(Fixtures.NOW);
       var conflicting = with(first, UUID.randomUUID(), first.transfer());
-      assertThat(record(journal, conflicting)).isInstanceOf(Outcome.OtherPayload.class);
+      assertThat(record(journal, conflicting)).isInstanceOf(JournalOutcome.OtherPayload.class);
       assertThat(journal.mark(Fixtures.NOW)).isEqualTo(before);
       assertThat(journal.records()).isEqualTo(1);
     }
@@ -146,13 +145,14 @@ class JournalTest {
       recordMany(journal, JournalMemory.FORGET_AT_LEAST - 10, Fixtures.NOW, used);
       var later = Fixtures.NOW.plusSeconds(3_600);
       recordMany(journal, 20, later, new ArrayList<>()); // those above the bound make it forget what expired by then
-      assertThat(record(journal, used.getFirst(), intent(1_000_000, GAS))).isInstanceOf(Outcome.PermitForgotten.class);
+      assertThat(record(journal, used.getFirst(), intent(1_000_000, GAS)))
+          .isInstanceOf(JournalOutcome.PermitForgotten.class);
       var fresh = intent(1_000_001, GAS);
-      assertThat(record(journal, Fixtures.permit(fresh, later), fresh)).isInstanceOf(Outcome.Recorded.class);
+      assertThat(record(journal, Fixtures.permit(fresh, later), fresh)).isInstanceOf(JournalOutcome.Recorded.class);
     }
     try (var journal = Fixtures.journal(path, Fixtures.NOW)) {
       for (var permit : used.subList(0, 100)) {
-        assertThat(record(journal, permit, intent(2_000_000, GAS))).isInstanceOf(Outcome.PermitUsed.class);
+        assertThat(record(journal, permit, intent(2_000_000, GAS))).isInstanceOf(JournalOutcome.PermitUsed.class);
       }
     }
   }
@@ -161,7 +161,7 @@ class JournalTest {
   void ofManyThreadsWithAnotherTransferForOneNonceExactlyOneWins() throws Exception {
     try (var journal = Fixtures.journal(path, Fixtures.NOW); var threads = Executors.newFixedThreadPool(16)) {
       for (int nonce = 0; nonce < 40; nonce++) {
-        var tasks = new ArrayList<Callable<Outcome>>();
+        var tasks = new ArrayList<Callable<JournalOutcome>>();
         for (int i = 0; i < 16; i++) {
           var rival = with(intent(nonce, GAS), UUID.randomUUID(),
               new Transfer(Fixtures.TOKEN, Fixtures.PAYEE, BigInteger.valueOf(i + 1)));
@@ -169,7 +169,7 @@ class JournalTest {
         }
         int won = 0;
         for (var outcome : threads.invokeAll(tasks)) {
-          won += outcome.get() instanceof Outcome.Recorded ? 1 : 0;
+          won += outcome.get() instanceof JournalOutcome.Recorded ? 1 : 0;
         }
         assertThat(won).as("nonce %d", nonce).isEqualTo(1);
       }
@@ -185,13 +185,13 @@ class JournalTest {
       for (int round = 0; round < 40; round++) {
         var intent = intent(round, GAS);
         var permit = Fixtures.permit(intent, Fixtures.NOW);
-        var tasks = new ArrayList<Callable<Outcome>>();
+        var tasks = new ArrayList<Callable<JournalOutcome>>();
         for (int i = 0; i < 16; i++) {
           tasks.add(() -> record(journal, permit, intent));
         }
         int won = 0;
         for (var outcome : threads.invokeAll(tasks)) {
-          won += outcome.get() instanceof Outcome.Recorded ? 1 : 0;
+          won += outcome.get() instanceof JournalOutcome.Recorded ? 1 : 0;
         }
         assertThat(won).as("round %d", round).isEqualTo(1);
       }
@@ -205,7 +205,7 @@ class JournalTest {
       record(journal, intent(100, GAS)); // makes room
       int before = channel.forces();
       var gate = channel.hold();
-      var outcomes = new ArrayList<Future<Outcome>>();
+      var outcomes = new ArrayList<Future<JournalOutcome>>();
       outcomes.add(threads.submit(() -> record(journal, intent(0, GAS))));
       await(() -> channel.held() == 1);
       var queued = new ConcurrentLinkedQueue<Thread>();
@@ -220,7 +220,7 @@ class JournalTest {
           && queued.stream().allMatch(JournalTest::isHeldUp));
       gate.release(100);
       for (var outcome : outcomes) {
-        assertThat(outcome.get()).isInstanceOf(Outcome.Recorded.class);
+        assertThat(outcome.get()).isInstanceOf(JournalOutcome.Recorded.class);
       }
       assertThat(channel.forces() - before).as("one for the first, one for the twenty").isEqualTo(2);
     }
@@ -243,14 +243,14 @@ class JournalTest {
       await(() -> isHeldUp(second.get()));
       channel.failNextForce();
       gate.release();
-      assertThat(writing.get()).isInstanceOf(Outcome.NotDurable.class);
+      assertThat(writing.get()).isInstanceOf(JournalOutcome.NotDurable.class);
       var rival = threads
           .submit(() -> record(journal, with(intent(5, GAS), UUID.randomUUID(), intent(5, GAS).transfer())));
       await(() -> channel.held() == 2);
       Thread.sleep(50); // whoever is not held by now waits behind the one who is
       gate.release(100);
-      assertThat(rival.get()).isInstanceOf(Outcome.Recorded.class);
-      assertThat(queued.get()).isInstanceOf(Outcome.NotDurable.class);
+      assertThat(rival.get()).isInstanceOf(JournalOutcome.Recorded.class);
+      assertThat(queued.get()).isInstanceOf(JournalOutcome.NotDurable.class);
     }
   }
 
@@ -284,7 +284,7 @@ class JournalTest {
               long nonce = random.nextInt(120);
               var intent = with(intent(nonce, GAS), new UUID(nonce, 99),
                   new Transfer(Fixtures.TOKEN, Fixtures.PAYEE, BigInteger.valueOf(1 + random.nextInt(3))));
-              if (record(journal, intent) instanceof Outcome.Recorded) {
+              if (record(journal, intent) instanceof JournalOutcome.Recorded) {
                 synchronized (accepted) {
                   var before = accepted.putIfAbsent(nonce, intent.transfer());
                   if (before != null && !before.equals(intent.transfer())) {
@@ -317,7 +317,7 @@ class JournalTest {
           var rival = with(intent(entry.getKey(), GAS), new UUID(entry.getKey(), 99),
               new Transfer(t.token(), t.payee(), t.amount().add(BigInteger.TEN)));
           assertThat(record(journal, rival)).as("seed %d, round %d", seed, round)
-              .isInstanceOf(Outcome.OtherPayload.class);
+              .isInstanceOf(JournalOutcome.OtherPayload.class);
         }
       }
     }
@@ -341,7 +341,8 @@ class JournalTest {
           assertOthersRefused(journal, intent(nonce, GAS));
         }
         var another = with(intent(3, GAS), UUID.randomUUID(), intent(3, GAS).transfer());
-        assertThat(record(journal, another)).as("the unanswered nonce is free").isInstanceOf(Outcome.Recorded.class);
+        assertThat(record(journal, another)).as("the unanswered nonce is free")
+            .isInstanceOf(JournalOutcome.Recorded.class);
       }
     }
   }
@@ -361,16 +362,16 @@ class JournalTest {
         used.add(permit);
         threads.execute(
             () -> assertThat(journal.record(at, signed(permit), permit, intent, SpendApprovals.Result.Counted.NONE))
-                .isInstanceOf(Outcome.Recorded.class));
+                .isInstanceOf(JournalOutcome.Recorded.class));
       }
     }
   }
 
-  private static Outcome record(Journal journal, TransferIntent intent) {
+  private static JournalOutcome record(Journal journal, TransferIntent intent) {
     return record(journal, Fixtures.permit(intent, Fixtures.NOW), intent);
   }
 
-  private static Outcome record(Journal journal, Permit permit, TransferIntent intent) {
+  private static JournalOutcome record(Journal journal, Permit permit, TransferIntent intent) {
     return journal.record(Fixtures.NOW, signed(permit), permit, intent, SpendApprovals.Result.Counted.NONE);
   }
 

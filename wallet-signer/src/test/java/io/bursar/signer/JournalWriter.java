@@ -72,7 +72,7 @@ public final class JournalWriter {
         now.plusSeconds(300));
     var outcome = journal.record(now, permit.sign(Fixtures.PERMIT_KEYS.getPrivate()), permit, intent,
         SpendApprovals.Result.Counted.NONE);
-    if (outcome instanceof Journal.Outcome.Recorded) {
+    if (outcome instanceof JournalOutcome.Recorded) {
       synchronized (out) {
         out.println(nonce + " " + intent.transfer().amount() + " " + permit.permitId());
         out.flush();
