@@ -8,7 +8,7 @@ DEMO=''              # the directory that everything is below
 CLEANER=''           # the process that removes it
 NODE=''              # the wrapper of the chain's node
 NODE_PORT=''
-readonly DEVELOPMENT_DEFAULTS=('embedded chain' 'faucet' 'generated admin key' 'unencrypted key file')
+readonly DEVELOPMENT_DEFAULTS=('embedded chain' 'faucet' 'generated admin key' 'unencrypted key file' 'signer that believes the API')
 
 demo_production() {
   forget_settings

@@ -49,6 +49,8 @@ check_settings_agree() {
   if [[ -n ${BURSAR_ADMIN_KEY:-} ]] && ((${#BURSAR_ADMIN_KEY} < 24)); then
     die "BURSAR_ADMIN_KEY has ${#BURSAR_ADMIN_KEY} characters, give 24 or more"
   fi
+  local LC_ALL=C
+  [[ ${BURSAR_ADMIN_KEY:-} != *[!!-~]* ]] || die 'BURSAR_ADMIN_KEY has other characters than the printable ones of ASCII without spaces, which no client could send'
 }
 
 # The key encryption key: in a token, from a passphrase, or (for development) in a file that the signer makes.
@@ -83,6 +85,8 @@ refuse_development_defaults() {
   [[ -n ${BURSAR_ADMIN_KEY:-} ]] || refused+=("generated admin key: set BURSAR_ADMIN_KEY")
   [[ -z $EMBEDDED_SIGNER || -n $(kek_options) ]] ||
     refused+=("unencrypted key file: set BURSAR_PKCS11_LIBRARY, or by name BURSAR_SIGNER_PASSPHRASE_FILE, or run a signer of your own and set BURSAR_SIGNER_SOCKET")
+  [[ -z $EMBEDDED_SIGNER || -e $HOME_DIR/signer || -n ${BURSAR_SIGNER_ROOT_SET:-} && -n ${BURSAR_SIGNER_CEILINGS:-} ]] ||
+    refused+=("signer that believes the API: set BURSAR_SIGNER_ROOT_SET and BURSAR_SIGNER_CEILINGS")
   ((${#refused[@]})) || return 0
   complain "BURSAR_MODE=production refuses these development defaults:"
   printf '  %s\n' "${refused[@]}" >&2
@@ -100,7 +104,8 @@ prepare_home() {
     die "\`$HOME_DIR\` holds other things, give BURSAR_HOME a directory of its own"
   fi
   umask 077
-  chmod 700 "$HOME_DIR" && mkdir -p "$HOME_DIR/run" "$HOME_DIR/logs" || die "cannot write to \`$HOME_DIR\`"
+  # 711 where a signer that may be running has a user of its own: it must get through to what is its.
+  [[ $(stat -c %a "$HOME_DIR") == 711 ]] || chmod 700 "$HOME_DIR" && mkdir -p "$HOME_DIR/run" "$HOME_DIR/logs" || die "cannot write to \`$HOME_DIR\`"
   RUN=$HOME_DIR/run
   LOGS=$HOME_DIR/logs
 }

@@ -78,6 +78,16 @@ public sealed interface Json {
       return members;
     }
 
+    /** The same object without the members of its own that are null. */
+    public Obj withoutNulls() {
+      if (Arrays.stream(values).noneMatch(Null.class::isInstance)) {
+        return this;
+      }
+      var members = members();
+      members.values().removeIf(Null.class::isInstance);
+      return new Obj(members);
+    }
+
     public void forEach(BiConsumer<String, Json> action) {
       for (int i = 0; i < names.length; i++) {
         action.accept(names[i], values[i]);

@@ -171,8 +171,8 @@ final class KekRotation implements AutoCloseable {
   private void writeFailure() {
     try {
       write(new Progress(State.FAILED, home.keks().versions().getLast(), 0, keystore.size()));
-    } catch (IOException unwritable) {
-      LOG.log(Level.ERROR, "the rotation's progress cannot be written: " + unwritable.getMessage());
+    } catch (IOException | RuntimeException unwritable) { // without its versions it still looks again later
+      LOG.log(Level.ERROR, "the rotation's progress cannot be written: " + unwritable);
     }
   }
 

@@ -235,9 +235,9 @@ public final class RelayStore {
     database.inTransaction(() -> {
       audit.lock(payment.tenantId());
       int changed = sql("""
-          UPDATE payment SET state = 'expired', failure = NULL, lease_until = '-infinity', updated_at = clock_timestamp()
+          UPDATE payment SET state = 'expired', failure = :why, lease_until = '-infinity', updated_at = clock_timestamp()
           WHERE tenant_id = :tenant AND spend_id = :spend AND mode = 'relayed' AND state = ANY (string_to_array(:from, ' '))
-          """).param("tenant", payment.tenantId()).param("spend", payment.spendId())
+          """).param("why", end.why).param("tenant", payment.tenantId()).param("spend", payment.spendId())
           .param("from", end.from).update();
       if (changed == 1) {
         var slot = audit.nextChanging(payment.tenantId(), true, false);

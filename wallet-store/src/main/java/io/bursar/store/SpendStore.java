@@ -67,6 +67,14 @@ public final class SpendStore {
         .map(spend -> withApprovals(tenantId, List.of(spend)).getFirst());
   }
 
+  /** Whether an agent has used an idempotency key for a spend that is decided. */
+  public boolean isUsed(UUID tenantId, UUID agentId, String idempotencyKey) {
+    return database.sql()
+        .sql(
+            "SELECT EXISTS (SELECT FROM spend WHERE tenant_id = :tenant AND agent_id = :agent AND idempotency_key = :key)")
+        .param("tenant", tenantId).param("agent", agentId).param("key", idempotencyKey).query(Boolean.class).single();
+  }
+
   /** The spends that match, the newest first. */
   public Page<Spend> list(UUID tenantId, Filter filter, Page.Request page) {
     var sql = new StringBuilder(SELECT).append("WHERE s.tenant_id = :tenant");

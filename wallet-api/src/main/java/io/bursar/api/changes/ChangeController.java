@@ -1,5 +1,6 @@
 package io.bursar.api.changes;
 
+import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
 
@@ -27,6 +28,7 @@ import io.bursar.approval.Verdict;
 import io.bursar.json.Json;
 import io.bursar.json.JsonReader;
 import io.bursar.spend.Id;
+import io.bursar.store.Approvers;
 import io.bursar.store.Change;
 import io.bursar.store.ChangeControl;
 import io.bursar.store.ChangeControl.Result;
@@ -44,12 +46,15 @@ public final class ChangeController {
   private final ChangeControl changes;
   private final ChangeGate gate;
   private final Passkeys passkeys;
+  private final Approvers approvers;
   private final Counter alarms;
 
-  ChangeController(ChangeControl changes, ChangeGate gate, Passkeys passkeys, MeterRegistry registry) {
+  ChangeController(ChangeControl changes, ChangeGate gate, Passkeys passkeys, Approvers approvers,
+      MeterRegistry registry) {
     this.changes = changes;
     this.gate = gate;
     this.passkeys = passkeys;
+    this.approvers = approvers;
     this.alarms = Counter.builder("bursar.change.alarms")
         .description("Changes that were asked to be made without their quorum").register(registry);
   }
@@ -75,6 +80,12 @@ public final class ChangeController {
     var wanted = Bodies.parse(Bodies.read(request), ChangeController::read);
     var groupId = Objects.requireNonNull(wanted.groupId());
     int threshold = (int) (long) Objects.requireNonNull(wanted.threshold());
+    var members = approvers.group(caller.tenantId(), groupId).map(group -> group.members().size());
+    if (members.isPresent() && members.get() < threshold) {
+      throw Problem.of(ProblemCode.INVALID_REQUEST, List.of(
+          new JsonReader.Fault("/threshold",
+              "is more than the group can reach, which has " + members.get() + " members")));
+    }
     return changes.set(caller.tenantId(), new Change.Control(scope, groupId, threshold), ChangeGate.requester(caller))
         .map(asked -> gate.accepted(caller, asked))
         .orElseGet(() -> Bodies.ok(view(new ChangeControl.Control(scope, groupId, threshold))));

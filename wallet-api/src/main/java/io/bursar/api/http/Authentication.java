@@ -100,7 +100,7 @@ public final class Authentication extends HttpFilter {
     response.setHeader("Cache-Control", "no-store");
     var header = request.getHeader("Authorization");
     var accepted = request;
-    if (header != null && header.startsWith(BEARER) && header.length() <= SECRET_LENGTH_MAX) {
+    if (header != null && isBearer(header) && header.length() <= SECRET_LENGTH_MAX) {
       try {
         var caller = caller(header.substring(BEARER.length()));
         if (caller.isPresent()) {
@@ -168,10 +168,15 @@ public final class Authentication extends HttpFilter {
     return Optional.of(believed);
   }
 
+  /** The scheme's name is told without regard to case (RFC 9110, 11.1). */
+  private static boolean isBearer(String header) {
+    return header.regionMatches(true, 0, BEARER, 0, BEARER.length());
+  }
+
   /** Whether the key of a request that goes on for long is still good. */
   public boolean believes(HttpServletRequest request) {
     var header = request.getHeader("Authorization");
-    return header != null && header.startsWith(BEARER) && caller(header.substring(BEARER.length())).isPresent();
+    return header != null && isBearer(header) && caller(header.substring(BEARER.length())).isPresent();
   }
 
   private Optional<ApiKeys.ApiKey> issued(String secret) {

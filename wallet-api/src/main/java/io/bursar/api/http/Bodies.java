@@ -42,6 +42,9 @@ public final class Bodies {
     if (type != null && !JSON_TYPE.matcher(type).matches()) {
       throw Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "send `Content-Type: application/json`");
     }
+    if (request.getHeader("Content-Encoding") != null) {
+      throw Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without `Content-Encoding`");
+    }
     try {
       return JsonText.parse(bytes(request, bytesMax));
     } catch (JsonText.Malformed e) {

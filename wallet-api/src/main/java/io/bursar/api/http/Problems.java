@@ -6,6 +6,7 @@ import java.sql.SQLException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.dao.DataAccessException;
+import org.springframework.http.HttpMethod;
 import org.springframework.http.MediaType;
 import org.springframework.http.ResponseEntity;
 import org.springframework.transaction.TransactionException;
@@ -56,7 +57,9 @@ public final class Problems {
   ResponseEntity<byte[]> any(Exception failure, HttpServletResponse response) throws Exception {
     breakOff(failure, response);
     if (failure instanceof ErrorResponse refused && refused.getStatusCode().is4xxClientError()) {
-      return problem(refusal(refused.getStatusCode().value()));
+      var answer = problem(refusal(refused.getStatusCode().value()));
+      return ResponseEntity.status(answer.getStatusCode()).headers(answer.getHeaders())
+          .allow(refused.getHeaders().getAllow().toArray(HttpMethod[]::new)).body(answer.getBody());
     }
     LOG.error("a request failed", failure);
     return problem(refusal(500));
@@ -67,7 +70,8 @@ public final class Problems {
     return switch (status) {
       case 404 -> Problem.of(ProblemCode.NOT_FOUND, "there is nothing at this path");
       case 405 -> Problem.of(ProblemCode.METHOD_NOT_ALLOWED, "see `/openapi.yaml` for what is possible at this path");
-      case 406 -> Problem.of(ProblemCode.NOT_ACCEPTABLE, "accept `application/json`");
+      case 406 -> Problem.of(ProblemCode.NOT_ACCEPTABLE,
+          "accept what `/openapi.yaml` says that this path answers with, which is `application/json` most often");
       case 408 -> Problem.of(ProblemCode.REQUEST_TIMEOUT,
           "the body did not arrive in time and nothing was done; send the same request again on another connection");
       case 415 -> Problem.of(ProblemCode.UNSUPPORTED_MEDIA_TYPE, "send `Content-Type: application/json`");

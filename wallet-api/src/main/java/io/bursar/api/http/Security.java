@@ -2,6 +2,7 @@ package io.bursar.api.http;
 
 import static org.springframework.http.HttpMethod.DELETE;
 import static org.springframework.http.HttpMethod.GET;
+import static org.springframework.http.HttpMethod.HEAD;
 import static org.springframework.http.HttpMethod.POST;
 import static org.springframework.http.HttpMethod.PUT;
 
@@ -27,6 +28,7 @@ public class Security {
   private static final String AGENT = "AGENT";
   private static final String APPROVER = "APPROVER";
   private static final String AUDITOR = "AUDITOR";
+  private static final String NOBODY = "NOBODY";
 
   /** Requests are measured as a whole; a measurement of each filter besides costs more than the filters do. */
   @Bean
@@ -40,6 +42,7 @@ public class Security {
     var firewall = new StrictHttpFirewall();
     firewall.setAllowedHeaderNames(name -> true);
     firewall.setAllowedHeaderValues(value -> true);
+    firewall.setUnsafeAllowAnyHttpMethod(true); // a method that no path has is answered with 405, not as unreadable
     return firewall;
   }
 
@@ -136,6 +139,10 @@ public class Security {
                 "/actuator/health/readiness")
             .permitAll()
             .requestMatchers(GET, "/actuator/prometheus").hasRole(OPERATOR)
+            .requestMatchers(HEAD, "/openapi.yaml", "/actuator/health", "/actuator/health/liveness",
+                "/actuator/health/readiness")
+            .permitAll()
+            .requestMatchers(HEAD, "/**").hasRole(NOBODY) // it would be answered as a GET that other roles may not make
             .anyRequest().authenticated())
         .exceptionHandling(refused -> refused
             .authenticationEntryPoint((request, response, e) -> {

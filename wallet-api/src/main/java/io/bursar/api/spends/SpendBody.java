@@ -8,10 +8,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.format.DateTimeParseException;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
@@ -30,6 +33,7 @@ import io.bursar.money.Asset;
 import io.bursar.spend.Id;
 import io.bursar.store.Directory;
 import io.bursar.store.Spend;
+import jakarta.servlet.http.HttpServletRequest;
 
 /** Reads what an agent asks for into a request that can be decided; all that is wrong with it is named at once. */
 @Component
@@ -56,17 +60,18 @@ final class SpendBody {
     this.clock = clock;
   }
 
-  /** The idempotency key of a header, if it is one. */
-  static String requireKey(@Nullable String key) {
-    if (key == null) {
+  /** The idempotency key of a request's headers, if there is one and no other. */
+  static String requireKey(HttpServletRequest request) {
+    var keys = Collections.list(request.getHeaders("Idempotency-Key"));
+    if (keys.isEmpty()) {
       throw Problem.of(ProblemCode.IDEMPOTENCY_KEY_REQUIRED,
           "send `Idempotency-Key` with a new value for each payment, and the same value when you try one again");
     }
-    if (!KEY.matcher(key).matches()) {
-      throw Problem.of(ProblemCode.INVALID_REQUEST,
-          List.of(new Fault("#Idempotency-Key", "must be 1 to 255 printable ASCII characters")));
+    if (keys.size() > 1 || !KEY.matcher(keys.getFirst()).matches()) {
+      throw Problem.of(ProblemCode.INVALID_REQUEST, List.of(new Fault("#Idempotency-Key",
+          keys.size() > 1 ? "stands more than once" : "must be 1 to 255 printable ASCII characters")));
     }
-    return key;
+    return keys.getFirst();
   }
 
   /**
@@ -74,10 +79,12 @@ final class SpendBody {
    *
    * @param key the idempotency key; empty to read it from the member {@code idempotencyKey}
    * @param document the request as it is fingerprinted, without the key
+   * @param isRepeat whether a key was used before: then the answer is the first one's, whatever the time is by now
    * @return null if a fault was noted
    * @throws Problem if the wallet is not one of the caller's
    */
-  Spend.@Nullable Request read(JsonReader reader, Optional<String> key, Json document, Caller caller) {
+  Spend.@Nullable Request read(JsonReader reader, Optional<String> key, Json document, Caller caller,
+      Predicate<String> isRepeat) {
     int before = reader.faults().size();
     var idempotencyKey = key.orElseGet(() -> reader.requiredParsed("idempotencyKey", 255, SpendBody::parseKey));
     var walletId = reader.requiredParsed("walletId", 64, text -> parseId(Id.WALLET, text));
@@ -93,7 +100,8 @@ final class SpendBody {
         text -> parse(HOST, text.toLowerCase(java.util.Locale.ROOT), "must be a host name such as `api.example.com`"));
     var text = new Spend.Text(reader.text("purpose", PURPOSE_MAX), reader.text("reference", REFERENCE_MAX),
         metadata(reader));
-    var expiresAt = reader.parsed("expiresAt", 40, this::parseExpiry);
+    var expiresAt = reader.parsed("expiresAt", 40, end -> parseExpiry(end,
+        () -> idempotencyKey != null && isRepeat.test(idempotencyKey)));
     reader.refuseUnknown();
     if (reader.faults().size() > before) {
       return null;
@@ -106,7 +114,7 @@ final class SpendBody {
           "`" + symbol + "` is not registered on " + wallet.get().chain() + "; see `GET /v1/assets` for what is")));
     }
     return new Spend.Request(java.util.Objects.requireNonNull(caller.agentId()), wallet.get().id(),
-        java.util.Objects.requireNonNull(idempotencyKey), fingerprint(document), asset.get(),
+        java.util.Objects.requireNonNull(idempotencyKey), fingerprint((Json.Obj) document), asset.get(),
         java.util.Objects.requireNonNull(amount),
         java.util.Objects.requireNonNull(payee), category, host, text, expiresAt);
   }
@@ -180,11 +188,11 @@ final class SpendBody {
     return payee;
   }
 
-  private Instant parseExpiry(String text) {
+  private Instant parseExpiry(String text, BooleanSupplier isRepeat) {
     try {
       var at = OffsetDateTime.parse(text).toInstant();
       var now = clock.instant();
-      if (!at.isAfter(now) || at.isAfter(now.plus(EXPIRY_MAX))) {
+      if ((!at.isAfter(now) || at.isAfter(now.plus(EXPIRY_MAX))) && !isRepeat.getAsBoolean()) {
         throw new IllegalArgumentException("must be in the future, by 30 days at most");
       }
       return at.truncatedTo(java.time.temporal.ChronoUnit.MICROS);
@@ -209,10 +217,10 @@ final class SpendBody {
     return object;
   }
 
-  /** What tells one request from another under the same key: SHA-256 over its canonical JSON. */
-  private static byte[] fingerprint(Json document) {
+  /** What tells one request from another under the same key: SHA-256 over its canonical JSON, without members that are null. */
+  private static byte[] fingerprint(Json.Obj document) {
     try {
-      return MessageDigest.getInstance("SHA-256").digest(JsonText.canonical(document));
+      return MessageDigest.getInstance("SHA-256").digest(JsonText.canonical(document.withoutNulls()));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e);
     }

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
@@ -43,7 +44,7 @@ import jakarta.servlet.http.HttpServletResponse;
 public final class SpendController {
   private static final int BATCH_MAX = 100;
   private static final int BATCH_BYTES_MAX = 512 * 1024;
-  private static final Pattern WAIT = Pattern.compile("(?:^|[,;\\s])wait=([0-9]{1,3})(?:$|[,;\\s])");
+  private static final Pattern WAIT = Pattern.compile("(?i)(?:^|[,;\\s])wait\\s*=\\s*\"?([0-9]{1,3})\"?(?:$|[,;\\s])");
   private static final int WAIT_SECONDS_MAX = 60;
   private static final Duration LOOK_EVERY = Duration.ofMillis(100);
 
@@ -67,9 +68,10 @@ public final class SpendController {
   @PostMapping("/v1/spends")
   void create(@AuthenticationPrincipal Caller caller, HttpServletRequest request, HttpServletResponse response)
       throws IOException, InterruptedException {
-    var key = SpendBody.requireKey(request.getHeader("Idempotency-Key"));
+    var key = SpendBody.requireKey(request);
     var prefer = request.getHeader("Prefer");
-    switch (desk.decide(caller.tenantId(), List.of(parse(Bodies.read(request), key, caller))).getFirst()) {
+    switch (desk.decide(caller.tenantId(), List.of(parse(Bodies.read(request), key, caller, isRepeat(caller))))
+        .getFirst()) {
       case Outcome.Decided(var spend) -> Bodies.write(response, 201, view.of(waited(spend, prefer), caller));
       case Outcome.Replayed(var id) -> {
         response.setHeader("Idempotent-Replayed", "true");
@@ -82,7 +84,7 @@ public final class SpendController {
   @PostMapping("/v1/spends/dry-run")
   ResponseEntity<byte[]> dryRun(@AuthenticationPrincipal Caller caller, HttpServletRequest request)
       throws SQLException {
-    var rehearsed = queue.rehearse(caller.tenantId(), parse(Bodies.read(request), "dry-run", caller));
+    var rehearsed = queue.rehearse(caller.tenantId(), parse(Bodies.read(request), "dry-run", caller, _ -> false));
     return Bodies.ok(view.rehearsed(rehearsed, caller));
   }
 
@@ -102,9 +104,13 @@ public final class SpendController {
     return Bodies.ok(new Json.Arr(answers));
   }
 
-  private Spend.Request parse(Json body, String key, Caller caller) {
+  private Predicate<String> isRepeat(Caller caller) {
+    return key -> spends.isUsed(caller.tenantId(), Objects.requireNonNull(caller.agentId()), key);
+  }
+
+  private Spend.Request parse(Json body, String key, Caller caller, Predicate<String> isRepeat) {
     var faults = new ArrayList<Fault>();
-    var request = bodies.read(JsonReader.of(body, "", faults), Optional.of(key), body, caller);
+    var request = bodies.read(JsonReader.of(body, "", faults), Optional.of(key), body, caller, isRepeat);
     Bodies.refuse(faults);
     return Objects.requireNonNull(request);
   }
@@ -118,7 +124,7 @@ public final class SpendController {
     var keys = new HashSet<String>();
     for (int i = 0; items != null && i < items.size(); i++) {
       var item = JsonReader.of(items.get(i), "/spends/" + i, faults);
-      var read = bodies.read(item, Optional.empty(), withoutKey(items.get(i)), caller);
+      var read = bodies.read(item, Optional.empty(), withoutKey(items.get(i)), caller, isRepeat(caller));
       if (read != null) {
         requests.add(read);
         if (!keys.add(read.idempotencyKey())) {

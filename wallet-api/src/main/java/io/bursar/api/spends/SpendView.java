@@ -5,6 +5,8 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import io.bursar.api.http.Caller;
 import io.bursar.json.Json;
@@ -16,9 +18,11 @@ import io.bursar.store.Spend;
 /** A spend as the API shows it. */
 public final class SpendView {
   /** What an agent may see of a reason: the names of rules and policies are for administrators and auditors. */
-  private static final Set<String> REASON_FOR_AGENT = Set.of("code", "message", "observed", "bound", "headroom");
+  private static final Set<String> REASON_WITHOUT_RULE = Set.of("code", "message", "observed", "bound", "headroom");
   private static final Set<String> DECISION_FOR_AGENT = Set.of("effect", "implicit", "engine", "reasons",
       "maxAmountNow", "retryAt");
+  private static final Set<String> DECISION_FOR_APPROVER = Stream.concat(DECISION_FOR_AGENT.stream(),
+      Stream.of("approval")).collect(Collectors.toUnmodifiableSet());
 
   /** Every status, from the first to the last. */
   private static final java.util.List<String> STATUSES = List.of("denied", "awaiting_approval", "authorized",
@@ -108,25 +112,29 @@ public final class SpendView {
   }
 
   private static Json decision(Json.Obj decision, Caller caller) {
-    return caller.role() == Caller.Role.AGENT ? forAgent(decision) : decision;
+    return switch (caller.role()) {
+      case AGENT -> only(DECISION_FOR_AGENT, decision);
+      case APPROVER -> only(DECISION_FOR_APPROVER, decision);
+      case OPERATOR, ADMIN, AUDITOR -> decision;
+    };
   }
 
-  private static Json forAgent(Json.Obj decision) {
+  private static Json only(Set<String> members, Json.Obj decision) {
     var shown = Json.object();
     decision.forEach((name, value) -> {
-      if (DECISION_FOR_AGENT.contains(name)) {
-        shown.put(name, name.equals("reasons") ? reasonsForAgent((Json.Arr) value) : value);
+      if (members.contains(name)) {
+        shown.put(name, name.equals("reasons") ? withoutRules((Json.Arr) value) : value);
       }
     });
     return shown.build();
   }
 
-  private static Json reasonsForAgent(Json.Arr reasons) {
+  private static Json withoutRules(Json.Arr reasons) {
     List<Json> shown = new ArrayList<>();
     for (var reason : reasons.items()) {
       var members = Json.object();
       ((Json.Obj) reason).forEach((name, value) -> {
-        if (REASON_FOR_AGENT.contains(name)) {
+        if (REASON_WITHOUT_RULE.contains(name)) {
           members.put(name, value);
         }
       });

@@ -295,6 +295,7 @@ final class BadInputTest {
             "/passkey", "/passkey/credentialId",
             "/passkey/coseKey"),
         put("/v1/change-control/groups", "{\"groupId\": \"x\", \"threshold\": 0}", "/groupId", "/threshold"),
+        put("/v1/change-control/groups", "{\"groupId\": \"" + service.group + "\", \"threshold\": 50}", "/threshold"),
         post("/v1/change-requests/chg_" + ZEROS + "/approvals", "approver", "{\"verdict\": \"yes\", \"text\": \"x\"}",
             "/verdict", "/text"),
         put("/v1/approver-groups/" + service.group, "{\"members\": [], \"name\": \"x\"}", "/members", "/name"),

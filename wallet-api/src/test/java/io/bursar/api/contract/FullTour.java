@@ -388,7 +388,11 @@ final class FullTour {
         .text("/code")).isEqualTo("PASSKEY_COUNTER_BEHIND");
     expect(200, service.call("POST", "/v1/spends/" + again + "/cancel", "agent", null));
     awaitSettled();
-    assertThat(service.get("/v1/spends/" + waiting.text("/id"), "approver").text("/status")).isEqualTo("confirmed");
+    var seen = service.get("/v1/spends/" + waiting.text("/id"), "approver");
+    assertThat(seen.text("/status")).isEqualTo("confirmed");
+    assertThat(seen.json().path("decision").propertyNames()).contains("approval", "reasons")
+        .doesNotContain("trace", "policies", "observed");
+    assertThat(seen.json().at("/decision/reasons/0/rule").isMissingNode()).isTrue();
   }
 
   /** Puts groups under control, has a change approved, stops one that breaks the glass, and takes the control away again. */
