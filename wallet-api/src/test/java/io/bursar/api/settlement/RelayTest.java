@@ -100,6 +100,7 @@ class RelayTest extends RelayGround {
     assertThat(fixture.state(spend)).as("the chain's time is not past it")
         .isEqualTo(new PaymentState.Relayed("signed"));
     var snapshot = endAfter(30, started, spend, PaymentState.Expired.class);
+    assertThat(fixture.failure(spend)).contains("is over by the chain's final time");
     assertThat(fixture.store.reservations.unsettled(fixture.store.tenant, wallet.id())).isEmpty();
     assertThat(fixture.store.counters.differences(fixture.store.tenant)).isEmpty();
     anvil.rpc("evm_revert", snapshot);
