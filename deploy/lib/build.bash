@@ -9,6 +9,7 @@ java_version_of() { sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release" 2>/
 # Sets JDK to the first JDK of the wanted version or later.
 find_jdk() {
   local candidate version
+  [[ -z ${BURSAR_JAVA_HOME:-} || -x $BURSAR_JAVA_HOME/bin/javac ]] || die "BURSAR_JAVA_HOME: there is no JDK in \`$BURSAR_JAVA_HOME\`"
   for candidate in "${BURSAR_JAVA_HOME:-}" "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/* /opt/java/* "${HOME:-/nonexistent}"/.sdkman/candidates/java/* \
     /Library/Java/JavaVirtualMachines/*/Contents/Home; do
     [[ -n $candidate && -x $candidate/bin/javac ]] || continue

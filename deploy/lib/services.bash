@@ -95,7 +95,8 @@ become_signers_user() {
 initialise_signer() {
   [[ -n $EMBEDDED_SIGNER ]] || return 0
   separate_signer
-  local permit_key=$HOME_DIR/permit.key
+  local permit_key=$HOME_DIR/permit.key before
+  before=$(bytes_of "$LOGS/signer.log")
   ((${#AS_SIGNER[@]} == 0)) || permit_key=$HOME_DIR/signer/permit.key
   (
     forget_secrets
@@ -105,7 +106,7 @@ initialise_signer() {
     exec "${AS_SIGNER[@]}" "$JDK/bin/java" "${SIGNER_FLAGS[@]}" -cp "$(signer_class_path)" io.bursar.signer.SignerMain \
       init --home "$HOME_DIR/signer" --permit-key "$permit_key" "${source[@]}"
   ) >>"$LOGS/signer.log" 2>&1 || {
-    log_end "$LOGS/signer.log" 8 >&2
+    log_end "$LOGS/signer.log" 8 "$before" >&2
     die "cannot prepare the signer, see $LOGS/signer.log"
   }
 }
@@ -145,10 +146,12 @@ ready_postgres() { printed_ready postgres; }
 # For a database of somebody else's: brings its schema up to date before the API starts.
 migrate_external_database() {
   [[ -z $EMBEDDED_DB ]] || return 0
+  local before
+  before=$(bytes_of "$LOGS/migrations.log")
   say "Bringing the schema of $(public_part "$BURSAR_DB_URL") up to date …"
   "$JDK/bin/java" -Xmx128m -XX:+UseSerialGC -Dslf4j.provider=org.slf4j.helpers.NOP_FallbackServiceProvider \
     -cp "$(api_class_path)" io.bursar.store.Migrations >>"$LOGS/migrations.log" 2>&1 || {
-    log_end "$LOGS/migrations.log" 8 >&2
+    log_end "$LOGS/migrations.log" 8 "$before" >&2
     die "cannot bring the database's schema up to date, see $LOGS/migrations.log"
   }
 }

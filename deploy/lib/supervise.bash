@@ -149,6 +149,8 @@ service_died() {
   fi
 }
 
+bytes_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
+
 # log_end FILE LINES [BYTES]: for a message, without the first bytes, which are of an earlier run; long lines are cut.
 log_end() { tail -c "+$((${3:-0} + 1))" "$1" | tail -n "$2" | cut -c 1-300 | sed 's/^/    /'; }
 

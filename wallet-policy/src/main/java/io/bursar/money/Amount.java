@@ -26,7 +26,8 @@ public final class Amount {
    */
   public static BigInteger parse(String text, int decimals) {
     if (!DECIMAL.matcher(text).matches()) {
-      throw new IllegalArgumentException("must be a plain decimal number such as `1.25`, without sign or exponent");
+      throw new IllegalArgumentException(
+          "must be a plain decimal number such as `1.25`, without sign or exponent, of at most 78 digits on either side of the point");
     }
     var number = new BigDecimal(text);
     if (number.scale() > decimals) {

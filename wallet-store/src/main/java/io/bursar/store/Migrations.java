@@ -40,8 +40,16 @@ public final class Migrations {
    * {@code BURSAR_DB_MIGRATE_USER} may name a role with more rights than {@code BURSAR_DB_USER}; the latter is then made a member of
    * {@code bursar_app}, which is all that the API needs.
    */
-  public static void main(String[] args) throws SQLException {
-    Map<String, String> env = System.getenv();
+  public static void main(String[] args) {
+    try {
+      migrate(System.getenv());
+    } catch (FlywayException | SQLException | IllegalArgumentException e) {
+      System.err.println(e.getMessage());
+      System.exit(1);
+    }
+  }
+
+  private static void migrate(Map<String, String> env) throws SQLException {
     String url = required(env, "BURSAR_DB_URL");
     String apiUser = required(env, "BURSAR_DB_USER");
     String migrateUser = env.get("BURSAR_DB_MIGRATE_USER");

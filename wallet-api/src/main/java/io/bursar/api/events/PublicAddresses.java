@@ -77,6 +77,15 @@ final class PublicAddresses implements DnsResolver {
         : GLOBAL_V6.holds(bytes) && SPECIAL_V6.stream().noneMatch(range -> range.holds(bytes));
   }
 
+  /** Whether a URL's host is an address, and not a public one. What a name stands for is seen when it is connected to. */
+  static boolean isLiteralOfAnother(String host) {
+    try {
+      return !isPublic(InetAddress.ofLiteral(host));
+    } catch (IllegalArgumentException name) {
+      return false;
+    }
+  }
+
   @Override
   public InetAddress[] resolve(String host) throws UnknownHostException {
     var found = new ArrayList<InetAddress>();

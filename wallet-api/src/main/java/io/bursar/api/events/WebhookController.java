@@ -78,6 +78,9 @@ public final class WebhookController {
       boolean secure = "https".equals(url.getScheme()) || (allowsPrivate && "http".equals(url.getScheme()));
       if (secure && url.getHost() != null && url.getUserInfo() == null && url.getFragment() == null
           && url.getPort() != 0 && url.getPort() <= 65_535) {
+        if (!allowsPrivate && PublicAddresses.isLiteralOfAnother(url.getHost())) {
+          throw new IllegalArgumentException("names an address that is not of the public Internet");
+        }
         return url.toASCIIString();
       }
     } catch (URISyntaxException notOne) {

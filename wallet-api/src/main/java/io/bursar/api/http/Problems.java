@@ -35,7 +35,7 @@ public final class Problems {
 
   @ExceptionHandler
   ResponseEntity<byte[]> nothingThere(Directory.NothingThere nothing) {
-    return problem(Problem.of(ProblemCode.NOT_FOUND, "there is no such thing"));
+    return problem(Problem.of(ProblemCode.NOT_FOUND, "something that is named here is not there, or not the tenant's"));
   }
 
   @ExceptionHandler

@@ -36,7 +36,8 @@ public final class Query {
     try {
       this.parameters = request.getParameterMap();
     } catch (IllegalStateException e) {
-      throw Problem.of(ProblemCode.INVALID_REQUEST, "the query has a percent sign without two hexadecimal digits");
+      throw Problem.of(ProblemCode.INVALID_REQUEST,
+          "the query cannot be read: two hexadecimal digits follow each percent sign, and all of it is UTF-8");
     }
   }
 

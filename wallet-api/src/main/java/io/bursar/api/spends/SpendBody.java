@@ -107,7 +107,7 @@ final class SpendBody {
       return null;
     }
     if (wallet.isEmpty()) {
-      throw Problem.notFound("wallet");
+      throw Problem.of(ProblemCode.NOT_FOUND, List.of(new Fault(reader.at("walletId"), "there is no such wallet")));
     }
     if (asset.isEmpty()) {
       throw Problem.of(ProblemCode.ASSET_NOT_REGISTERED, List.of(new Fault(reader.at("asset"),

@@ -303,6 +303,8 @@ final class BadInputTest {
         post("/v1/webhooks", "admin", "{\"url\": \"http://example.com\", \"events\": [\"spend.*\", \"spend.lost\"],"
             + " \"secret\": \"whsec_c2hvcnQ=\"}", "/url", "/events/1", "/secret"),
         post("/v1/webhooks", "admin", "{\"url\": \"https://u:p@example.com\", \"events\": []}", "/url", "/events"),
+        post("/v1/webhooks", "admin", "{\"url\": \"https://169.254.169.254/x\", \"events\": [\"spend.*\"]}", "/url"),
+        post("/v1/webhooks", "admin", "{\"url\": \"https://[::1]/x\", \"events\": [\"spend.*\"]}", "/url"),
         post("/v1/webhooks/whk_" + ZEROS + "/replay", "admin", "{\"from\": \"evt_" + ZEROS + "\", \"to\": \"evt_1\"}",
             "/from", "/to"),
         post("/v1/policies", "admin", "{\"document\": []}", "/document"),
