@@ -10,6 +10,7 @@ import java.util.UUID;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.Eip3009;
+import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.chain.Receipt;
 import io.bursar.api.chain.SendResult;
 import io.bursar.api.relay.RelayAlarms.Alarm;
@@ -255,13 +256,14 @@ public final class BatchSteps {
     send(chain, batch, newest, List.of());
   }
 
-  /** The same batch at the same nonce for at least an eighth more, as long as the caps allow it; whether they do. */
+  /** The same batch at the same nonce for at least an eighth more, as long as the caps and the signer allow it; whether they do. */
   private boolean replace(Chain chain, RelayBatch batch, Gas last) throws ChainUnavailable {
-    var raised = chain.fees().raise(last, chain.quote().offer());
-    if (!chain.fees().allows(raised)) {
+    var most = FeePolicy.mostAfter(batch.sent().getFirst().gas());
+    var raised = chain.fees().raise(last, chain.quote().offer().atMost(most));
+    if (!chain.fees().allows(raised) || raised.maxFeePerGas().compareTo(most) > 0) {
       alarms.raise(Alarm.FEE_CAP, batch.relayer(),
-          "a replacement would take " + raised.maxFeePerGas()
-              + " wei a unit, above the cap of " + chain.fees().maxFeeCap());
+          "a replacement would take " + raised.maxFeePerGas() + " wei a unit, above the cap of "
+              + chain.fees().maxFeeCap() + " or ten times what was first offered");
       return false;
     }
     batches.replace(batch, raised.gas(last.limit()));

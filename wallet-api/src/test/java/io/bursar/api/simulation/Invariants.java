@@ -488,7 +488,11 @@ final class Invariants {
   /** All that its row says of a payment that does not go on. */
   private String whyItWaits(UUID spendId) {
     try (var statement = connection.prepareStatement("""
-        SELECT row_to_json(p)::text FROM payment p WHERE tenant_id = ? AND spend_id = ?""")) {
+        SELECT row_to_json(p)::text || coalesce((SELECT string_agg(E'\\n    ' || row_to_json(b)::text || row_to_json(t)::text, '' ORDER BY b.nonce)
+          FROM relay_batch b JOIN relay_attempt t USING (batch_id) JOIN relay_batch own ON own.chain = b.chain AND own.key_id = b.key_id
+          JOIN payment_authorization z ON z.batch_id = own.batch_id
+          WHERE z.tenant_id = p.tenant_id AND z.spend_id = p.spend_id AND b.state <> 'settled'), '')
+        FROM payment p WHERE tenant_id = ? AND spend_id = ?""")) {
       statement.setObject(1, world.tenant());
       statement.setObject(2, spendId);
       try (var row = statement.executeQuery()) {
