@@ -29,7 +29,7 @@ final class EventsTour {
     expect(200, service.get("/v1/events?types=spend.*&cursor=" + page.text("/nextCursor"), "auditor"));
     var made = expect(201, service.call("POST", "/v1/webhooks", "admin",
         """
-        {"url": "https://10.0.0.1/bursar", "events": ["*"], "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"""));
+        {"url": "https://localhost/bursar", "events": ["*"], "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}"""));
     var webhook = "/v1/webhooks/" + made.text("/id");
     var first = expect(200, service.get("/v1/events?limit=1", "admin")).text("/data/0/id");
     expect(200, service.call("POST", webhook + "/replay", "admin", "{\"from\": \"" + first + "\"}"));
