@@ -56,10 +56,21 @@ public record FeePolicy(BigInteger maxFeeCap, BigInteger priorityFeeCap, BigInte
     return new Fees(max.max(priority), priority);
   }
 
-  /** The most that may be offered for a unit of gas in place of a transaction, or of what replaced it. */
-  public static BigInteger mostAfter(Gas first) {
-    return first.maxFeePerGas().multiply(MOST_FEE_FACTOR);
+  /**
+   * What to offer next for a transaction, and whether the caps and the signer let it be offered.
+   *
+   * @param first what was first signed for its nonce
+   * @param last what was signed for it last
+   * @param usual what a new transaction would offer
+   */
+  public Replacement replace(Gas first, Gas last, Fees usual) {
+    var most = first.maxFeePerGas().multiply(MOST_FEE_FACTOR);
+    var raised = raise(last, usual.atMost(most));
+    return new Replacement(raised, allows(raised) && raised.maxFeePerGas.compareTo(most) <= 0);
   }
+
+  /** What a replacement takes, and whether it may be offered; if not, it is waited until gas costs less. */
+  public record Replacement(Fees fees, boolean isAllowed) {}
 
   /** Whether these fees may be offered. */
   public boolean allows(Fees fees) {

@@ -2,6 +2,7 @@ package io.bursar.api.http;
 
 import java.io.IOException;
 import java.sql.SQLException;
+import java.util.Set;
 
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,9 +27,16 @@ public final class Problems {
 
   @ExceptionHandler
   ResponseEntity<byte[]> problem(Problem problem) {
+    return problem(problem, Set.of());
+  }
+
+  private static ResponseEntity<byte[]> problem(Problem problem, Set<HttpMethod> allowed) {
     var answer = ResponseEntity.status(problem.code().status()).contentType(MediaType.APPLICATION_PROBLEM_JSON);
     if (problem.retryAfterSeconds() > 0) {
       answer = answer.header("Retry-After", Integer.toString(problem.retryAfterSeconds()));
+    }
+    if (!allowed.isEmpty()) {
+      answer = answer.allow(allowed.toArray(HttpMethod[]::new));
     }
     return answer.body(JsonText.inOrder(problem.toJson()));
   }
@@ -57,9 +65,7 @@ public final class Problems {
   ResponseEntity<byte[]> any(Exception failure, HttpServletResponse response) throws Exception {
     breakOff(failure, response);
     if (failure instanceof ErrorResponse refused && refused.getStatusCode().is4xxClientError()) {
-      var answer = problem(refusal(refused.getStatusCode().value()));
-      return ResponseEntity.status(answer.getStatusCode()).headers(answer.getHeaders())
-          .allow(refused.getHeaders().getAllow().toArray(HttpMethod[]::new)).body(answer.getBody());
+      return problem(refusal(refused.getStatusCode().value()), refused.getHeaders().getAllow());
     }
     LOG.error("a request failed", failure);
     return problem(refusal(500));

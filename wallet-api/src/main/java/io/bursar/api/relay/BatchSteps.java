@@ -10,7 +10,6 @@ import java.util.UUID;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.ChainUnavailable;
 import io.bursar.api.chain.Eip3009;
-import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.chain.Receipt;
 import io.bursar.api.chain.SendResult;
 import io.bursar.api.relay.RelayAlarms.Alarm;
@@ -258,15 +257,14 @@ public final class BatchSteps {
 
   /** The same batch at the same nonce for at least an eighth more, as long as the caps and the signer allow it; whether they do. */
   private boolean replace(Chain chain, RelayBatch batch, Gas last) throws ChainUnavailable {
-    var most = FeePolicy.mostAfter(batch.sent().getFirst().gas());
-    var raised = chain.fees().raise(last, chain.quote().offer().atMost(most));
-    if (!chain.fees().allows(raised) || raised.maxFeePerGas().compareTo(most) > 0) {
+    var next = chain.fees().replace(batch.sent().getFirst().gas(), last, chain.quote().offer());
+    if (!next.isAllowed()) {
       alarms.raise(Alarm.FEE_CAP, batch.relayer(),
-          "a replacement would take " + raised.maxFeePerGas() + " wei a unit, above the cap of "
+          "a replacement would take " + next.fees().maxFeePerGas() + " wei a unit, above the cap of "
               + chain.fees().maxFeeCap() + " or ten times what was first offered");
       return false;
     }
-    batches.replace(batch, raised.gas(last.limit()));
+    batches.replace(batch, next.fees().gas(last.limit()));
     return true;
   }
 

@@ -52,18 +52,25 @@ public final class RefillSteps implements RelayWorker.TopUp {
     if (!relayer.refillsOthers() || record.isEmpty()) {
       return;
     }
+    var others = refills.refillable(relayer);
+    if (others.isEmpty()) {
+      return;
+    }
     var quote = chain.quote();
     if (!quote.isEnough()) {
       return; // the batches wait too, and an alarm says so
     }
     var full = BatchSteps.cost(quote, batch);
     var gas = quote.offer().gas(GAS);
-    for (var other : refills.refillable(relayer)) {
+    for (var other : others) {
       var held = chain.balance(other.address());
+      if (held.compareTo(times(full, BELOW)) >= 0) {
+        continue;
+      }
       var spare = chain.balance(relayer.address()).subtract(refills.onTheirWay(relayer)).subtract(gas.maxCost())
           .subtract(times(full, KEPT));
       var wei = times(full, UP_TO).subtract(held).min(spare);
-      if (held.compareTo(times(full, BELOW)) < 0 && wei.compareTo(times(full, LEAST)) >= 0) {
+      if (wei.compareTo(times(full, LEAST)) >= 0) {
         refills.fix(relayer, lease, new Refill(other, wei), gas, record.get())
             .ifPresent(
                 refill -> LOG.info("refill batch={} chain={} from={} to={} wei={}", refill.batchId(), chain.name(),

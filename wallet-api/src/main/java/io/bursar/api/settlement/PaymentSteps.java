@@ -13,7 +13,6 @@ import org.jspecify.annotations.Nullable;
 import io.bursar.api.chain.Chain;
 import io.bursar.api.chain.Chain.GasEstimate;
 import io.bursar.api.chain.ChainUnavailable;
-import io.bursar.api.chain.FeePolicy;
 import io.bursar.api.chain.SendResult;
 import io.bursar.api.funding.FundsCheck;
 import io.bursar.api.settlement.Effects.Effect;
@@ -365,11 +364,10 @@ public final class PaymentSteps {
    */
   private Step replace(Payment payment, Chain chain, List<Attempt> attempts) throws ChainUnavailable {
     var last = attempts.getLast().gas();
-    var most = FeePolicy.mostAfter(attempts.getFirst().gas());
-    var raised = chain.fees().raise(last, chain.quote().offer().atMost(most));
-    return chain.fees().allows(raised) && raised.maxFeePerGas().compareTo(most) <= 0
-        ? record(payment, new PaymentEvent.Replace(raised.gas(last.limit()), payment.cancellation() != null))
-        : tooExpensive(payment, chain, raised.maxFeePerGas());
+    var next = chain.fees().replace(attempts.getFirst().gas(), last, chain.quote().offer());
+    return next.isAllowed()
+        ? record(payment, new PaymentEvent.Replace(next.fees().gas(last.limit()), payment.cancellation() != null))
+        : tooExpensive(payment, chain, next.fees().maxFeePerGas());
   }
 
   /**
